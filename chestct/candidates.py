@@ -1,0 +1,77 @@
+"""Partial labels: per pixel, the set of classes that the truth may be.
+
+No source labels everything: MosMedData's masks say "lesion, kind unknown", MedSeg's leave lungs
+unlabelled, a reader's correction says nothing of the lung. A candidate map keeps exactly what is
+known: a uint8 per pixel whose bit `k` is set where class `k` is possible. One set bit is a full
+label, all four bits mean that nobody has looked.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from chestct.errors import InputError
+from chestct.labels import LESIONS, Label
+
+UNKNOWN = np.uint8(0b1111)
+
+
+def bits(*labels: Label) -> np.uint8:
+    """Candidate value of a pixel that is one of `labels`."""
+    return np.uint8(sum(1 << int(label) for label in labels))
+
+
+LESION_KIND_UNKNOWN = bits(*LESIONS)
+NOT_LESION = bits(Label.BACKGROUND, Label.LUNG)
+
+
+def from_label_map(label_map: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Full knowledge: each pixel is exactly the class that the label map names.
+
+    Args:
+        label_map: (..., H, W) uint8, values of Label.
+    Returns:
+        Candidates of the same shape, uint8, one bit set per pixel.
+    """
+    return np.left_shift(np.uint8(1), label_map).astype(np.uint8)
+
+
+def from_lesion_label_map(label_map: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """A reader's lesions with lungs unsaid: other pixels are background or lung.
+
+    Args:
+        label_map: (..., H, W) uint8; lung pixels, if any, are kept as known lung.
+    """
+    candidates = from_label_map(label_map)
+    candidates[label_map == Label.BACKGROUND] = NOT_LESION
+    return candidates
+
+
+def from_masks(lesion: npt.NDArray[np.bool_], lung: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.uint8]:
+    """Binary masks whose lesion kind is unknown (MosMedData, COVID-19-CT-Seg).
+
+    Args:
+        lesion: (..., H, W) boolean.
+        lung: the same shape, lesions inside the lung included; None where lungs are unlabelled.
+    """
+    if lung is None:
+        return np.where(lesion, LESION_KIND_UNKNOWN, NOT_LESION).astype(np.uint8)
+    if lung.shape != lesion.shape:
+        raise InputError(
+            "lung mask", f"has the shape {lung.shape}, the lesion mask {lesion.shape}; they must agree"
+        )
+    healthy = np.where(lung, bits(Label.LUNG), bits(Label.BACKGROUND))
+    return np.where(lesion, LESION_KIND_UNKNOWN, healthy).astype(np.uint8)
+
+
+def membership(
+    candidates: npt.NDArray[np.uint8], group: tuple[Label, ...]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """What is known of each pixel's being in a group of classes.
+
+    Returns:
+        `inside`, `decided`: booleans of the map's shape; `inside` is meaningful where `decided`.
+    """
+    group_bits = bits(*group)
+    may_be_inside = (candidates & group_bits) != 0
+    may_be_outside = (candidates & ~group_bits & UNKNOWN) != 0
+    return may_be_inside & ~may_be_outside, may_be_inside ^ may_be_outside

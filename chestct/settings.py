@@ -1,0 +1,122 @@
+"""The only reader of the environment: a frozen object built once at each entry point."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from chestct.errors import SettingsError
+
+_CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where state lives and how services are reached.
+
+    Each field is set by `LUNGLOOP_<FIELD IN CAPITALS>`; while a local stack runs, its
+    `stack.json` supplies what the environment leaves out.
+
+    Args:
+        home: state of this installation (database, storage, logs, stack.json).
+        database_url: SQLAlchemy URL; SQLite in `home` by default.
+        storage_url: folder or fsspec URL of the pixel files.
+        redis_url: the queue; None where no queue was set up.
+        weights_dir: folder of model versions.
+        label_studio_url, label_studio_token, project_id: the project that readers work in.
+        label_studio_files_root: what Label Studio's `/data/local-files/?d=` is relative to.
+        backend_url: where Label Studio reaches the backend.
+        backend_key: what callers of the backend must send; None only on loopback.
+        ml_backend_id: the backend's row in Label Studio, whose title follows the champion.
+        retrain_every: ask for a retrain after this many new corrections; 0 = only when asked.
+        retrain_steps: optimiser steps of a retrain.
+        sync_seconds: how often the worker reconciles corrections with Label Studio.
+        train_seed: seed of every random choice in training.
+        shared_data: labelled research data for training from scratch, where present.
+    """
+
+    home: Path
+    database_url: str
+    storage_url: str
+    weights_dir: Path
+    redis_url: str | None = None
+    label_studio_url: str | None = None
+    label_studio_token: str | None = None
+    label_studio_files_root: str | None = None
+    project_id: int | None = None
+    ml_backend_id: int | None = None
+    backend_url: str | None = None
+    backend_key: str | None = None
+    retrain_every: int = 0
+    retrain_steps: int = 120
+    sync_seconds: int = 30
+    train_seed: int = 42
+    shared_data: Path | None = None
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Settings from the environment, then the running stack, then defaults.
+
+        Raises:
+            SettingsError: a number is not a number, or stack.json is damaged.
+        """
+        given = {
+            key.removeprefix("LUNGLOOP_").lower(): value
+            for key, value in (os.environ if environment is None else environment).items()
+            if key.startswith("LUNGLOOP_") and value
+        }
+        home = Path(given.get("home", ".lungloop")).resolve()
+        stack = _read_stack(home / "stack.json")
+
+        def text(name: str) -> str | None:
+            found = given.get(name, stack.get(name))
+            return None if found is None else str(found)
+
+        def number(name: str, default: int | None) -> int | None:
+            found = text(name)
+            if found is None:
+                return default
+            try:
+                value = int(found)
+            except ValueError:
+                value = -1
+            if value < 0:
+                raise SettingsError(
+                    f"LUNGLOOP_{name.upper()} is {found!r}; expected a whole number of 0 or more"
+                )
+            return value
+
+        shared = text("shared_data")
+        beside_checkout = _CHECKOUT.parent / "shared" / "data"
+        return cls(
+            home=home,
+            database_url=text("database_url") or f"sqlite:///{home / 'catalog.sqlite3'}",
+            storage_url=text("storage_url") or str(home / "storage"),
+            weights_dir=Path(text("weights_dir") or _CHECKOUT / "weights").resolve(),
+            redis_url=text("redis_url"),
+            label_studio_url=text("label_studio_url"),
+            label_studio_token=text("label_studio_token"),
+            label_studio_files_root=text("label_studio_files_root"),
+            project_id=number("project_id", None),
+            ml_backend_id=number("ml_backend_id", None),
+            backend_url=text("backend_url"),
+            backend_key=text("backend_key"),
+            retrain_every=number("retrain_every", 0) or 0,
+            retrain_steps=number("retrain_steps", 120) or 120,
+            sync_seconds=number("sync_seconds", 30) or 30,
+            train_seed=number("train_seed", 42) or 42,
+            shared_data=Path(shared) if shared else beside_checkout if beside_checkout.is_dir() else None,
+        )
+
+
+def _read_stack(path: Path) -> dict[str, object]:
+    if not path.is_file():
+        return {}
+    try:
+        stack = json.loads(path.read_text())
+    except ValueError as error:
+        raise SettingsError(f"{path} is not JSON ({error}); stop the stack and delete it") from error
+    if not isinstance(stack, dict):
+        raise SettingsError(f"{path} holds {type(stack).__name__}, expected an object; delete it")
+    return stack
