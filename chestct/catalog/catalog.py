@@ -1,0 +1,84 @@
+"""The catalog: one object for everything that is known of studies, corrections and models."""
+
+from types import TracebackType
+from typing import Self
+
+import sqlalchemy as sa
+
+from chestct.catalog import tables
+from chestct.catalog.corrections import CorrectionStore
+from chestct.catalog.current import current_corrections
+from chestct.catalog.database import Database
+from chestct.catalog.frozen_patients import FrozenPatientStore
+from chestct.catalog.migrate import migrate
+from chestct.catalog.records import VersionState
+from chestct.catalog.requests import RequestStore
+from chestct.catalog.storage import Storage
+from chestct.catalog.studies import StudyStore
+from chestct.catalog.tasks import TaskStore
+from chestct.catalog.versions import VersionStore
+
+
+class Catalog(StudyStore, FrozenPatientStore, TaskStore, CorrectionStore, VersionStore, RequestStore):
+    """Rows in a database, pixels in files named by their content.
+
+    Safe to use from many threads at once, and from many processes if each opens its own: never
+    carry an open one across a fork. Every method raises ServiceUnavailableError where the database
+    or the storage does not answer.
+    """
+
+    @classmethod
+    def open(cls, database_url: str, storage_url: str, *, create: bool = True) -> Self:
+        """Open a catalog and bring it to the newest schema.
+
+        Args:
+            database_url: sqlite:////path/to/file or postgresql://user:password@host/database.
+            storage_url: a folder, or any URL of fsspec.
+            create: whether to begin a catalog where there is none.
+        Raises:
+            ServiceUnavailableError: the database cannot be reached, stays locked, is of a newer
+                LungLoop, or holds no catalog and `create` is false.
+            SettingsError: a URL cannot be used.
+        """
+        storage = Storage(storage_url)
+        database = Database(database_url)
+        try:
+            migrate(database, create=create)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database, storage)
+
+    def close(self) -> None:
+        """Give the connections back; again does nothing."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def counts(self) -> dict[str, int]:
+        """How far the work is.
+
+        Returns:
+            `studies`, `slices`, `predicted` (slices that the champion has looked at), `corrected`
+            (slices with a current correction) and `open` (the others).
+        """
+        current = current_corrections()
+        champion = sa.select(tables.versions.c.version).where(
+            tables.versions.c.state == VersionState.CHAMPION.value
+        )
+        by_champion = tables.predictions.c.model_version == champion.scalar_subquery()
+        query = sa.select(
+            sa.select(sa.func.count()).select_from(tables.studies).scalar_subquery().label("studies"),
+            sa.select(sa.func.count()).select_from(tables.slices).scalar_subquery().label("slices"),
+            sa.select(sa.func.count()).where(by_champion).scalar_subquery().label("predicted"),
+            sa.select(sa.func.count(current.c.slice_id.distinct())).scalar_subquery().label("corrected"),
+        )
+        with self._database.reading() as connection:
+            counted = {name: int(value) for name, value in connection.execute(query).mappings().one().items()}
+        return {**counted, "open": counted["slices"] - counted["corrected"]}

@@ -1,0 +1,105 @@
+"""A study on its way in: checked, named by its content and written slice by slice."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chestct.candidates import UNKNOWN
+from chestct.catalog import pixels
+from chestct.catalog.storage import CANDIDATES, PICTURE, PIXELS, Storage
+from chestct.errors import InputError
+from chestct.intensity import Intensity, as_picture
+from chestct.study import Study
+
+_DTYPES = {Intensity.HU: np.dtype(np.int16), Intensity.PICTURE: np.dtype(np.uint8)}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What makes a study the same study: its pixels, what they mean and where they lie.
+
+    Neither name, path nor patient is part of it: the same scan found twice must not end up on
+    both sides of the train/test line.
+    """
+
+    key: str
+    slice_keys: tuple[str, ...]
+
+
+def identify(study: Study) -> Identity:
+    """Check every slice and hash it, one at a time in memory.
+
+    Raises:
+        InputError: no slice, a wrong type or shape, or labels of record that fit no slice.
+    """
+    if not study.name or not study.patient or "\0" in study.name + study.patient:
+        raise InputError(study.source, f"needs a name and a patient; has {study.name!r}, {study.patient!r}")
+    if len(study.slices) == 0:
+        raise InputError(study.source, "holds no slice")
+    if study.slice_names and len(study.slice_names) != len(study.slices):
+        raise InputError(study.source, f"names {len(study.slice_names)} slices but holds {len(study.slices)}")
+    stray = sorted(index for index in study.candidates if not 0 <= index < len(study.slices))
+    if stray:
+        raise InputError(study.source, f"labels the slices {stray}, but holds only {len(study.slices)}")
+    slice_keys = tuple(_checked_key(study, index) for index in range(len(study.slices)))
+    digest = hashlib.sha256(study.intensity.value.encode())
+    if study.geometry is not None:
+        digest.update(repr(tuple(int(size) for size in study.geometry.stored_shape)).encode())
+        digest.update(np.ascontiguousarray(study.geometry.affine, dtype="<f8").tobytes())
+    for slice_key in slice_keys:
+        digest.update(slice_key.encode())
+    return Identity(digest.hexdigest(), slice_keys)
+
+
+def _checked_key(study: Study, index: int) -> str:
+    array = study.slices[index]
+    expected = _DTYPES[study.intensity]
+    if array.dtype != expected or array.ndim != 2 or array.size == 0:
+        raise InputError(
+            study.source,
+            f"slice {index} is {array.dtype} of shape {array.shape}; expected {expected} (H, W)",
+        )
+    record = study.candidates.get(index)
+    if record is not None:
+        if record.dtype != np.uint8 or record.shape != array.shape:
+            raise InputError(
+                study.source,
+                f"the labels of slice {index} are {record.dtype} of shape {record.shape}; "
+                f"expected uint8 {array.shape}",
+            )
+        if record.min() < 1 or record.max() > UNKNOWN:
+            raise InputError(
+                study.source,
+                f"the labels of slice {index} hold {record.min()} to {record.max()}; "
+                "candidates are 1 to 15, one bit a class",
+            )
+    return pixels.array_key(array)
+
+
+def write_slice(storage: Storage, study: Study, index: int, slice_key: str) -> dict[str, Any]:
+    """Store one slice's files and return its row, without ids."""
+    array = study.slices[index]
+    height, width = array.shape
+    picture_path = storage.write_bytes(PICTURE, pixels.to_png(as_picture(array, study.intensity)), "png")
+    pixels_path = picture_path
+    if study.intensity is Intensity.HU:
+        pixels_path = storage.write_bytes(PIXELS, pixels.to_npz(array.astype(np.int16, copy=False)), "npz")
+    record = study.candidates.get(index)
+    return {
+        "index": index,
+        "key": slice_key,
+        "width": width,
+        "height": height,
+        "pixels_path": pixels_path,
+        "picture_path": picture_path,
+        "name": study.slice_names[index] if study.slice_names else None,
+        "record_path": None if record is None else write_record(storage, record),
+    }
+
+
+def write_record(storage: Storage, candidates: npt.NDArray[np.uint8]) -> str:
+    """Store a (H, W) uint8 candidate map losslessly."""
+    return storage.write_bytes(CANDIDATES, pixels.to_png(candidates), "png")

@@ -1,0 +1,1 @@
+"""Alembic's scripts: how a catalog's database becomes what `tables` describes."""

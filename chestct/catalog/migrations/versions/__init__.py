@@ -1,0 +1,1 @@
+"""One file a change of the schema, in their order; a file that was released never changes."""

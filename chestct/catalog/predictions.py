@@ -1,0 +1,83 @@
+"""Predictions: computed once for each slice and model version."""
+
+import sqlalchemy as sa
+
+from chestct.catalog import moments, tables
+from chestct.catalog.current import current_corrections
+from chestct.catalog.records import PredictionRecord, SliceRecord
+from chestct.catalog.slices import SLICE_ROWS, SliceStore
+from chestct.errors import InputError
+from chestct.prediction import SlicePrediction
+
+
+class PredictionStore(SliceStore):
+    """Keeping and finding what models found."""
+
+    def add_prediction(
+        self, slice_id: int, model_version: str, prediction: SlicePrediction, seconds: float | None = None
+    ) -> PredictionRecord:
+        """Keep a prediction; where this version has predicted the slice before, the first one stays.
+
+        Args:
+            seconds: how long it took; the prediction's own time where left out.
+        Raises:
+            InputError: the label map does not fit the slice.
+            NotFoundError: there is no such slice.
+        """
+        shown = self.slice(slice_id)
+        if prediction.label_map.shape != (shown.height, shown.width):
+            raise InputError(
+                f"prediction of {shown.study_name} slice {shown.index}",
+                f"has the shape {prediction.label_map.shape}; the slice is {(shown.height, shown.width)}",
+            )
+        known = self.prediction(slice_id, model_version)
+        if known is not None:
+            return known
+        values = {
+            "slice_id": slice_id,
+            "model_version": model_version,
+            "label_map_path": self.storage.write_label_map(prediction.label_map),
+            "score": float(prediction.score),
+            "ground_glass_fraction": prediction.ground_glass_fraction,
+            "consolidation_fraction": prediction.consolidation_fraction,
+            "entropy_mean": float(prediction.entropy_mean),
+            "seconds": prediction.seconds if seconds is None else seconds,
+            "created_at": moments.now(),
+        }
+        with self._database.writing() as connection:
+            self._database.add_new(connection, tables.predictions, values)
+        return self._predictions(_of(slice_id, model_version))[0]
+
+    def prediction(self, slice_id: int, model_version: str) -> PredictionRecord | None:
+        """What a version found in a slice, None where it has not looked."""
+        found = self._predictions(_of(slice_id, model_version))
+        return found[0] if found else None
+
+    def predictions(self, model_version: str) -> list[PredictionRecord]:
+        """All that a version found, in the order of the slices."""
+        return self._predictions(tables.predictions.c.model_version == model_version)
+
+    def slices_without_prediction(
+        self, model_version: str, limit: int | None = None, *, open_only: bool = False
+    ) -> list[SliceRecord]:
+        """Slices that a version has not looked at.
+
+        Args:
+            open_only: leave out those that a reader has corrected.
+        """
+        predicted = sa.select(tables.predictions.c.slice_id).where(
+            tables.predictions.c.model_version == model_version
+        )
+        query = SLICE_ROWS.where(tables.slices.c.id.not_in(predicted)).limit(limit)
+        if open_only:
+            query = query.where(tables.slices.c.id.not_in(sa.select(current_corrections().c.slice_id)))
+        return self._slices(query)
+
+    def _predictions(self, condition: sa.ColumnElement[bool]) -> list[PredictionRecord]:
+        query = sa.select(tables.predictions).where(condition).order_by(tables.predictions.c.slice_id)
+        with self._database.reading() as connection:
+            return [PredictionRecord(**row) for row in connection.execute(query).mappings()]
+
+
+def _of(slice_id: int, model_version: str) -> sa.ColumnElement[bool]:
+    return (tables.predictions.c.slice_id == slice_id) & (tables.predictions.c.model_version == model_version)

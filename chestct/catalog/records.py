@@ -1,0 +1,184 @@
+"""What the catalog hands out: frozen rows, free of SQL, that travel between parts of the loop.
+
+All times are ISO 8601 text in UTC of one fixed width ("2026-03-01T09:30:00.000000Z"), so that the order
+of the text is the order of time in every database.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from chestct.geometry import Geometry
+from chestct.intensity import Intensity
+from chestct.labels import SeverityGrade, Split
+
+
+class CorrectionState(StrEnum):
+    """What a reader did with an annotation."""
+
+    SUBMITTED = "submitted"
+    SKIPPED = "skipped"
+    DELETED = "deleted"
+
+
+class VersionState(StrEnum):
+    """Where a model version stands; at most one is the champion."""
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+    REFUSED = "refused"
+    RETIRED = "retired"
+
+
+class RequestState(StrEnum):
+    """How far a request for a retrain has come."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class StudyRecord:
+    """One CT study.
+
+    Args:
+        key: sha256 of its pixels, intensity and geometry: what makes it the same study.
+        name: unique in the catalog; the source's name, with part of the key added where that was taken.
+        source: the path it was first imported from, for people only.
+        split: its patient's side of the frozen line.
+    """
+
+    id: int
+    key: str
+    name: str
+    patient: str
+    layout: str
+    source: str
+    intensity: Intensity
+    geometry: Geometry | None
+    grade: SeverityGrade | None
+    split: Split
+    slice_count: int
+
+
+@dataclass(frozen=True)
+class SliceRecord:
+    """One slice, the unit of annotation.
+
+    Args:
+        index: position along the study's slice axis as stored in its file, from 0.
+        key: sha256 of its pixels.
+        pixels_path: storage key of the pixels (int16 HU as npz, or the 8-bit PNG itself).
+        picture_path: storage key of the 8-bit PNG that Label Studio shows.
+        name: file name of a loose picture, None for a volume's slice.
+        has_record: whether the source gave labels of record for it.
+    """
+
+    id: int
+    study_id: int
+    study_name: str
+    patient: str
+    split: Split
+    index: int
+    key: str
+    width: int
+    height: int
+    intensity: Intensity
+    pixels_path: str
+    picture_path: str
+    name: str | None
+    has_record: bool
+
+
+@dataclass(frozen=True)
+class PredictionRecord:
+    """What one model version found in one slice; computed once.
+
+    Args:
+        score: mean confidence in [0, 1]; the lowest is the first to be labelled.
+        ground_glass_fraction, consolidation_fraction: of the slice's lung, in [0, 1]; 0 where there is
+            no lung.
+        entropy_mean: mean entropy over the slice.
+        seconds: how long the computation took.
+    """
+
+    id: int
+    slice_id: int
+    model_version: str
+    label_map_path: str
+    score: float
+    ground_glass_fraction: float
+    consolidation_fraction: float
+    entropy_mean: float
+    seconds: float
+    created_at: str
+
+
+@dataclass(frozen=True)
+class CorrectionRecord:
+    """One state of one annotation of one reader. Rows are only ever added.
+
+    Args:
+        project_uid: "<project id>:<its creation time>": Label Studio reuses bare ids.
+        annotation_updated_at: Label Studio's own time of this state.
+        lead_time_seconds: what the reader spent.
+        label_map_path: storage key of exactly what was submitted; None for skipped and deleted.
+        model_version: the prediction it started from; None when drawn from scratch.
+        changed_fraction: pixels whose lesion class differs from that prediction / all pixels.
+        via: how it reached us ("webhook", "sync", ...).
+    """
+
+    id: int
+    slice_id: int
+    project_uid: str
+    task_id: int
+    annotation_id: int
+    annotation_updated_at: str
+    state: CorrectionState
+    annotator: str
+    lead_time_seconds: float | None
+    ground_truth: bool
+    label_map_path: str | None
+    model_version: str | None
+    prediction_id: int | None
+    changed_fraction: float | None
+    received_at: str
+    via: str
+
+
+@dataclass(frozen=True)
+class VersionRecord:
+    """One model version and the last decision about it.
+
+    Args:
+        parent: the version its training started from.
+        snapshot: id of the data that trained it.
+        decision: what the gate (or a person) decided, with its figures; None before a decision.
+    """
+
+    version: str
+    state: VersionState
+    parent: str | None
+    snapshot: str | None
+    created_at: str
+    decision: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class RetrainRequest:
+    """Somebody's wish for a retrain; several wait for one job.
+
+    Args:
+        job_id: the job that took it; None while pending.
+        outcome: one sentence for people once it is done or failed.
+    """
+
+    id: int
+    requested_by: str
+    requested_at: str
+    state: RequestState
+    job_id: str | None
+    outcome: str | None
+    finished_at: str | None

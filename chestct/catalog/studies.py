@@ -1,0 +1,187 @@
+"""Studies: finding them and adding them exactly once."""
+
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from chestct.catalog import incoming, moments, tables
+from chestct.catalog.records import StudyRecord
+from chestct.catalog.slices import SliceStore
+from chestct.catalog.splits import SPLITS_TOPIC, first_split
+from chestct.errors import InputError, NotFoundError
+from chestct.geometry import Geometry
+from chestct.intensity import Intensity
+from chestct.labels import SeverityGrade, Split
+from chestct.study import Study
+
+STUDY_ROWS = (
+    sa.select(tables.studies, tables.patients.c.split)
+    .join(tables.patients, tables.studies.c.patient == tables.patients.c.patient)
+    .order_by(tables.studies.c.id)
+)
+
+
+def study_record(row: sa.RowMapping) -> StudyRecord:
+    """A row of STUDY_ROWS as a record."""
+    geometry = None
+    if row["affine"] is not None:
+        slowest, middle, fastest = (int(size) for size in row["stored_shape"])
+        geometry = Geometry((slowest, middle, fastest), np.array(row["affine"], dtype=np.float64))
+    return StudyRecord(
+        id=row["id"],
+        key=row["key"],
+        name=row["name"],
+        patient=row["patient"],
+        layout=row["layout"],
+        source=row["source"],
+        intensity=Intensity(row["intensity"]),
+        geometry=geometry,
+        grade=None if row["grade"] is None else SeverityGrade(row["grade"]),
+        split=Split(row["split"]),
+        slice_count=row["slice_count"],
+    )
+
+
+class StudyStore(SliceStore):
+    """Adding and finding studies."""
+
+    def add_study(self, study: Study, layout: str) -> tuple[StudyRecord, bool]:
+        """Add a study with all its slices, unless the catalog holds the same content already.
+
+        The same pixels with the same geometry are the same study, whatever its name, path or patient;
+        then only labels of record and a grade that were missing are added. A name that another study
+        has taken gets the first letters of the content's hash appended, so that two sources may both
+        have a "study_0001"; the patient stays as given, which can only keep more together on one side.
+
+        Files are written first and one slice at a time, then all rows in one transaction: killed
+        at any moment, it leaves a whole study or none.
+
+        Returns:
+            The study as stored, and whether it is new.
+        Raises:
+            InputError: the study is damaged, or contradicts what the catalog holds (its labels of
+                record, its grade, or a test patient who is a train patient here).
+        """
+        identity = incoming.identify(study)
+        known = self._study_where(tables.studies.c.key == identity.key)
+        if known is not None:
+            self._add_labels(known, study)
+            return self.study(known.name), False
+        rows = [
+            incoming.write_slice(self.storage, study, index, slice_key)
+            for index, slice_key in enumerate(identity.slice_keys)
+        ]
+        with self._database.writing(SPLITS_TOPIC) as connection:
+            created = self._insert_study(connection, study, layout, identity.key, rows)
+        stored = self._study_where(tables.studies.c.key == identity.key)
+        if stored is None:
+            raise NotFoundError(f"the study {study.name!r} vanished from the catalog while it was added")
+        if not created:  # another process was quicker; it may have come without these labels
+            self._add_labels(stored, study)
+        return self.study(stored.name), created
+
+    def studies(self) -> list[StudyRecord]:
+        """All studies in the order they were added."""
+        with self._database.reading() as connection:
+            return [study_record(row) for row in connection.execute(STUDY_ROWS).mappings()]
+
+    def study(self, name: str) -> StudyRecord:
+        """The study of this name.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        found = self._study_where(tables.studies.c.name == name)
+        if found is None:
+            raise NotFoundError(f"the catalog has no study {name!r}")
+        return found
+
+    def _study_where(self, condition: sa.ColumnElement[bool]) -> StudyRecord | None:
+        with self._database.reading() as connection:
+            row = connection.execute(STUDY_ROWS.where(condition)).mappings().first()
+        return None if row is None else study_record(row)
+
+    def _insert_study(
+        self, connection: sa.Connection, study: Study, layout: str, key: str, rows: list[dict[str, Any]]
+    ) -> bool:
+        """All rows of a new study; false where another process has just added the same content."""
+        if connection.execute(sa.select(tables.studies.c.id).where(tables.studies.c.key == key)).first():
+            return False
+        self._settle_split(connection, study)
+        geometry = study.geometry
+        added = connection.execute(
+            sa.insert(tables.studies)
+            .values(
+                key=key,
+                name=_free_name(connection, study.name, key),
+                patient=study.patient,
+                layout=layout,
+                source=str(study.source),
+                intensity=study.intensity.value,
+                stored_shape=None if geometry is None else [int(size) for size in geometry.stored_shape],
+                affine=None if geometry is None else np.asarray(geometry.affine, dtype=np.float64).tolist(),
+                grade=None if study.grade is None else study.grade.value,
+                slice_count=len(rows),
+                created_at=moments.now(),
+            )
+            .returning(tables.studies.c.id)
+        )
+        study_id = added.scalar_one()
+        connection.execute(sa.insert(tables.slices), [{"study_id": study_id, **row} for row in rows])
+        return True
+
+    def _settle_split(self, connection: sa.Connection, study: Study) -> None:
+        split = first_split(study.patient, study.split, labelled=bool(study.candidates))
+        values = {"patient": study.patient, "split": split.value, "created_at": moments.now()}
+        if self._database.add_new(connection, tables.patients, values):
+            return
+        kept = connection.execute(
+            sa.select(tables.patients.c.split).where(tables.patients.c.patient == study.patient)
+        ).scalar_one()
+        # The other way round (the source says train, the catalog test) only costs training data.
+        if study.split is Split.TEST and kept == Split.TRAIN:
+            raise InputError(
+                study.source,
+                f"holds the patient {study.patient!r} back for testing, but the catalog has that patient on "
+                "the training side already; import it into a catalog of its own",
+            )
+
+    def _add_labels(self, known: StudyRecord, study: Study) -> None:
+        """Labels of record and a grade for a study that came without; what is there never changes.
+
+        Raises:
+            InputError: they contradict what is there. The frozen test set must not move underneath
+                models that were compared on it.
+        """
+        if study.grade is not None and known.grade not in (None, study.grade):
+            raise InputError(study.source, f"is {study.grade}, but the catalog holds it as {known.grade}")
+        new_paths: dict[int, str] = {}
+        for record in self.slices(study_id=known.id):
+            given = study.candidates.get(record.index)
+            if given is None:
+                continue
+            if not record.has_record:
+                new_paths[record.id] = incoming.write_record(self.storage, given)
+            elif not np.array_equal(self.record(record.id), given):  # type: ignore[arg-type]
+                raise InputError(
+                    study.source,
+                    f"has other labels for slice {record.index} than the catalog's labels of record, which "
+                    "never change; import it into a catalog of its own",
+                )
+        with self._database.writing(SPLITS_TOPIC) as connection:
+            for slice_id, path in new_paths.items():
+                here = (tables.slices.c.id == slice_id) & tables.slices.c.record_path.is_(None)
+                connection.execute(sa.update(tables.slices).where(here).values(record_path=path))
+            if study.grade is not None and known.grade is None:
+                here = (tables.studies.c.id == known.id) & tables.studies.c.grade.is_(None)
+                connection.execute(sa.update(tables.studies).where(here).values(grade=study.grade.value))
+
+
+def _free_name(connection: sa.Connection, wanted: str, key: str) -> str:
+    """The wanted name, or with as much of the content's hash as makes it unique."""
+    for name in (wanted, *(f"{wanted}-{key[:length]}" for length in (8, 16, 64))):
+        taken = sa.select(tables.studies.c.id).where(tables.studies.c.name == name)
+        if connection.execute(taken).first() is None:
+            return name
+    raise InputError(wanted, "is a study's name already, with every ending that could tell them apart")

@@ -1,0 +1,70 @@
+"""What a model says of one slice, free of any deep-learning package."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from chestct.labels import LESIONS, Label
+
+
+@dataclass(frozen=True, eq=False)
+class SlicePrediction:
+    """One slice as a model sees it.
+
+    Args:
+        label_map: (H, W) uint8, values of Label, at the slice's own size.
+        score: confidence in [0, 1], see `chestct.uncertainty.confidence`; the lowest comes first
+            where readers label what the model is least sure of.
+        entropy_mean: mean entropy over the picture, as a part of its maximum, in [0, 1].
+        seconds: wall clock of the computation.
+    """
+
+    label_map: npt.NDArray[np.uint8]
+    score: float
+    entropy_mean: float
+    seconds: float = 0.0
+
+    @property
+    def ground_glass_fraction(self) -> float:
+        """Ground-glass as a part of the slice's lung, in [0, 1]."""
+        return fraction_of_lung(self.label_map, (Label.GROUND_GLASS,))
+
+    @property
+    def consolidation_fraction(self) -> float:
+        """Consolidation as a part of the slice's lung, in [0, 1]."""
+        return fraction_of_lung(self.label_map, (Label.CONSOLIDATION,))
+
+
+def fraction_of_lung(label_map: npt.NDArray[np.uint8], group: tuple[Label, ...]) -> float:
+    """Pixels of the group / all lung pixels, lesions included.
+
+    Args:
+        label_map: (..., H, W) uint8, values of Label.
+    Returns:
+        In [0, 1]; 0 where the picture shows no lung, since nothing is diseased there.
+    """
+    lung = np.count_nonzero(label_map != Label.BACKGROUND)
+    return float(np.isin(label_map, group).sum() / lung) if lung else 0.0
+
+
+def most_probable(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Label map of per-class probabilities; a lesion is decided before its kind.
+
+    Ground-glass and consolidation share a lesion's probability, so taking the largest of four
+    would drop every lesion whose kind is in doubt.
+
+    Args:
+        probabilities: (4, H, W), in the order of Label.
+    Returns:
+        (H, W) uint8, values of Label.
+    """
+    lesion = probabilities[list(LESIONS)].sum(axis=0)
+    lung, background = probabilities[Label.LUNG], probabilities[Label.BACKGROUND]
+    healthy = np.where(lung > background, Label.LUNG, Label.BACKGROUND)
+    kind = np.where(
+        probabilities[Label.CONSOLIDATION] > probabilities[Label.GROUND_GLASS],
+        Label.CONSOLIDATION,
+        Label.GROUND_GLASS,
+    )
+    return np.where(lesion > np.maximum(lung, background), kind, healthy).astype(np.uint8)
