@@ -1,0 +1,87 @@
+"""Who may call the backend."""
+
+import hmac
+import ipaddress
+from urllib.parse import urlsplit
+
+from flask import Flask, Request, Response, jsonify, request
+
+from chestct.errors import SettingsError
+from ml_backend.label_studio import BACKEND_USER
+
+# Label Studio's health check and container orchestrators come without a key; nothing is told there.
+_OPEN_PATHS = frozenset({"/health"})
+
+
+def require_safe_bind(host: str, key: str | None) -> None:
+    """Refuses to serve a network without a key.
+
+    Args:
+        host: the address that the server binds.
+        key: the setting `backend_key`.
+    Raises:
+        SettingsError: the address is not loopback and there is no key.
+    """
+    if not key and not is_loopback(host):
+        raise SettingsError(
+            f"the backend would answer anybody at {host}; set LUNGLOOP_BACKEND_KEY to a long random text, "
+            "or bind 127.0.0.1"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address stays on this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def guard(app: Flask, key: str | None) -> None:
+    """Puts the checks before every request.
+
+    With a key every call shows it, as the password of HTTP Basic (the user is "lungloop") or as
+    `Authorization: Token <key>`. Without one only this machine is answered, under a loopback name:
+    a page of another site whose name was made to point here is refused.
+    """
+
+    @app.before_request
+    def check() -> tuple[Response, int] | Response | None:
+        if request.path in _OPEN_PATHS:
+            return None
+        if key:
+            if not _shows(request, key):
+                answer, _ = refusal("not allowed", "show the backend's key", 401)
+                answer.status_code = 401
+                answer.headers["WWW-Authenticate"] = 'Basic realm="LungLoop", charset="UTF-8"'
+                return answer
+        elif not is_loopback(urlsplit(f"//{request.host}").hostname or "") or not is_loopback(
+            request.remote_addr or ""
+        ):
+            return refusal(
+                "not allowed", "without a key only 127.0.0.1 is served; set LUNGLOOP_BACKEND_KEY", 403
+            )
+        if request.method == "POST" and not request.is_json:
+            # A form of another site can be sent without asking, JSON cannot.
+            return refusal("not JSON", "send Content-Type: application/json", 415)
+        return None
+
+
+def refusal(error: str, detail: str, status: int) -> tuple[Response, int]:
+    """The JSON that every failing call answers."""
+    return jsonify({"error": error, "detail": detail}), status
+
+
+def _shows(call: Request, key: str) -> bool:
+    given = call.authorization
+    if given is None:
+        return False
+    if given.type == "basic":
+        return _same(given.username or "", BACKEND_USER) & _same(given.password or "", key)
+    return given.type == "token" and _same(given.token or "", key)
+
+
+def _same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode(), expected.encode())

@@ -1,0 +1,110 @@
+"""Entry points of the queue's jobs: ids in, safe to run twice, progress in the job's meta.
+
+They are enqueued by dotted name (`chestct.job_queue.names`), so renaming one is a change there too.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from chestct.catalog.catalog import Catalog
+from chestct.errors import NotFoundError, ServiceUnavailableError
+from chestct.job_queue import JobQueue
+from chestct.job_queue.progress import progress_reporter
+from chestct.labels import Split
+from chestct.retrain_policy import retrain_is_due
+from chestct.settings import Settings
+from ml_backend.champion import Champion, load_with_torch
+from ml_backend.label_studio import LabelStudio
+from ml_backend.preannotate import preannotate as preannotate_open_work
+from ml_backend.provision import connect_backend
+from ml_backend.sync import reconcile
+
+Json = dict[str, Any]
+
+_POLICY = "policy"
+
+
+def sync(task_id: int | None = None) -> Json:
+    """Corrections of one task, or of the whole project, into the catalog.
+
+    Asks for a retrain where the policy says that enough is new.
+    """
+    with _workplace() as place:
+        client, project_id = place.label_studio()
+        via = "sync" if task_id is None else "webhook"
+        report = reconcile(
+            place.catalog, client, project_id, task_id, via=via, on_progress=progress_reporter()
+        )
+        if report.changed and _retrain_is_due(place.catalog, place.settings.retrain_every):
+            JobQueue(place.settings.redis_url).request_retrain(place.catalog, _POLICY, sync_first=False)
+        return asdict(report)
+
+
+def preannotate() -> Json:
+    """The champion's predictions for what lacks one, pushed to open tasks."""
+    with _workplace() as place:
+        settings = place.settings
+        champion = Champion(place.catalog, load_with_torch(settings))
+        connected = settings.project_id is not None and settings.label_studio_url is not None
+        client, project_id = place.label_studio() if connected else (None, None)
+        return asdict(preannotate_open_work(place.catalog, champion, client, project_id, progress_reporter()))
+
+
+def follow_champion(version: str = "") -> Json:
+    """Label Studio follows the champion: its predictions pre-label and order the open work.
+
+    Args:
+        version: whose promotion asked for this. What counts is who is champion when the job runs:
+            a rollback may have come in between.
+    """
+    with _workplace() as place:
+        settings = place.settings
+        client, project_id = place.label_studio()
+        champion = place.catalog.champion()
+        if champion is None:
+            raise NotFoundError(f"there is no champion to follow (asked for {version or 'none'})")
+        if settings.backend_url is None:
+            raise ServiceUnavailableError("the backend", "no address is configured; set LUNGLOOP_BACKEND_URL")
+        connect_backend(
+            client,
+            project_id,
+            settings.backend_url,
+            champion.version,
+            settings.backend_key,
+            settings.ml_backend_id,
+        )
+        return {
+            "model_version": champion.version,
+            "job": JobQueue(settings.redis_url).enqueue_preannotate(),
+        }
+
+
+@dataclass(frozen=True)
+class _Workplace:
+    settings: Settings
+    catalog: Catalog
+
+    def label_studio(self) -> tuple[LabelStudio, int]:
+        """The client and the readers' project."""
+        if self.settings.project_id is None:
+            raise ServiceUnavailableError(
+                "Label Studio", "no project is configured; run `lungloop up`, or set LUNGLOOP_PROJECT_ID"
+            )
+        return LabelStudio.from_settings(self.settings), self.settings.project_id
+
+
+@contextmanager
+def _workplace() -> Iterator[_Workplace]:
+    settings = Settings.load()
+    with Catalog.open(settings.database_url, settings.storage_url) as catalog:
+        yield _Workplace(settings, catalog)
+
+
+def _retrain_is_due(catalog: Catalog, retrain_every: int) -> bool:
+    """Corrections of train patients that came after the last request for a retrain, whoever asked."""
+    requests = catalog.retrain_requests()
+    last = max((request.requested_at for request in requests), default="")
+    new = [row for row in catalog.current_corrections(Split.TRAIN) if row.received_at > last]
+    return retrain_is_due(len(new), retrain_every)

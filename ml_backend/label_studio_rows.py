@@ -1,0 +1,99 @@
+"""Projects and annotations as the client hands them out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from chestct.errors import InputError
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project as far as the loop cares.
+
+    Args:
+        created_at: as Label Studio writes it.
+        label_config: the XML.
+        model_version: whose predictions pre-label and order the work.
+    """
+
+    id: int
+    title: str
+    created_at: str
+    label_config: str
+    model_version: str
+
+    @property
+    def uid(self) -> str:
+        """Id and time of creation: Label Studio on SQLite gives an id again after a deletion."""
+        return f"{self.id}:{self.created_at}"
+
+
+@dataclass(frozen=True)
+class AnnotationState:
+    """That an annotation exists, and its latest change; without its masks."""
+
+    id: int
+    task_id: int
+    updated_at: str
+    was_cancelled: bool
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One reader's answer to one task.
+
+    Args:
+        annotator: the reader's e-mail, or the id where Label Studio does not say.
+        was_cancelled: the reader skipped the task.
+        parent_prediction: id of the prediction that it started from.
+    """
+
+    id: int
+    task_id: int
+    updated_at: str
+    was_cancelled: bool
+    ground_truth: bool
+    annotator: str
+    lead_time_seconds: float | None
+    parent_prediction: int | None
+    result: tuple[object, ...]
+
+
+def read_project(row: Json) -> Project:
+    """A project as the API writes it."""
+    return Project(
+        int(row["id"]),
+        str(row["title"]),
+        str(row["created_at"]),
+        str(row.get("label_config") or ""),
+        str(row.get("model_version") or ""),
+    )
+
+
+def read_annotation(row: Json) -> Annotation:
+    """An annotation as the API writes it.
+
+    Raises:
+        InputError: something in it is not what Label Studio 1.23 writes.
+    """
+    try:
+        # "<first> <last> <e-mail>, <id>": the only place where a single annotation names its reader.
+        words = str(row.get("created_username") or "").rsplit(",", 1)[0].split()
+        result = row["result"]
+        if not isinstance(result, list):
+            raise TypeError("its result is no list of regions")
+        return Annotation(
+            id=int(row["id"]),
+            task_id=int(row["task"]),
+            updated_at=str(row["updated_at"]),
+            was_cancelled=bool(row.get("was_cancelled")),
+            ground_truth=bool(row.get("ground_truth")),
+            annotator=words[-1] if words else str(row.get("completed_by") or "unknown"),
+            lead_time_seconds=None if row.get("lead_time") is None else float(row["lead_time"]),
+            parent_prediction=None if row.get("parent_prediction") is None else int(row["parent_prediction"]),
+            result=tuple(result),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError("annotation", f"is not as Label Studio 1.23 writes it: {error}") from error

@@ -1,0 +1,229 @@
+"""The model as Label Studio's ML protocol sees it, in the shape of label-studio-ml 2.x.
+
+`setup()`, `predict(tasks, context, **kwargs)` and `fit(event, data, **kwargs)`: our own server calls
+it, and so does the adapter for those who serve it with label-studio-ml.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chestct.catalog.catalog import Catalog
+from chestct.catalog.records import SliceRecord
+from chestct.errors import (
+    InputError,
+    LungLoopError,
+    ServiceUnavailableError,
+)
+from chestct.job_queue import JobQueue
+from chestct.settings import Settings
+from ml_backend.champion import Champion, Segmenting, load_with_torch
+from ml_backend.counters import Counters
+from ml_backend.label_config import LabelConfig, parse_label_config
+from ml_backend.label_studio import LabelStudio
+from ml_backend.predictor import OutOfTimeError, Predictor
+from ml_backend.results import failed_result, prediction_result
+from ml_backend.task_pictures import TaskPictures
+
+_LOG = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+
+# Label Studio 1.23 waits 100 s for /predict and then stores nothing at all.
+PREDICT_SECONDS = 90.0
+_ANNOTATION_EVENTS = (
+    "ANNOTATION_CREATED",
+    "ANNOTATIONS_CREATED",
+    "ANNOTATION_UPDATED",
+    "ANNOTATIONS_DELETED",
+)
+START_TRAINING = "START_TRAINING"
+_NO_MODEL = "no model"
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What every request shares; made once a process.
+
+    Args:
+        settings: addresses and limits.
+        catalog: slices, predictions, requests.
+        champion: the model that serves.
+        predictor: computes what is missing, once.
+        pictures: which slice a task shows.
+        queue: where jobs are asked for; None where none is configured.
+        counters: for /metrics.
+        predict_seconds: how long one /predict may take.
+    """
+
+    settings: Settings
+    catalog: Catalog
+    champion: Champion
+    predictor: Predictor
+    pictures: TaskPictures
+    queue: JobQueue | None
+    counters: Counters
+    predict_seconds: float = PREDICT_SECONDS
+
+    @classmethod
+    def build(cls, settings: Settings, catalog: Catalog, champion: Champion | None = None) -> "Backend":
+        """The backend that the settings describe."""
+        client = (
+            LabelStudio.from_settings(settings)
+            if settings.label_studio_url and settings.label_studio_token
+            else None
+        )
+        files_root = settings.label_studio_files_root
+        return cls(
+            settings,
+            catalog,
+            champion or Champion(catalog, load_with_torch(settings)),
+            Predictor(catalog),
+            TaskPictures(catalog, Path(files_root) if files_root else None, client),
+            JobQueue(settings.redis_url) if settings.redis_url else None,
+            Counters(),
+        )
+
+
+class LungLoopModel:
+    """One project's view of the backend; light, made for each request.
+
+    Args:
+        backend: what is shared.
+        label_config: the project's XML; None for calls that need none.
+    """
+
+    def __init__(self, backend: Backend, label_config: str | None = None) -> None:
+        self._backend = backend
+        self._label_config = label_config
+
+    def setup(self) -> str:
+        """The champion's version, after a look at the configuration.
+
+        Raises:
+            NotFoundError: there is no champion yet.
+            LabelConfigError: the project lacks a tag or label that predictions need.
+        """
+        if self._label_config:
+            parse_label_config(self._label_config)
+        return self._backend.champion.version()
+
+    def predict(
+        self, tasks: Sequence[Any], context: Mapping[str, Any] | None = None, **kwargs: object
+    ) -> list[Json]:
+        """A prediction for each task, in order; exactly as many as tasks, whatever fails.
+
+        Label Studio 1.23 drops a whole batch whose count is wrong. A task that cannot be predicted
+        gets `failed_result`, its reason is logged and counted.
+
+        Args:
+            tasks: as Label Studio sends them.
+            context: of interactive pre-labelling, which brushes do not use.
+            kwargs: of other versions of the protocol, not used.
+        """
+        backend = self._backend
+        deadline = backend.predictor.clock() + backend.predict_seconds
+        version = _NO_MODEL
+        try:
+            config = parse_label_config(self._label_config or "")
+            version = backend.champion.version()
+            segmenter = backend.champion.segmenter()
+        except LungLoopError as error:
+            _LOG.error("none of %d tasks could be predicted: %s", len(tasks), error)
+            backend.counters.add("lungloop_predicted_tasks_total", len(tasks), outcome="failed")
+            return [failed_result(version) for _ in tasks]
+        results, late = [], 0
+        for task in tasks:
+            try:
+                results.append(self._predict_one(task, config, segmenter, deadline))
+            except OutOfTimeError:
+                late += 1
+                results.append(failed_result(segmenter.version))
+            # One broken task must not cost the others their predictions.
+            except Exception as error:  # noqa: BLE001 - logged with its trace below
+                self._tell_failure(task, error)
+                results.append(failed_result(segmenter.version))
+        if late:
+            self._leave_to_a_job(late)
+        return results
+
+    def fit(self, event: str, data: Mapping[str, Any], **kwargs: object) -> Json:
+        """An event of Label Studio: asks for jobs and returns at once; nothing is fitted here.
+
+        Args:
+            event: the webhook's action.
+            data: the webhook's body.
+        Raises:
+            ServiceUnavailableError: the queue does not answer. Nothing is lost: requests are kept in
+                the catalog and the next sync reads Label Studio.
+        """
+        backend = self._backend
+        known = event if event in (*_ANNOTATION_EVENTS, START_TRAINING) else "other"
+        backend.counters.add("lungloop_webhooks_total", action=known)
+        if known == "other":
+            return {"status": "ignored"}
+        project_id = _id_of(data.get("project"))
+        if (
+            None not in (project_id, backend.settings.project_id)
+            and project_id != backend.settings.project_id
+        ):
+            return {"status": "ignored", "detail": f"project {project_id} is not the readers' project"}
+        if event == START_TRAINING:
+            return self._request_retrain()
+        task_ids = _task_ids(data)
+        # A deletion names no task, and many tasks are read quicker together than one by one.
+        task_id = task_ids.pop() if len(task_ids) == 1 else None
+        return {"status": "queued", "job": self._queue().enqueue_sync(task_id)}
+
+    def _predict_one(self, task: Any, config: LabelConfig, segmenter: Segmenting, deadline: float) -> Json:
+        if not isinstance(task, Mapping):
+            raise InputError("task", f"is {type(task).__name__}, expected an object")
+        backend = self._backend
+        shown = backend.pictures.find(task, config.image_key)
+        if isinstance(shown, SliceRecord):
+            found = backend.predictor.of_slice(shown, segmenter, deadline)
+        else:
+            found = backend.predictor.of_picture(shown, segmenter, deadline)
+        outcome = "computed" if found.computed else "known"
+        backend.counters.add("lungloop_predicted_tasks_total", outcome=outcome)
+        return prediction_result(found.label_map, found.score, found.model_version, config)
+
+    def _tell_failure(self, task: Any, error: Exception) -> None:
+        task_id = task.get("id") if isinstance(task, Mapping) else None
+        expected = isinstance(error, LungLoopError)
+        _LOG.error("task %s was not predicted: %s", task_id, error, exc_info=None if expected else error)
+        self._backend.counters.add("lungloop_predicted_tasks_total", outcome="failed")
+
+    def _leave_to_a_job(self, late: int) -> None:
+        self._backend.counters.add("lungloop_predicted_tasks_total", late, outcome="late")
+        _LOG.warning("%d tasks were left to a job: %g s were over", late, self._backend.predict_seconds)
+        try:
+            self._queue().enqueue_preannotate()
+        except ServiceUnavailableError as error:
+            _LOG.error("the job could not be asked for: %s", error)
+
+    def _request_retrain(self) -> Json:
+        ticket = self._queue().request_retrain(self._backend.catalog, "button")
+        return {"status": "queued", "request": ticket.request_id, "job": ticket.job_id}
+
+    def _queue(self) -> JobQueue:
+        if self._backend.queue is None:
+            raise ServiceUnavailableError(
+                "the queue", "no address is configured; run `lungloop up`, or set LUNGLOOP_REDIS_URL"
+            )
+        return self._backend.queue
+
+
+def _id_of(thing: object) -> int | None:
+    """Id of a project as the webhook sends it: an object, or its bare id."""
+    found = thing.get("id") if isinstance(thing, Mapping) else thing
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+
+def _task_ids(data: Mapping[str, Any]) -> set[int]:
+    annotations = data.get("annotation")
+    listed = annotations if isinstance(annotations, list) else [annotations]
+    tasks = [_id_of(one.get("task")) for one in listed if isinstance(one, Mapping)]
+    return {task for task in tasks if task is not None}

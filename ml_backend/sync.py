@@ -1,0 +1,202 @@
+"""Corrections from Label Studio into the catalog. Its annotations are the truth, webhooks only hints."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chestct.catalog.catalog import Catalog
+from chestct.catalog.moments import utc_text
+from chestct.catalog.records import CorrectionRecord, CorrectionState, SliceRecord
+from chestct.errors import InputError, LabelConfigError, NotFoundError
+from ml_backend.label_config import LabelConfig, parse_label_config
+from ml_backend.label_studio import LabelStudio
+from ml_backend.label_studio_rows import Annotation, AnnotationState, Project
+from ml_backend.results import is_failed, read_label_map
+from ml_backend.task_pictures import TaskPictures
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """An annotation that could not be read; every later sync tries it again.
+
+    Args:
+        reason: one sentence.
+    """
+
+    annotation_id: int
+    task_id: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    """What one sync found.
+
+    Args:
+        created, updated: submitted annotations that are new, and new states of known ones.
+        skipped: annotations newly skipped by their reader.
+        deleted: annotations that are gone.
+        unchanged: those that the catalog had already.
+        set_aside: those that could not be read.
+    """
+
+    created: int = 0
+    updated: int = 0
+    skipped: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    set_aside: tuple[SetAside, ...] = ()
+
+    @property
+    def changed(self) -> int:
+        """How many rows the catalog gained."""
+        return self.created + self.updated + self.skipped + self.deleted
+
+
+def reconcile(
+    catalog: Catalog,
+    client: LabelStudio,
+    project_id: int,
+    task_id: int | None = None,
+    *,
+    via: str = "sync",
+    on_progress: Callable[[float, str], None] | None = None,
+) -> SyncReport:
+    """Brings the catalog to what Label Studio holds; again changes nothing.
+
+    Args:
+        catalog: gains a row for every state of an annotation that it did not have.
+        client: where annotations are read.
+        project_id: the readers' project.
+        task_id: looks at one task only.
+        via: kept with each correction ("webhook", "sync").
+        on_progress: told the fraction done and the stage.
+    Raises:
+        ServiceUnavailableError: Label Studio or the catalog stopped answering; what was read is kept.
+        NotFoundError: the project is gone.
+        LabelConfigError: nothing of the project can be read.
+    """
+    project = client.project(project_id)
+    run = _Sync(catalog, client, project, parse_label_config(project.label_config), via)
+    known = catalog.annotation_states(project.uid, task_id)
+    there = {state.id: state for state in client.annotation_states(project.id, task_id)}
+    new = [state for state in there.values() if _is_new(state, known.get(state.id))]
+    # Only what a direct question finds gone counts as deleted: the list is read page by page while
+    # readers work, so an annotation may slip between two pages.
+    missing = [row for row in known.values() if row.annotation_id not in there]
+    suspects = [row for row in missing if row.state is not CorrectionState.DELETED]
+    for done, state in enumerate(new):
+        run.take(state, known.get(state.id))
+        if on_progress:
+            on_progress((done + 1) / (len(new) + len(suspects)), "reading corrections")
+    for row in suspects:
+        if client.annotation(row.annotation_id) is None:
+            run.mark_deleted(row)
+    report = SyncReport(**run.counted, unchanged=len(there) - len(new), set_aside=tuple(run.set_aside))
+    if report.changed or report.set_aside:
+        _LOG.info("sync: %s", report)
+    return report
+
+
+def _is_new(state: AnnotationState, known: CorrectionRecord | None) -> bool:
+    if known is None:
+        return True
+    was_skipped = known.state is CorrectionState.SKIPPED
+    try:
+        updated_at = utc_text(state.updated_at)
+    except InputError:
+        return True  # taking it says what is wrong with it
+    return (updated_at, state.was_cancelled) != (known.annotation_updated_at, was_skipped)
+
+
+class _Sync:
+    """One run over one project."""
+
+    def __init__(
+        self, catalog: Catalog, client: LabelStudio, project: Project, config: LabelConfig, via: str
+    ) -> None:
+        self._catalog = catalog
+        self._client = client
+        self._project = project
+        self._config = config
+        self._via = via
+        self._version_of: dict[int, str | None] = {}
+        self.counted = {"created": 0, "updated": 0, "skipped": 0, "deleted": 0}
+        self.set_aside: list[SetAside] = []
+
+    def take(self, state: AnnotationState, known: CorrectionRecord | None) -> None:
+        """One annotation that is new or changed; what is wrong with it stops no other."""
+        try:
+            annotation = self._client.annotation(state.id)
+            if annotation is None:
+                if known is not None and known.state is not CorrectionState.DELETED:
+                    self.mark_deleted(known)
+                return
+            created = self._add(annotation, self._slice_of(annotation.task_id))
+        except (InputError, LabelConfigError, NotFoundError) as error:
+            _LOG.warning("annotation %s of task %s is set aside: %s", state.id, state.task_id, error)
+            self.set_aside.append(SetAside(state.id, state.task_id, str(error)))
+            return
+        if created:
+            kind = "skipped" if annotation.was_cancelled else "created" if known is None else "updated"
+            self.counted[kind] += 1
+
+    def mark_deleted(self, row: CorrectionRecord) -> None:
+        """The annotation is gone; its history stays."""
+        _, created = self._catalog.add_correction(
+            slice_id=row.slice_id,
+            project_uid=row.project_uid,
+            task_id=row.task_id,
+            annotation_id=row.annotation_id,
+            annotation_updated_at=row.annotation_updated_at,
+            state=CorrectionState.DELETED,
+            annotator=row.annotator,
+            ground_truth=row.ground_truth,
+            via=self._via,
+        )
+        self.counted["deleted"] += created
+
+    def _add(self, annotation: Annotation, shown: SliceRecord) -> bool:
+        label_map = None
+        if not annotation.was_cancelled:
+            label_map = read_label_map(annotation.result, self._config, shown.height, shown.width)
+        _, created = self._catalog.add_correction(
+            slice_id=shown.id,
+            project_uid=self._project.uid,
+            task_id=annotation.task_id,
+            annotation_id=annotation.id,
+            annotation_updated_at=annotation.updated_at,
+            state=CorrectionState.SKIPPED if annotation.was_cancelled else CorrectionState.SUBMITTED,
+            annotator=annotation.annotator,
+            lead_time_seconds=annotation.lead_time_seconds,
+            ground_truth=annotation.ground_truth,
+            label_map=label_map,
+            model_version=self._started_from(annotation.parent_prediction),
+            via=self._via,
+        )
+        return created
+
+    def _slice_of(self, task_id: int) -> SliceRecord:
+        linked = self._catalog.slice_of_task(self._project.uid, task_id)
+        if linked is not None:
+            return linked
+        # A task that somebody loaded into Label Studio by hand, or whose link a crash kept from us.
+        data = self._client.one_task_data(self._project.id, task_id)
+        meant = TaskPictures(self._catalog).slice_of(data, self._config.image_key)
+        if meant is None:
+            raise InputError(
+                f"task {task_id}", "shows a picture that is not in the catalog; `lungloop import` it first"
+            )
+        self._catalog.link_task(meant.id, self._project.uid, task_id)
+        return meant
+
+    def _started_from(self, prediction_id: int | None) -> str | None:
+        if prediction_id is None:
+            return None
+        if prediction_id not in self._version_of:
+            version = self._client.prediction_version(prediction_id)
+            # A failed prediction showed nothing: the reader drew from scratch.
+            self._version_of[prediction_id] = None if version is None or is_failed(version) else version
+        return self._version_of[prediction_id]

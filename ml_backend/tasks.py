@@ -1,0 +1,85 @@
+"""Slices as tasks of a Label Studio project."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from chestct.catalog.catalog import Catalog
+from chestct.catalog.records import SliceRecord
+from chestct.errors import SettingsError
+from ml_backend.label_config import parse_label_config
+from ml_backend.label_studio import LabelStudio
+from ml_backend.task_pictures import TaskPictures
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """What became of the tasks.
+
+    Args:
+        created: tasks made.
+        adopted: tasks that were there already and only had to be linked.
+        forgotten: links to tasks that Label Studio no longer has.
+    """
+
+    created: int
+    adopted: int
+    forgotten: int
+
+
+def create_missing_tasks(
+    catalog: Catalog, client: LabelStudio, project_id: int, files_root: Path
+) -> TaskReport:
+    """One task for every slice that the project does not show; again makes none.
+
+    Args:
+        catalog: slices, and the links to their tasks.
+        client: where tasks are made.
+        project_id: the readers' project.
+        files_root: Label Studio's local files document root; the storage lies below it.
+    Raises:
+        ServiceUnavailableError: Label Studio does not answer; what was made is adopted next time.
+        LabelConfigError: the project has no picture to fill.
+        SettingsError: the storage lies outside `files_root`.
+    """
+    project = client.project(project_id)
+    image_key = parse_label_config(project.label_config).image_key
+    there = dict(client.task_data(project.id))
+    gone = [task for task in catalog.tasks_of_project(project.uid).values() if task not in there]
+    catalog.unlink_tasks(project.uid, gone)
+
+    # A crash between making tasks and linking them must not make them twice.
+    linked = set(catalog.tasks_of_project(project.uid).values())
+    pictures = TaskPictures(catalog)
+    adopted = 0
+    for task_id in sorted(there.keys() - linked):
+        meant = pictures.slice_of(there[task_id], image_key)
+        if meant is not None:
+            catalog.link_task(meant.id, project.uid, task_id)
+            adopted += 1
+
+    missing = catalog.slices_without_task(project.uid)
+    data = [_task_data(catalog, one, image_key, files_root) for one in missing]
+    task_ids = client.create_tasks(project.id, data) if data else []
+    for one, task_id in zip(missing, task_ids, strict=True):
+        catalog.link_task(one.id, project.uid, task_id)
+    return TaskReport(len(task_ids), adopted, len(gone))
+
+
+def _task_data(
+    catalog: Catalog, slice_record: SliceRecord, image_key: str, files_root: Path
+) -> dict[str, Any]:
+    picture = catalog.storage.local_path(slice_record.picture_path).resolve()
+    try:
+        relative = picture.relative_to(files_root.resolve())
+    except ValueError as error:
+        raise SettingsError(
+            f"the storage lies outside {files_root}, which Label Studio serves; correct LUNGLOOP_STORAGE_URL "
+            "or LUNGLOOP_LABEL_STUDIO_FILES_ROOT"
+        ) from error
+    return {
+        image_key: f"/data/local-files/?d={quote(relative.as_posix())}",
+        "study": slice_record.study_name,
+        "slice": slice_record.index,
+    }

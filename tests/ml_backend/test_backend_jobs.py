@@ -1,0 +1,84 @@
+"""The queue's entry points: safe to run twice, clear about what is missing."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chestct.catalog.catalog import Catalog
+from chestct.errors import ServiceUnavailableError
+from ml_backend import jobs
+from ml_backend.sync import reconcile
+from ml_backend.tasks import create_missing_tasks
+
+
+@pytest.fixture
+def environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, catalog: Catalog, label_studio: Any, queue: Any
+) -> pytest.MonkeyPatch:
+    """Settings from an environment, with the fakes in the place of Label Studio and the queue."""
+    for name, value in {
+        "HOME": tmp_path,
+        "STORAGE_URL": tmp_path / "storage",
+        "PROJECT_ID": 7,
+        "LABEL_STUDIO_URL": "http://label-studio.test",
+        "LABEL_STUDIO_TOKEN": "t",
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'catalog.sqlite3'}",
+    }.items():
+        monkeypatch.setenv(f"LUNGLOOP_{name}", str(value))
+    monkeypatch.setattr(jobs.LabelStudio, "from_settings", lambda settings: label_studio.client())
+    monkeypatch.setattr(jobs, "JobQueue", lambda redis_url: queue)
+    return monkeypatch
+
+
+def test_sync_brings_corrections_and_asks_for_a_retrain_when_enough_are_new(
+    environment: pytest.MonkeyPatch,
+    catalog: Catalog,
+    study: str,
+    label_studio: Any,
+    queue: Any,
+    tmp_path: Path,
+) -> None:
+    environment.setenv("LUNGLOOP_RETRAIN_EVERY", "2")
+    create_missing_tasks(catalog, label_studio.client(), 7, tmp_path)
+    label_studio.annotate(1, [])
+    assert jobs.sync()["created"] == 1
+    assert queue.asked == []
+    label_studio.annotate(2, [])
+    assert jobs.sync(2)["created"] == 1
+    assert queue.asked == [("retrain", 1)]
+    assert {row.via for row in catalog.all_corrections()} == {"sync", "webhook"}
+    # What one request has seen does not count again.
+    label_studio.annotate(3, [])
+    assert jobs.sync()["created"] == 1
+    assert len(queue.asked) == 1
+
+
+def test_preannotate_computes_and_pushes_and_twice_is_once(
+    environment: pytest.MonkeyPatch,
+    catalog: Catalog,
+    study: str,
+    label_studio: Any,
+    segmenters: dict[str, Any],
+    champion: Any,
+    tmp_path: Path,
+) -> None:
+    create_missing_tasks(catalog, label_studio.client(), 7, tmp_path)
+    environment.setattr(jobs, "Champion", lambda catalog, load: champion)
+    assert jobs.preannotate() == {"model_version": "base-1", "computed": 3, "pushed": 3, "failed": {}}
+    assert jobs.preannotate()["pushed"] == 0
+
+
+def test_a_missing_project_is_said(environment: pytest.MonkeyPatch, study: str) -> None:
+    environment.delenv("LUNGLOOP_PROJECT_ID")
+    with pytest.raises(ServiceUnavailableError, match="LUNGLOOP_PROJECT_ID"):
+        jobs.sync()
+
+
+def test_following_needs_the_backends_address(environment: pytest.MonkeyPatch, study: str) -> None:
+    with pytest.raises(ServiceUnavailableError, match="LUNGLOOP_BACKEND_URL"):
+        jobs.follow_champion("base-1")
+
+
+def test_reconcile_is_what_sync_runs(catalog: Catalog, study: str, label_studio: Any) -> None:
+    assert reconcile(catalog, label_studio.client(), 7).changed == 0

@@ -1,0 +1,60 @@
+"""Labelling configurations: what is found in them, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from chestct.errors import LabelConfigError
+from chestct.labels import Label
+from ml_backend.label_config import parse_label_config
+
+CONFIGS = Path(__file__).parents[2] / "annotation_configs"
+LABELS = '<Label value="Ground glass"/><Label value="Consolidation"/>'
+IMAGE = '<Image name="i" value="$picture"/>'
+
+
+def config_xml(labels: str = LABELS, image: str = IMAGE, to_name: str = "i") -> str:
+    return f'<View><BrushLabels name="b" toName="{to_name}">{labels}</BrushLabels>{image}</View>'
+
+
+@pytest.mark.parametrize("name", ["slice.xml", "slice.ru.xml"])
+def test_shipped_configurations_name_what_the_contract_says(name: str) -> None:
+    config = parse_label_config((CONFIGS / name).read_text())
+    assert (config.image_tag, config.image_key, config.brush_tag) == ("image", "image", "lesions")
+    assert config.labels == (Label.GROUND_GLASS, Label.CONSOLIDATION)
+
+
+def test_names_of_a_projects_own_are_found_and_a_lung_label_counts() -> None:
+    config = parse_label_config(config_xml(LABELS + '<Label value="Lung"/><Label value="Tumour"/>'))
+    assert (config.image_tag, config.image_key, config.brush_tag) == ("i", "picture", "b")
+    assert config.labels == (Label.GROUND_GLASS, Label.CONSOLIDATION, Label.LUNG)
+    assert config.label_of("Tumour") is None
+
+
+def test_a_label_shown_in_another_language_is_known_by_its_alias() -> None:
+    labels = '<Label value="Matt" alias="Ground glass"/><Label value="Dicht" alias="Consolidation"/>'
+    assert parse_label_config(config_xml(labels)).labels == (Label.GROUND_GLASS, Label.CONSOLIDATION)
+
+
+@pytest.mark.parametrize(
+    ("xml", "reason"),
+    [
+        ("", "not XML"),
+        ("<View>", "not XML"),
+        (config_xml(image=""), "no <Image"),
+        (config_xml(image='<Image name="i" value="picture"/>'), "no <Image"),
+        (f"<View>{IMAGE}</View>", "no BrushLabels on an Image"),
+        (config_xml('<Label value="Lung"/>'), "Lung"),
+        (config_xml(to_name="x"), "no BrushLabels on an Image"),
+        ('<!DOCTYPE v [<!ENTITY a SYSTEM "file:///etc/passwd">]>' + config_xml(), "DOCTYPE"),
+        ("<View>" + " " * 1_000_001 + "</View>", "characters"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_its_reason(xml: str, reason: str) -> None:
+    with pytest.raises(LabelConfigError, match=reason):
+        parse_label_config(xml)
+
+
+def test_a_label_that_the_configuration_lacks_is_an_error() -> None:
+    with pytest.raises(LabelConfigError, match="'Nodule' is not in the configuration"):
+        parse_label_config(config_xml()).label_of("Nodule")

@@ -1,0 +1,134 @@
+"""Predictions ahead of time, and tasks for slices."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chestct.catalog.catalog import Catalog
+from chestct.errors import ServiceUnavailableError, SettingsError
+from ml_backend.champion import Champion
+from ml_backend.preannotate import preannotate
+from ml_backend.sync import reconcile
+from ml_backend.tasks import TaskReport, create_missing_tasks
+
+
+@pytest.fixture
+def tasks(catalog: Catalog, study: str, label_studio: Any, tmp_path: Path) -> None:
+    create_missing_tasks(catalog, label_studio.client(), 7, tmp_path)
+
+
+def test_every_slice_gets_one_task_with_what_the_contract_says(
+    catalog: Catalog, study: str, label_studio: Any, tmp_path: Path
+) -> None:
+    client = label_studio.client()
+    assert create_missing_tasks(catalog, client, 7, tmp_path) == TaskReport(3, 0, 0)
+    assert create_missing_tasks(catalog, client, 7, tmp_path) == TaskReport(0, 0, 0)
+    first = catalog.slices()[0]
+    assert label_studio.tasks[1] == {
+        "image": f"/data/local-files/?d=storage/{first.picture_path}",
+        "study": study,
+        "slice": 0,
+    }
+
+
+def test_tasks_made_before_a_crash_are_adopted_and_deleted_ones_made_again(
+    catalog: Catalog, study: str, label_studio: Any, tmp_path: Path, tasks: None
+) -> None:
+    client = label_studio.client()
+    catalog.unlink_tasks(client.project(7).uid, [2])
+    del label_studio.tasks[3]
+    assert create_missing_tasks(catalog, client, 7, tmp_path) == TaskReport(created=1, adopted=1, forgotten=1)
+    assert len(label_studio.tasks) == 3
+
+
+def test_a_storage_that_label_studio_does_not_serve_is_an_error(
+    catalog: Catalog, study: str, label_studio: Any, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match="lies outside"):
+        create_missing_tasks(catalog, label_studio.client(), 7, tmp_path / "elsewhere")
+
+
+def test_all_slices_are_predicted_once_and_open_tasks_pre_labelled_once(
+    catalog: Catalog, champion: Champion, segmenters: dict[str, Any], label_studio: Any, tasks: None
+) -> None:
+    told: list[float] = []
+    client = label_studio.client()
+    report = preannotate(catalog, champion, client, 7, lambda fraction, stage: told.append(fraction))
+    assert (report.model_version, report.computed, report.pushed, report.failed) == ("base-1", 3, 3, {})
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    labels = [
+        [region["value"]["brushlabels"][0] for region in row["result"]]
+        for row in label_studio.predictions.values()
+    ]
+    assert labels == [["Ground glass"], ["Consolidation"], []]
+
+    again = preannotate(catalog, champion, client, 7)
+    assert (again.computed, again.pushed) == (0, 0)
+    assert segmenters["base-1"].calls == 3
+
+
+def test_corrected_slices_are_predicted_but_not_pushed(
+    catalog: Catalog, champion: Champion, label_studio: Any, tasks: None
+) -> None:
+    label_studio.annotate(2, [])
+    reconcile(catalog, label_studio.client(), 7)
+    report = preannotate(catalog, champion, label_studio.client(), 7)
+    assert (report.computed, report.pushed) == (3, 2)
+    assert sorted(row["task"] for row in label_studio.predictions.values()) == [1, 3]
+
+
+def test_label_studio_down_costs_no_computed_prediction(
+    catalog: Catalog, champion: Champion, label_studio: Any, tasks: None
+) -> None:
+    label_studio.is_down = True
+    with pytest.raises(ServiceUnavailableError, match="Label Studio"):
+        preannotate(catalog, champion, label_studio.client(), 7)
+    assert len(catalog.predictions("base-1")) == 3
+    label_studio.is_down = False
+    assert preannotate(catalog, champion, label_studio.client(), 7).pushed == 3
+
+
+def test_without_label_studio_everything_is_computed(
+    catalog: Catalog, champion: Champion, study: str
+) -> None:
+    report = preannotate(catalog, champion, None, None)
+    assert (report.computed, report.pushed) == (3, 0)
+
+
+def test_one_slice_that_fails_is_named_and_stops_no_other(
+    catalog: Catalog, champion: Champion, label_studio: Any, tasks: None
+) -> None:
+    champion.segmenter().fails_on = lambda pixels: bool(pixels.max() == 250)  # type: ignore[attr-defined]
+    report = preannotate(catalog, champion, label_studio.client(), 7)
+    assert (report.computed, report.pushed) == (2, 2)
+    assert report.failed == {"case 1 slice 1": "slice: cannot be segmented"}
+
+
+def test_a_task_deleted_meanwhile_costs_only_its_own_prediction(
+    catalog: Catalog, champion: Champion, label_studio: Any, tasks: None
+) -> None:
+    versions = label_studio.client().predicted_versions(7)
+    client = label_studio.client()
+    client.predicted_versions = lambda project_id: versions
+    del label_studio.tasks[2]
+    report = preannotate(catalog, champion, client, 7)
+    assert report.pushed == 2
+    assert list(report.failed) == ["case 1 slice 1"]
+
+
+def test_a_champion_promoted_meanwhile_takes_over(
+    catalog: Catalog, champion: Champion, segmenters: dict[str, Any], label_studio: Any, tasks: None
+) -> None:
+    catalog.register_version("next", "base-1", None)
+
+    def promote(pixels: Any) -> bool:
+        catalog.set_champion("next")
+        return False
+
+    champion.segmenter().fails_on = promote  # type: ignore[attr-defined]
+    report = preannotate(catalog, champion, label_studio.client(), 7)
+    assert (report.model_version, report.computed) == ("next", 3)
+    assert {row["model_version"] for row in label_studio.predictions.values()} >= {"next"}
+    assert len(catalog.predictions("next")) == 3
