@@ -33,7 +33,12 @@ class Geometry:
 
     def __post_init__(self) -> None:
         columns = np.asarray(self.affine, dtype=np.float64)[:3, :3]
-        if not np.isfinite(self.affine).all() or np.isclose(np.linalg.det(columns), 0.0, atol=1e-9):
+        if (
+            not np.isfinite(self.affine).all()
+            or np.isclose(np.linalg.det(columns), 0.0, atol=1e-9)
+            # Columns too unequal to span space in float64 have no orientation (nibabel gives NaN).
+            or np.isnan(orientations.io_orientation(self.affine)).any()
+        ):
             raise InputError(
                 "affine",
                 f"is {np.asarray(self.affine).tolist()}: voxels need a finite size above 0 mm on "

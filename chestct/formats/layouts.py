@@ -1,0 +1,160 @@
+"""Finds the studies in what a user points at, one at a time, whatever the layout.
+
+A folder that is a known data set is read as one. Any other folder is walked: each NIfTI file is a
+study, the pictures directly in a folder are one study. Hidden files are ignored. Files and folders
+whose names say mask, label or result (`*_mask.nii.gz`, `*.label.png`, `labels/`) are not
+studies; a file that is named itself is read whatever its name.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from chestct.errors import InputError
+from chestct.formats.covid_ct_seg import is_covid_ct_seg, read_covid_ct_seg
+from chestct.formats.folders import failed, reading, visible
+from chestct.formats.images import is_mask_name, is_picture_name, read_image_folder, read_image_study
+from chestct.formats.medseg import is_medseg, read_medseg
+from chestct.formats.mosmed import is_mosmed, read_mosmed
+from chestct.formats.nifti import is_nifti_name, read_nifti
+from chestct.study import FailedInput, Study
+
+Found = Study | FailedInput
+
+_DATA_SETS: dict[str, tuple[Callable[[Path], bool], Callable[[Path], Iterator[Found]]]] = {
+    "mosmed": (is_mosmed, read_mosmed),
+    "covid-ct-seg": (is_covid_ct_seg, read_covid_ct_seg),
+    "medseg": (is_medseg, read_medseg),
+}
+LAYOUTS = ("auto", "nifti", "images", *_DATA_SETS)
+# Formats that people will point at and that have no reader here yet.
+_NOT_READ_YET = {
+    ".dcm": "is DICOM, which is not read yet; convert it to .nii.gz (dcm2niix does)",
+    ".npy": "is a NumPy array, which is not read yet; convert it to .nii.gz",
+    ".zip": "is an archive, which is not read yet; unpack it",
+}
+_LAYOUTS_NOT_READ_YET = ("dicom", "kaggle")
+_MASK_FOLDERS = frozenset({"mask", "masks", "label", "labels"})
+_EXPECTED = "expected .nii.gz, .nii, .png or .jpg files, or a folder of them"
+
+
+def discover(paths: Sequence[Path], layout: str = "auto") -> Iterator[Found]:
+    """Studies of all paths, lazily; what cannot be read comes as FailedInput and the rest goes on.
+
+    Args:
+        paths: files and folders.
+        layout: one of LAYOUTS; "auto" tells by content.
+    Yields:
+        Studies whose names (and patients, where the source names none) differ within the batch.
+    Raises:
+        InputError: unknown layout, or no path at all (at the call); the only path is missing or
+            holds nothing to read (while iterating; of several paths it comes as FailedInput).
+    """
+    if layout in _LAYOUTS_NOT_READ_YET:
+        raise InputError("layout", f"{layout!r} is not read yet; expected one of {', '.join(LAYOUTS)}")
+    if layout not in LAYOUTS:
+        raise InputError("layout", f"{layout!r} is unknown; expected one of {', '.join(LAYOUTS)}")
+    if not paths:
+        raise InputError("paths", f"are missing; {_EXPECTED}")
+    return _with_unique_names(_read_all(paths, layout))
+
+
+def _read_all(paths: Sequence[Path], layout: str) -> Iterator[Found]:
+    for path in paths:
+        try:
+            yield from _read(path, layout)
+        except InputError as error:
+            if len(paths) == 1:
+                raise
+            yield failed(path, error)
+
+
+def _read(path: Path, layout: str) -> Iterator[Found]:
+    with reading(path):
+        path.stat()
+    data_set = _data_set(path) if layout == "auto" else _DATA_SETS.get(layout, (None, None))[1]
+    if data_set is not None:
+        yield from data_set(path)
+    elif path.is_dir():
+        empty = True
+        for found in _walk(path, layout, set()):
+            empty = False
+            yield found
+        if empty:
+            wanted = "" if layout == "auto" else f" for the layout {layout!r}"
+            raise InputError(path, f"holds nothing to read{wanted}; {_EXPECTED}")
+    else:
+        yield _read_file(path, layout)
+
+
+def _walk(folder: Path, layout: str, seen: set[Path]) -> Iterator[Found]:
+    """A folder's studies, then those of its subfolders; links in a circle are entered once."""
+    with reading(folder):
+        real = folder.resolve()
+    if real in seen:
+        return
+    seen.add(real)
+    data_set = _data_set(folder) if layout == "auto" else None
+    try:
+        entries = visible(folder)
+        if data_set is not None:
+            yield from data_set(folder)
+            return
+    except InputError as error:
+        yield failed(folder, error)
+        return
+    files = [entry for entry in entries if not entry.is_dir()]
+    yield from _unsupported(folder, files, layout)
+    if layout != "images":
+        yield from (
+            _read_file(file, layout) for file in files if is_nifti_name(file) and not is_mask_name(file)
+        )
+    if layout != "nifti":
+        yield from read_image_folder(folder)
+    for entry in entries:
+        if entry.is_dir() and entry.name.lower() not in _MASK_FOLDERS:
+            yield from _walk(entry, layout, seen)
+
+
+def _data_set(folder: Path) -> Callable[[Path], Iterator[Found]] | None:
+    return next((read for matches, read in _DATA_SETS.values() if matches(folder)), None)
+
+
+def _read_file(path: Path, layout: str) -> Found:
+    try:
+        if layout == "nifti" or (layout == "auto" and is_nifti_name(path)):
+            return read_nifti(path)
+        if layout == "images" or is_picture_name(path):
+            return read_image_study(path)
+    except InputError as error:
+        return failed(path, error)
+    return FailedInput(path, _NOT_READ_YET.get(path.suffix.lower(), f"is of an unknown kind; {_EXPECTED}"))
+
+
+def _unsupported(folder: Path, files: list[Path], layout: str) -> Iterator[FailedInput]:
+    """One line a folder and kind, not one a slice: a DICOM series has hundreds of files."""
+    if layout != "auto":
+        return
+    for suffix, reason in _NOT_READ_YET.items():
+        matching = [file for file in files if file.suffix.lower() == suffix]
+        if len(matching) == 1:
+            yield FailedInput(matching[0], reason)
+        elif matching:
+            yield FailedInput(folder, f"holds {len(matching)} {suffix} files: each {reason}")
+
+
+def _with_unique_names(found: Iterator[Found]) -> Iterator[Found]:
+    """Renames a study whose name was taken: with its folder before it, then with a number."""
+    taken: set[str] = set()
+    for item in found:
+        if isinstance(item, Study) and item.name in taken:
+            name = base = f"{item.source.parent.name}-{item.name}"
+            count = 2
+            while name in taken:
+                name, count = f"{base}-{count}", count + 1
+            # A source that names no patient uses the study's name: strangers must not become one.
+            patient = name if item.patient == item.name else item.patient
+            item = dataclasses.replace(item, name=name, patient=patient)
+        if isinstance(item, Study):
+            taken.add(item.name)
+        yield item

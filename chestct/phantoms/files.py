@@ -1,0 +1,67 @@
+"""Phantoms on disk, in the folder layout of MosMedData."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from chestct.errors import InputError
+from chestct.formats.folders import reading
+from chestct.formats.nifti import write_label_map_nifti, write_volume_nifti
+from chestct.labels import SeverityGrade
+from chestct.phantoms.volume import DEFAULT_SHAPE, phantom_study
+
+# CT-4 is left out: two of MosMedData's 1,110 studies have it.
+_GRADES_IN_TURN = (SeverityGrade.CT_1, SeverityGrade.CT_2, SeverityGrade.CT_0, SeverityGrade.CT_3)
+# Each third study comes without labels: work that is left for the reader.
+_UNLABELLED_EVERY = 3
+_COLUMNS = ("study_id", "category", "study_file", "mask_file")
+
+
+def write_phantoms(
+    folder: Path,
+    count: int,
+    seed: int = 42,
+    shape: tuple[int, int, int] = DEFAULT_SHAPE,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> tuple[Path, ...]:
+    """Writes `count` phantom studies that `chestct.formats.mosmed` reads.
+
+    Grades run CT-1, CT-2, CT-0, CT-3 in turn. Two of three studies (of 6 studies, 4) come with their full
+    label map in `labels/`; each third has none. The same arguments write the same bytes.
+
+    Args:
+        folder: created where missing; files of the same names are replaced.
+        count: 1 or more.
+        seed: 0 or more.
+        shape: (S, H, W) of each study's view.
+        on_progress: called with (studies done, count) after each.
+    Returns:
+        The study files, in order.
+    Raises:
+        InputError: count below 1, an unusable shape, or the folder cannot be written.
+    """
+    if count < 1:
+        raise InputError("count", f"is {count}; expected 1 phantom or more")
+    written, registry = [], []
+    for number in range(1, count + 1):
+        grade = _GRADES_IN_TURN[(number - 1) % len(_GRADES_IN_TURN)]
+        name = f"study_{number:04d}"
+        phantom = phantom_study(seed + number - 1, grade, shape, name)
+        geometry = phantom.geometry
+        path = folder / "studies" / grade.value / f"{name}.nii.gz"
+        with reading(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            (folder / "labels").mkdir(exist_ok=True)
+        write_volume_nifti(path, np.stack(phantom.study.slices), geometry)
+        if number % _UNLABELLED_EVERY:
+            write_label_map_nifti(folder / "labels" / f"{name}_labels.nii.gz", phantom.label_map, geometry)
+        written.append(path)
+        registry.append((number, grade.value, f"/{path.relative_to(folder).as_posix()}", ""))
+        if on_progress is not None:
+            on_progress(number, count)
+    table = folder / "dataset_registry.csv"
+    with reading(table), table.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([_COLUMNS, *registry])
+    return tuple(written)

@@ -1,0 +1,290 @@
+"""A whole phantom: chest CT in HU with a label map that is known pixel by pixel."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from chestct import candidates
+from chestct.errors import InputError
+from chestct.geometry import Geometry
+from chestct.intensity import Intensity, as_hu
+from chestct.labels import LESIONS, Label, SeverityGrade
+from chestct.phantoms.disease import lesion_levels
+from chestct.phantoms.grid import Grid
+from chestct.phantoms.lungs import CHEST_HEIGHT_MM, HILUM_LEVEL, Person
+from chestct.phantoms.tissues import AIR_HU, slice_without_disease
+from chestct.phantoms.vessels import draw_tubes, grow_tree
+from chestct.study import Study
+
+DEFAULT_SHAPE = (36, 512, 512)
+_FIELD_OF_VIEW_MM = 358.4
+# Thin slices far apart, as in MosMedData (every tenth slice of a thin series).
+_SLICE_THICKNESS_MM = 1.5
+# Anatomy is drawn on at most this many pixels a side and enlarged: scanners blur as much.
+_DRAWN_SIDE = 256
+# Disease is planned on at most this many pixels a side: enough for patches of 15 mm and more.
+_PLANNED_SIDE = 128
+# Involvement of the worse lung by grade, clear of the boundaries at 25 and 50 % (MosMedData README).
+_INVOLVEMENT = {
+    SeverityGrade.CT_0: (0.0, 0.0),
+    SeverityGrade.CT_1: (0.05, 0.20),
+    SeverityGrade.CT_2: (0.29, 0.45),
+    SeverityGrade.CT_3: (0.54, 0.70),
+    SeverityGrade.CT_4: (0.79, 0.88),
+}
+# Share of the lesions that is consolidation: more of it in severe disease.
+_CONSOLIDATED = {
+    SeverityGrade.CT_0: (0.0, 0.0),
+    SeverityGrade.CT_1: (0.05, 0.2),
+    SeverityGrade.CT_2: (0.15, 0.3),
+    SeverityGrade.CT_3: (0.25, 0.45),
+    SeverityGrade.CT_4: (0.3, 0.5),
+}
+# Walls of small bronchi are thinner than a pixel, so they never reach the HU of tissue.
+_TISSUE_HU, _SOLID_HU, _BRONCHUS_WALL_HU = 35.0, 18.0, -165.0
+# Lesion levels below this leave no trace in the picture (ground-glass fades out at -1/12).
+_NO_TRACE = -0.09
+
+Volume = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False)
+class Phantom:
+    """A made-up study and the truth about it.
+
+    Args:
+        study: int16 HU slices in MosMedData's geometry, with its grade and no labels of record.
+        geometry: of study and label map.
+        label_map: (S, H, W) uint8 values of Label, radiological view.
+        involvement: diseased share of the right and of the left lung in the label map, in [0, 1].
+    """
+
+    study: Study
+    geometry: Geometry
+    label_map: npt.NDArray[np.uint8]
+    involvement: tuple[float, float]
+
+    def labelled_study(self) -> Study:
+        """The study with its truth as labels of record."""
+        return dataclasses.replace(
+            self.study, candidates=dict(enumerate(candidates.from_label_map(self.label_map)))
+        )
+
+
+def phantom_study(
+    seed: int,
+    grade: SeverityGrade = SeverityGrade.CT_1,
+    shape: tuple[int, int, int] = DEFAULT_SHAPE,
+    name: str | None = None,
+) -> Phantom:
+    """A chest CT from nothing but a seed; the same arguments give the same voxels.
+
+    Args:
+        seed: 0 or more.
+        grade: wanted severity; sets how much of the worse lung is diseased.
+        shape: (S, H, W) of the view; the field of view stays 358 x 358 x 288 mm, so fewer slices lie
+            further apart (36 slices are 8 mm apart).
+        name: of study and patient; `phantom_<seed>` by default.
+    Raises:
+        InputError: fewer than 2 slices, or not square with a power of two from 32 on a side.
+    """
+    side = shape[2]
+    if shape[0] < 2 or shape[1] != side or side < 32 or side & (side - 1):
+        raise InputError("shape", f"is {shape}; expected 2 slices or more of 32, 64, ... 512 pixels a side")
+    rng = np.random.default_rng([seed, list(SeverityGrade).index(grade)])
+    person = Person.drawn(rng)
+    hu, lung = _healthy(person, shape[0], min(side, _DRAWN_SIDE))
+    lesion, dense = _planned_disease(rng, grade, lung)
+    tubes = _Tubes.grown(rng, lung, shape)
+    noise = _Noise.drawn(rng, side)
+    finished = np.empty(shape, dtype=np.int16)
+    label_map = np.zeros(shape, dtype=np.uint8)
+    glass_hu = rng.uniform(-590.0, -480.0)
+    for index in range(shape[0]):
+        share = _enlarged(lung[index], side)
+        picture = _enlarged(hu[index], side)
+        label_map[index] = np.where(share > 0.5, np.uint8(Label.LUNG), np.uint8(Label.BACKGROUND))
+        visible = share
+        if lesion[index].max() > _NO_TRACE:
+            levels = (_enlarged(lesion[index], side), _enlarged(dense[index], side))
+            _label_lesions(label_map[index], levels)
+            picture, solid = _diseased(rng, picture, share, levels, glass_hu)
+            visible = share - solid
+        tubes.paint(index, picture, visible, share)
+        finished[index] = as_hu(noise.add_to(picture, share, rng))
+    name = name or f"phantom_{seed:04d}"
+    geometry = _mosmed_geometry(shape)
+    study = Study(
+        name=name,
+        patient=name,
+        slices=tuple(finished),
+        intensity=Intensity.HU,
+        source=Path(name),
+        geometry=geometry,
+        grade=grade,
+    )
+    return Phantom(study, geometry, label_map, _involvement(label_map))
+
+
+def spacing_mm(shape: tuple[int, ...]) -> tuple[float, float, float]:
+    """Voxel size along (S, H, W) of a volume that covers the phantom's field of view."""
+    return CHEST_HEIGHT_MM / shape[0], _FIELD_OF_VIEW_MM / shape[1], _FIELD_OF_VIEW_MM / shape[2]
+
+
+def _healthy(person: Person, slices: int, side: int) -> tuple[Volume, Volume]:
+    """HU and share of lung, (S, side, side), from just below the lungs to just above, foot first."""
+    grid = Grid.of(side, _FIELD_OF_VIEW_MM / side, person.tilt)
+    levels = (np.arange(slices) + 0.5) / slices
+    drawn = [slice_without_disease(grid, person, float(level)) for level in levels]
+    return np.stack([hu for hu, _ in drawn]), np.stack([lung for _, lung in drawn])
+
+
+def _mosmed_geometry(shape: tuple[int, int, int]) -> Geometry:
+    """LAS, as MosMedData stores it: (W, H, S) with the first slice at the feet."""
+    between, rows, columns = spacing_mm(shape)
+    affine = np.diag([-columns, rows, between, 1.0])
+    affine[:3, 3] = [_FIELD_OF_VIEW_MM / 2, -_FIELD_OF_VIEW_MM / 2, -CHEST_HEIGHT_MM / 2]
+    # float32 is what the file keeps; rounding here makes what is written equal what is in memory.
+    return Geometry((shape[2], shape[1], shape[0]), affine.astype(np.float32).astype(np.float64))
+
+
+def _planned_disease(rng: np.random.Generator, grade: SeverityGrade, lung: Volume) -> tuple[Volume, Volume]:
+    """Lesion and consolidation levels on a coarse grid, above 0 inside."""
+    step = max(1, lung.shape[2] // _PLANNED_SIDE)
+    side = lung.shape[2] // step
+    coarse = lung.reshape(len(lung), side, step, side, step).mean(axis=(2, 4)) > 0.5
+    right, left = coarse.copy(), coarse.copy()
+    right[:, :, side // 2 :], left[:, :, : side // 2] = False, False
+    worse = rng.uniform(*_INVOLVEMENT[grade])
+    other = worse * rng.uniform(0.35, 0.9)
+    shares = (worse, other) if rng.random() < 0.55 else (other, worse)
+    consolidated = rng.uniform(*_CONSOLIDATED[grade])
+    return lesion_levels(rng, (right, left), spacing_mm(coarse.shape), shares, consolidated)
+
+
+def _label_lesions(label_map: npt.NDArray[np.uint8], levels: tuple[Volume, Volume]) -> None:
+    lung = label_map == Label.LUNG
+    label_map[lung & (levels[0] > 0)] = Label.GROUND_GLASS
+    label_map[lung & (levels[1] > 0)] = Label.CONSOLIDATION
+
+
+def _diseased(
+    rng: np.random.Generator,
+    picture: Volume,
+    share: Volume,
+    levels: tuple[Volume, Volume],
+    glass_hu: float,
+) -> tuple[Volume, Volume]:
+    """A slice with disease painted in, and the share of each pixel that is consolidation.
+
+    Ground-glass fades out over millimetres, consolidation less.
+    """
+    lesion, dense = levels
+    small = rng.standard_normal([length // 2 for length in picture.shape], dtype=np.float32)
+    mottle = _enlarged(ndimage.gaussian_filter(small, 1.1) * np.float32(150.0), len(picture))
+    glass = np.clip(0.5 + lesion * 6.0, 0.0, 1.0) * share
+    picture = picture + glass * (glass_hu + np.clip(lesion * 90.0, 0.0, 110.0) + mottle - picture)
+    solid = np.clip(0.5 + dense * 22.0, 0.0, 1.0) * share
+    return picture + solid * (_SOLID_HU + np.float32(0.3) * mottle - picture), solid
+
+
+@dataclass(frozen=True, eq=False)
+class _Noise:
+    """A few planes of noise, shifted anew for each slice: drawing fresh ones is the slowest step."""
+
+    scanner: list[Volume]
+    texture: list[Volume]
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator, side: int, planes: int = 4) -> "_Noise":
+        white = rng.standard_normal((planes, side, side), dtype=np.float32)
+        # A smoothing kernel correlates neighbours, as reconstruction does; lung is mottled by itself.
+        smooth = [ndimage.uniform_filter(plane, 3, mode="wrap") for plane in white]
+        scanner = [13.0 * sharp + 26.0 * soft for sharp, soft in zip(white, smooth, strict=True)]
+        return cls(scanner, [40.0 * soft for soft in smooth])
+
+    def add_to(self, picture: Volume, share: Volume, rng: np.random.Generator) -> Volume:
+        """A slice with scanner noise everywhere and fine texture in the lungs."""
+        plane = rng.integers(len(self.scanner))
+        shift = tuple(rng.integers(len(picture), size=2))
+        scanner, texture = (np.roll(kind[plane], shift, (0, 1)) for kind in (self.scanner, self.texture))
+        return picture + scanner + share * texture
+
+
+def _enlarged(plane: Volume, side: int) -> Volume:
+    """A slice interpolated linearly to `side` pixels, covering the same field of view."""
+    step = side // plane.shape[0]
+    if step <= 1:
+        return plane
+    at = (np.arange(side, dtype=np.float32) - (step - 1) / 2) / step
+    low = np.clip(np.floor(at).astype(np.int64), 0, plane.shape[0] - 2)
+    weight = np.clip(at - low, 0.0, 1.0).astype(np.float32)
+    tall = plane[low] * (1 - weight[:, None]) + plane[low + 1] * weight[:, None]
+    return tall[:, low] * (1 - weight) + tall[:, low + 1] * weight
+
+
+@dataclass(frozen=True, eq=False)
+class _Tubes:
+    """Shares of each voxel that are vessel, wall of a bronchus, and its air."""
+
+    vessels: Volume
+    walls: Volume
+    lumens: Volume
+
+    @classmethod
+    def grown(cls, rng: np.random.Generator, lung: Volume, shape: tuple[int, int, int]) -> "_Tubes":
+        """Trees in both lungs; each larger artery has a bronchus at its side, as in people."""
+        tips_per_lung = 110 if shape[2] < _DRAWN_SIDE else 560
+        spacing, drawn_spacing = spacing_mm(shape), spacing_mm(lung.shape)
+        middle = lung.shape[2] // 2
+        segments, radii = [], []
+        for half, side in ((slice(None, middle), -1.0), (slice(middle, None), 1.0)):
+            voxels = np.argwhere(lung[:, ::4, half][:, :, ::4] > 0.5) * (1, 4, 4)
+            voxels[:, 2] += half.start or 0
+            if len(voxels) == 0:
+                continue
+            chosen = voxels[rng.integers(len(voxels), size=tips_per_lung)]
+            tips = (chosen + rng.uniform(-0.5, 0.5, chosen.shape)) * drawn_spacing
+            centre = _FIELD_OF_VIEW_MM / 2
+            hilum = [HILUM_LEVEL * CHEST_HEIGHT_MM, centre - 6.0, centre + side * 38.0]
+            grown = grow_tree(np.array(hilum, dtype=np.float32), tips.astype(np.float32))
+            segments.append(grown[0])
+            radii.append(grown[1])
+        if not segments:
+            nothing = np.zeros(shape, dtype=np.float32)
+            return cls(nothing, nothing, nothing)
+        all_segments, all_radii = np.concatenate(segments), np.concatenate(radii)
+        airways = all_radii > 1.3
+        beside = all_segments[airways]
+        offset = (1.75 * all_radii[airways] + 0.6)[:, None]
+        beside = beside + np.concatenate([0 * offset, offset, 0.3 * offset] * 2, axis=1)
+        wide = all_radii[airways] * 0.9
+        return cls(
+            draw_tubes(all_segments, all_radii, shape, spacing, _SLICE_THICKNESS_MM),
+            draw_tubes(beside, wide + 0.6, shape, spacing, _SLICE_THICKNESS_MM),
+            draw_tubes(beside, wide, shape, spacing, _SLICE_THICKNESS_MM),
+        )
+
+    def paint(self, index: int, picture: Volume, visible: Volume, lung: Volume) -> None:
+        """Draws them into a slice, in place; consolidation hides vessels, not the air in bronchi."""
+        tubes = (self.vessels[index], self.walls[index], self.lumens[index])
+        # Few pixels hold any: work on those alone.
+        at = np.nonzero((tubes[0] + tubes[1]) * lung > 0)
+        found = picture[at]
+        vessel, wall, lumen = (tube[at] for tube in tubes)
+        found += vessel * visible[at] * (_TISSUE_HU - found)
+        found += wall * lung[at] * np.float32(0.7) * (_BRONCHUS_WALL_HU - found)
+        found += lumen * lung[at] * (AIR_HU + 40.0 - found)
+        picture[at] = found
+
+
+def _involvement(label_map: npt.NDArray[np.uint8]) -> tuple[float, float]:
+    """Diseased share of the lungs in the picture's left half (the right lung) and right half."""
+    middle = label_map.shape[2] // 2
+    halves = (label_map[:, :, :middle], label_map[:, :, middle:])
+    right, left = (float(np.isin(half, LESIONS).sum() / max(1, np.count_nonzero(half))) for half in halves)
+    return right, left

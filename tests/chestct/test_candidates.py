@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from chestct import candidates
+from chestct.errors import InputError
+from chestct.labels import LESIONS, Label
+
+GROUPS = [(Label.GROUND_GLASS,), (Label.CONSOLIDATION,), (Label.LUNG,), LESIONS, (*LESIONS, Label.LUNG)]
+label_maps = arrays.arrays(np.uint8, (4, 4), elements=st.integers(0, 3))
+
+
+def test_a_full_label_map_leaves_one_class_a_pixel():
+    found = candidates.from_label_map(np.array([[0, 1], [2, 3]], dtype=np.uint8))
+    assert found.tolist() == [[0b0001, 0b0010], [0b0100, 0b1000]]
+    assert found.dtype == np.uint8
+
+
+def test_a_readers_correction_says_nothing_of_the_lung():
+    found = candidates.from_lesion_label_map(np.array([[0, 1], [2, 3]], dtype=np.uint8))
+    assert found.tolist() == [[0b1001, 0b0010], [0b0100, 0b1000]]
+
+
+def test_a_binary_mask_leaves_the_kind_of_lesion_open():
+    lesion = np.array([[True, False]])
+    assert candidates.from_masks(lesion, None).tolist() == [[0b0110, 0b1001]]
+
+
+def test_a_lung_mask_decides_what_is_healthy_and_a_lesion_wins_over_it():
+    lesion = np.array([[True, True, False, False]])
+    lung = np.array([[True, False, True, False]])
+    assert candidates.from_masks(lesion, lung).tolist() == [[0b0110, 0b0110, 0b1000, 0b0001]]
+
+
+def test_masks_of_different_shapes_are_refused():
+    with pytest.raises(InputError, match="must agree"):
+        candidates.from_masks(np.zeros((2, 2), bool), np.zeros((2, 3), bool))
+
+
+def test_membership_of_each_kind_of_knowledge_by_hand():
+    known = np.array([0b0001, 0b0010, 0b0110, 0b1001, 0b1111], dtype=np.uint8)
+    inside, decided = candidates.membership(known, LESIONS)
+    assert decided.tolist() == [True, True, True, True, False]
+    assert inside.tolist() == [False, True, True, False, False]
+    inside, decided = candidates.membership(known, (Label.GROUND_GLASS,))
+    assert decided.tolist() == [True, True, False, True, False]
+    assert inside.tolist() == [False, True, False, False, False]
+
+
+@given(label_maps, st.sampled_from(GROUPS))
+def test_full_knowledge_decides_every_group_as_the_label_map_says(label_map, group):
+    inside, decided = candidates.membership(candidates.from_label_map(label_map), group)
+    assert decided.all()
+    assert np.array_equal(inside, np.isin(label_map, group))
+
+
+@given(label_maps)
+def test_partial_knowledge_never_rules_out_the_truth(label_map):
+    lesion, lung = np.isin(label_map, LESIONS), label_map != Label.BACKGROUND
+    truth = candidates.from_label_map(label_map)
+    for partial in (
+        candidates.from_lesion_label_map(label_map),
+        candidates.from_masks(lesion, None),
+        candidates.from_masks(lesion, lung),
+    ):
+        assert ((partial & truth) == truth).all()
