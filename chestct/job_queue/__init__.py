@@ -1,0 +1,20 @@
+"""The queue: what may be asked of the workers, and the workers themselves.
+
+A thin layer over RQ. Job payloads are ids and strings, serialised as JSON (never pickle), and every
+job is safe to run twice; the job itself builds its Settings from the environment that the worker
+passes on.
+"""
+
+from chestct.job_queue.asking import JobQueue, RetrainTicket
+from chestct.job_queue.horse import end_with_worker
+from chestct.job_queue.progress import progress_reporter, report_progress
+from chestct.job_queue.worker import run_worker
+
+__all__ = [
+    "JobQueue",
+    "RetrainTicket",
+    "end_with_worker",
+    "progress_reporter",
+    "report_progress",
+    "run_worker",
+]

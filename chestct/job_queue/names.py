@@ -1,0 +1,18 @@
+"""Names of the queues and, as dotted paths, of the jobs.
+
+A job is enqueued by its dotted name so that `ml_backend` and `training` never import each other;
+`tests/contracts/test_job_names.py` resolves every one.
+"""
+
+QUICK = "lungloop-quick"
+TRAIN = "lungloop-train"
+
+SYNC = "ml_backend.jobs.sync"
+PREANNOTATE = "ml_backend.jobs.preannotate"
+FOLLOW_CHAMPION = "ml_backend.jobs.follow_champion"
+RETRAIN = "training.jobs.retrain"
+
+JOB_NAMES = (SYNC, PREANNOTATE, FOLLOW_CHAMPION, RETRAIN)
+
+# What `status` calls a running job.
+KINDS = {SYNC: "sync", PREANNOTATE: "preannotate", FOLLOW_CHAMPION: "follow champion", RETRAIN: "retrain"}

@@ -1,0 +1,40 @@
+"""Jobs that the queue's tests run in real workers; imported by dotted name in a process of its own."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from chestct.job_queue import end_with_worker, progress_reporter
+from chestct.settings import Settings
+
+
+def write_home(path: str) -> None:
+    Path(path).write_text(str(Settings.load().home))
+
+
+def die_once(path: str) -> None:
+    marker = Path(path)
+    if not marker.exists():
+        marker.write_text("died")
+        os.kill(os.getpid(), signal.SIGKILL)
+    marker.write_text("lived")
+
+
+def wait_long(path: str) -> None:
+    end_with_worker()
+    report = progress_reporter()
+    report(0.0, "waiting")
+    time.sleep(0.6)
+    report(0.25, "waiting")
+    Path(path).write_text(str(os.getpid()))
+    time.sleep(60.0)
+
+
+def fail() -> None:
+    raise ValueError("on purpose")
+
+
+def die() -> None:
+    """Killed whenever it runs, as by the kernel when memory is out."""
+    os.kill(os.getpid(), signal.SIGKILL)

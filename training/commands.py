@@ -1,0 +1,135 @@
+"""What `lungloop fit` and `lungloop evaluate` do, free of the command line."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from chestct.errors import TrainingDataError, WeightsError
+from chestct.settings import Settings
+from chestct.unet.network import CLASSES
+from chestct.unet.segmenter import Segmenter
+from chestct.unet.weights import ModelCard, list_versions, save_version
+from training.config import FitConfig
+from training.dataset import TrainingSample
+from training.evaluate import by_source, fit_temperature, score_patients, summarise
+from training.fit import FitResult, OnProgress, fit
+from training.labelled_folder import read_labelled_folder
+from training.shared_data import DATA_LICENCE, training_samples, validation_samples
+
+# Share of the progress bar that the fit takes; the rest is calibration and scores.
+_FIT_SHARE = 0.95
+
+
+def run_fit(
+    settings: Settings,
+    out_version: str,
+    *,
+    steps: int,
+    seed: int,
+    work_dir: Path | None = None,
+    on_progress: OnProgress = lambda fraction, facts: None,
+) -> ModelCard:
+    """Trains from ImageNet's features on the shared data and writes a version with its scores.
+
+    Args:
+        settings: `shared_data` and `weights_dir` count.
+        out_version: name of the new version.
+        steps: optimiser steps, 1800 for the shipped weights.
+        work_dir: keeps the checkpoint; given once more after a kill, the fit goes on there. A
+            temporary folder by default.
+    Returns:
+        The new version's card.
+    Raises:
+        TrainingDataError: there is no shared data.
+        WeightsError: the version exists.
+    """
+    if settings.shared_data is None:
+        raise TrainingDataError(
+            "training from scratch needs labelled data: set LUNGLOOP_SHARED_DATA to a folder that "
+            "holds covid-ct-seg and medseg"
+        )
+    if out_version in list_versions(settings.weights_dir):
+        raise WeightsError(f"version {out_version!r} exists; versions never change, choose another name")
+    config = FitConfig.from_scratch(steps=steps, seed=seed)
+    with tempfile.TemporaryDirectory(prefix="lungloop-fit-") as scratch:
+        result = fit(
+            training_samples(settings.shared_data),
+            config,
+            start_from=None,
+            work_dir=work_dir or Path(scratch),
+            on_progress=lambda fraction, facts: on_progress(_FIT_SHARE * fraction, facts),
+        )
+    card = ModelCard(
+        version=out_version,
+        architecture=result.architecture,
+        input_size=config.input_size,
+        data_licence=DATA_LICENCE,
+        training={
+            "command": f"lungloop fit {out_version} --steps {steps} --seed {seed}",
+            "config": config.as_dict(),
+        },
+    )
+    card = calibrated_and_scored(result, card, validation_samples(settings.shared_data))
+    save_version(settings.weights_dir, result.state_dict, card)
+    on_progress(1.0, {"step": steps, "steps": steps, "seconds_left": 0.0})
+    return card
+
+
+def calibrated_and_scored(result: FitResult, card: ModelCard, validation: list[TrainingSample]) -> ModelCard:
+    """The card with its temperature and its scores on samples that were not fitted on."""
+    raw = Segmenter.of_weights(replace(card, calibration={"temperature": 1.0}), result.state_dict)
+    temperature = fit_temperature(raw, validation)
+    card = replace(card, calibration={"temperature": temperature})
+    segmenter = Segmenter.of_weights(card, result.state_dict)
+    metrics, nll = {}, {}
+    for source, samples in by_source(validation).items():
+        metrics[source] = summarise(score_patients(segmenter, samples))
+        before = summarise(score_patients(raw, samples)).get("nll")
+        nll[source] = {
+            "before": before and before["mean"],
+            "after": metrics[source].get("nll", {}).get("mean"),
+        }
+    return replace(card, metrics=metrics, calibration={"temperature": temperature, "nll": nll})
+
+
+def run_evaluate(
+    folder: Path,
+    version: str,
+    settings: Settings,
+    on_progress: Callable[[float], None] = lambda fraction: None,
+) -> dict[str, Any]:
+    """Scores of a version on a labelled folder, by side of the split.
+
+    Args:
+        folder: covid-ct-seg, medseg, MosMedData, studies with masks, or an export of this project.
+        version: of `settings.weights_dir`.
+    Returns:
+        JSON-ready: `model_version`, `input`, `splits` (side -> figures with intervals, see
+        `training.evaluate.summarise`), `patients` (one row each) and `failed` inputs.
+    Raises:
+        InputError: nothing labelled is in the folder.
+        WeightsError: the version is missing or damaged.
+    """
+    segmenter = Segmenter.load(settings.weights_dir, version)
+    labelled = read_labelled_folder(folder)
+    total = sum(len(samples) for samples in labelled.samples.values())
+    splits, patients, done = {}, [], 0
+    for side, samples in labelled.samples.items():
+
+        def advance(fraction: float, before: int = done, own: int = len(samples)) -> None:
+            on_progress((before + fraction * own) / total)
+
+        scores = score_patients(segmenter, samples, advance)
+        done += len(samples)
+        splits[side] = summarise(scores)
+        patients += [{"split": side, **vars(score)} for score in scores]
+    return {
+        "model_version": version,
+        "input": str(folder),
+        "classes": list(CLASSES),
+        "splits": splits,
+        "patients": patients,
+        "failed": [{"input": str(one.source), "error": one.reason} for one in labelled.failed],
+    }

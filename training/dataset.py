@@ -1,0 +1,108 @@
+"""Training samples, and how often each is drawn."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from chestct.candidates import bits
+from chestct.errors import TrainingDataError
+from chestct.intensity import Intensity, unit_range
+from chestct.labels import Label
+
+# How much oftener a slice is drawn that shows a lesion, and one that shows consolidation, the
+# rarest class of all sources.
+_LESION_FACTOR, _CONSOLIDATION_FACTOR = 3.0, 1.5
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSample:
+    """One slice and what is known of its pixels.
+
+    Args:
+        image: (H, W) float32 in [0, 1], HU through the lung window.
+        candidates: (H, W) uint8, see `chestct.candidates`.
+        source: which body of data it is from; sampling is balanced between sources.
+        patient: whose slice it is; scores are per patient.
+        name: of the slice, for messages.
+    Raises:
+        TrainingDataError: image and candidates differ in shape, or pixels lie outside [0, 1].
+    """
+
+    image: npt.NDArray[np.float32]
+    candidates: npt.NDArray[np.uint8]
+    source: str
+    patient: str
+    name: str
+
+    def __post_init__(self) -> None:
+        if self.image.ndim != 2 or self.image.shape != self.candidates.shape:
+            raise TrainingDataError(
+                f"{self.name}: image {self.image.shape} and mask {self.candidates.shape} must be "
+                "two-dimensional and of one shape"
+            )
+        if not (self.image.min() >= 0.0 and self.image.max() <= 1.0):  # False for NaN
+            raise TrainingDataError(f"{self.name}: image values must lie in [0, 1] and be finite")
+
+    @classmethod
+    def of_slice(
+        cls,
+        pixels: npt.NDArray[np.generic],
+        intensity: Intensity,
+        candidates: npt.NDArray[np.uint8],
+        *,
+        source: str,
+        patient: str,
+        name: str,
+    ) -> "TrainingSample":
+        """A sample from pixels as a `Study` holds them."""
+        return cls(unit_range(pixels, intensity), candidates, source, patient, name)
+
+    def shows(self, label: Label) -> bool:
+        """True where some pixel is known to be exactly this class."""
+        return bool((self.candidates == bits(label)).any())
+
+    def shows_lesion(self) -> bool:
+        """True where some pixel is known to be a lesion, its kind known or not."""
+        outside = bits(Label.BACKGROUND, Label.LUNG)
+        return bool(((self.candidates & outside) == 0).any())
+
+
+def sampling_weights(
+    samples: Sequence[TrainingSample], source_shares: Mapping[str, float]
+) -> npt.NDArray[np.float64]:
+    """Probability of drawing each sample: by source, then patient, then what it shows.
+
+    Args:
+        samples: at least one.
+        source_shares: source -> weight; 1 where a source is not named.
+    Returns:
+        (len(samples),) float64, summing to 1.
+    Raises:
+        TrainingDataError: no sample, or no source with a weight above 0.
+    """
+    if not samples:
+        raise TrainingDataError("there is no training sample; label some slices first")
+    interest = np.array(
+        [
+            (_LESION_FACTOR if sample.shows_lesion() else 1.0)
+            * (_CONSOLIDATION_FACTOR if sample.shows(Label.CONSOLIDATION) else 1.0)
+            for sample in samples
+        ]
+    )
+    patients = [(sample.source, sample.patient) for sample in samples]
+    of_patient: Counter[tuple[str, str]] = Counter()
+    for patient, value in zip(patients, interest, strict=True):
+        of_patient[patient] += value
+    # A patient with many slices is drawn oftener, but only by the root of their number: ten
+    # volumes of a hundred slices must not drown forty patients of one.
+    weight = interest / np.sqrt([of_patient[patient] for patient in patients])
+    sources = np.array([sample.source for sample in samples])
+    for source in set(sources.tolist()):
+        own = sources == source
+        weight[own] *= max(0.0, source_shares.get(source, 1.0)) / weight[own].sum()
+    if not weight.sum() > 0:
+        raise TrainingDataError(f"every source has the share 0 in {dict(source_shares)}")
+    return weight / weight.sum()

@@ -1,0 +1,97 @@
+"""Entry points that a worker calls by their dotted names (chestct.job_queue.names)."""
+
+import logging
+import shutil
+from contextlib import closing
+
+from rq import get_current_job
+
+from chestct.catalog.catalog import Catalog
+from chestct.catalog.records import RequestState, RetrainRequest
+from chestct.errors import LungLoopError, ServiceUnavailableError
+from chestct.job_queue import JobQueue, end_with_worker, progress_reporter
+from chestct.settings import Settings
+from training.only_one import only_one
+from training.retrain import Ending, run_retrain
+from training.trainer import Trainer
+
+_LOG = logging.getLogger(__name__)
+
+# A sync that was asked for ahead of the retrain takes seconds; without a worker for it, go on.
+SYNC_WAIT_SECONDS = 60.0
+LOCK_WAIT_SECONDS = 6 * 3600.0
+
+
+def retrain(trainer: Trainer | None = None) -> str:
+    """Serves every request that waits; the sentence that they are answered with.
+
+    Args:
+        trainer: a stand-in for tests; workers call it without.
+    Raises:
+        LungLoopError: the requests are answered as failed, with this error's sentence, unless the
+            queue is going to try again.
+    """
+    end_with_worker()
+    settings = Settings.load()
+    job = get_current_job()
+    job_id = job.id if job else "retrain-by-hand"
+    work_dir = settings.home / "training" / job_id
+    with (
+        Catalog.open(settings.database_url, settings.storage_url) as catalog,
+        closing(JobQueue(settings.redis_url)) as queue,
+    ):
+        if not _own_requests(catalog, job_id):
+            # Asked and answered: this job was killed after its answer, or queued twice.
+            shutil.rmtree(work_dir, ignore_errors=True)
+            return "nothing was asked for"
+        try:
+            outcome = _serve(settings, catalog, queue, job_id, trainer)
+        except ServiceUnavailableError as error:
+            if job is None or not job.should_retry:
+                catalog.finish_retrain_requests(job_id, RequestState.FAILED, str(error))
+            raise
+        except LungLoopError as error:
+            catalog.finish_retrain_requests(job_id, RequestState.FAILED, str(error))
+            if job is not None:
+                job.retries_left = 0  # the same data would only fail in the same way
+            raise
+        catalog.finish_retrain_requests(job_id, RequestState.DONE, outcome)
+    # The outcome is in the catalog: nothing of the work folder is needed any more.
+    shutil.rmtree(work_dir, ignore_errors=True)
+    return outcome
+
+
+def _own_requests(catalog: Catalog, job_id: str) -> list[RetrainRequest]:
+    """What this run answers: all that waits, or, taken up again after a kill, what it had claimed.
+
+    Requests that came after the claim were made in view of newer corrections than this job's
+    snapshot holds; they have a job of their own.
+    """
+    claimed = [
+        request for request in catalog.retrain_requests(RequestState.RUNNING) if request.job_id == job_id
+    ]
+    return claimed or catalog.claim_retrain_requests(job_id)
+
+
+def _serve(
+    settings: Settings, catalog: Catalog, queue: JobQueue, job_id: str, trainer: Trainer | None
+) -> str:
+    job = get_current_job()
+    report = progress_reporter()
+    report(0.0, "waiting for a sync")
+    if not queue.wait_for_sync(SYNC_WAIT_SECONDS):
+        _LOG.warning("no sync within %.0f s; the retrain goes on without", SYNC_WAIT_SECONDS)
+    with only_one(settings.home / "training", LOCK_WAIT_SECONDS):
+        outcome = run_retrain(
+            settings,
+            catalog,
+            settings.home / "training" / job_id,
+            force=bool(job and job.get_meta().get("forced")),
+            on_progress=report,
+            trainer=trainer,
+        )
+    _LOG.info("retrain %s: %s", job_id, outcome.sentence)
+    champion = catalog.champion()
+    if outcome.ending is Ending.PROMOTED and champion is not None:
+        queue.enqueue_follow_champion(champion.version)
+    return outcome.sentence

@@ -1,0 +1,80 @@
+"""What a retrain has settled so far, on disk, so that it can be killed at any moment and run again."""
+
+import json
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+_PLAN, _DECISION = "plan.json", "decision.json"
+_NUMBERED = re.compile(r"v(\d+)-")
+
+
+@dataclass(frozen=True)
+class RetrainPlan:
+    """Settled before the fit begins, and the same however often the job is run again.
+
+    Args:
+        champion: the version that training starts from.
+        snapshot: id of the data.
+        version: name of the version to be.
+    """
+
+    champion: str
+    snapshot: str
+    version: str
+
+
+class WorkFolder:
+    """The folder of one retrain: its plan, its checkpoint, its decision."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def plan(self) -> RetrainPlan | None:
+        """The plan of an earlier run of this job, None where there was none."""
+        stored = _read(self.path / _PLAN)
+        return None if stored is None else RetrainPlan(**stored)
+
+    def settle_plan(self, plan: RetrainPlan) -> None:
+        """Writes the plan, for good."""
+        _write(self.path / _PLAN, asdict(plan))
+
+    def decision(self) -> dict[str, Any] | None:
+        """What the gate said in an earlier run of this job."""
+        return _read(self.path / _DECISION)
+
+    def settle_decision(self, decision: dict[str, Any]) -> None:
+        """Writes what the gate said, before the version is saved."""
+        _write(self.path / _DECISION, decision)
+
+    def start_over(self) -> None:
+        """Forgets plan and decision; a checkpoint of another fit is ignored by the fit itself."""
+        for name in (_DECISION, _PLAN):
+            (self.path / name).unlink(missing_ok=True)
+
+
+def next_version(snapshot_id: str, taken: Iterable[str]) -> str:
+    """The name of the next version: sorts after all others, and says which data made it.
+
+    >>> next_version("abcdef0123456789", ["base-1", "v0001-11111111"])
+    'v0002-abcdef01'
+    """
+    numbers = [int(found.group(1)) for name in taken if (found := _NUMBERED.match(name))]
+    return f"v{max(numbers, default=0) + 1:04d}-{snapshot_id[:8]}"
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".partial")
+    with beside.open("w") as file:
+        json.dump(content, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
