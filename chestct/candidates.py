@@ -46,6 +46,15 @@ def from_lesion_label_map(label_map: npt.NDArray[np.uint8]) -> npt.NDArray[np.ui
     return candidates
 
 
+def from_given_label_map(label_map: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """A label map made elsewhere: full knowledge where it names lung at all, else lesions only.
+
+    A map without any lung comes from somebody who drew lesions; taking its zeros for background
+    would teach that healthy lung is not lung.
+    """
+    return from_label_map(label_map) if (label_map == Label.LUNG).any() else from_lesion_label_map(label_map)
+
+
 def from_masks(lesion: npt.NDArray[np.bool_], lung: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.uint8]:
     """Binary masks whose lesion kind is unknown (MosMedData, COVID-19-CT-Seg).
 

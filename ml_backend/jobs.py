@@ -32,6 +32,9 @@ def sync(task_id: int | None = None) -> Json:
     Asks for a retrain where the policy says that enough is new.
     """
     with _workplace() as place:
+        if place.settings.label_studio_url is None:
+            # A loop without Label Studio (labels of record only) has nothing to reconcile.
+            return {}
         client, project_id = place.label_studio()
         via = "sync" if task_id is None else "webhook"
         report = reconcile(

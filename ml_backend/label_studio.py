@@ -28,6 +28,35 @@ _ANNOTATION_ACTIONS = [
     "ANNOTATION_UPDATED",
     "ANNOTATIONS_DELETED",
 ]
+_HIDDEN_IN_LIST = [
+    f"tasks:{column}"
+    for column in (
+        "inner_id",
+        "completed_at",
+        "total_predictions",
+        "avg_lead_time",
+        "annotations_results",
+        "annotations_ids",
+        "predictions_results",
+        "file_upload",
+        "storage_filename",
+        "created_at",
+        "updated_at",
+        "updated_by",
+        "draft_exists",
+    )
+]
+_HIDDEN_WHILE_READING = [
+    f"tasks:{column}"
+    for column in (
+        "id",
+        "cancelled_annotations",
+        "annotators",
+        "predictions_score",
+        "predictions_model_versions",
+        "data.image",
+    )
+]
 _ANNOTATED = {
     "conjunction": "or",
     "items": [
@@ -109,11 +138,14 @@ class LabelStudio:
         self.http.json("POST", "/api/projects/validate/", json={"label_config": label_config})
 
     def ensure_view(self, project_id: int) -> None:
-        """A Data Manager view: without one a task opened by its address shows no predictions."""
+        """A Data Manager view: without one a task opened by its address shows no predictions.
+
+        It shows what a reader goes by (study, slice, confidence) and hides Label Studio's book-keeping.
+        """
         if not self.http.json("GET", "/api/dm/views/", params={"project": project_id}):
-            self.http.json(
-                "POST", "/api/dm/views/", json={"project": project_id, "data": {"title": "Default"}}
-            )
+            hidden = {"explore": _HIDDEN_IN_LIST, "labeling": [*_HIDDEN_IN_LIST, *_HIDDEN_WHILE_READING]}
+            view = {"title": "Slices", "hiddenColumns": hidden}
+            self.http.json("POST", "/api/dm/views/", json={"project": project_id, "data": view})
 
     def ensure_local_files(self, project_id: int, folder: str, title: str) -> None:
         """Lets Label Studio serve the files of a folder below its document root."""

@@ -13,7 +13,7 @@ from chestct.unet.segmenter import Segmenter
 from chestct.unet.weights import ModelCard, list_versions, save_version
 from training.config import FitConfig
 from training.dataset import TrainingSample
-from training.evaluate import by_source, fit_temperature, score_patients, summarise
+from training.evaluate import by_source, calibrate, score_patients, summarise
 from training.fit import FitResult, OnProgress, fit
 from training.labelled_folder import read_labelled_folder
 from training.shared_data import DATA_LICENCE, training_samples, validation_samples
@@ -80,18 +80,13 @@ def run_fit(
 def calibrated_and_scored(result: FitResult, card: ModelCard, validation: list[TrainingSample]) -> ModelCard:
     """The card with its temperature and its scores on samples that were not fitted on."""
     raw = Segmenter.of_weights(replace(card, calibration={"temperature": 1.0}), result.state_dict)
-    temperature = fit_temperature(raw, validation)
-    card = replace(card, calibration={"temperature": temperature})
+    card = replace(card, calibration=calibrate(raw, validation))
     segmenter = Segmenter.of_weights(card, result.state_dict)
-    metrics, nll = {}, {}
-    for source, samples in by_source(validation).items():
-        metrics[source] = summarise(score_patients(segmenter, samples))
-        before = summarise(score_patients(raw, samples)).get("nll")
-        nll[source] = {
-            "before": before and before["mean"],
-            "after": metrics[source].get("nll", {}).get("mean"),
-        }
-    return replace(card, metrics=metrics, calibration={"temperature": temperature, "nll": nll})
+    metrics = {
+        source: summarise(score_patients(segmenter, samples))
+        for source, samples in by_source(validation).items()
+    }
+    return replace(card, metrics=metrics)
 
 
 def run_evaluate(

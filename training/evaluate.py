@@ -145,14 +145,17 @@ def summarise(scores: Sequence[PatientScore], seed: int = 42) -> dict[str, Any]:
     return summary
 
 
-def fit_temperature(segmenter: UnitSegmenter, samples: Iterable[TrainingSample], seed: int = 42) -> float:
-    """The one temperature that makes labelled lung pixels most likely; the decided class stays.
+def calibrate(
+    segmenter: UnitSegmenter, samples: Iterable[TrainingSample], seed: int = 42
+) -> dict[str, float | int]:
+    """The one temperature that makes labelled lung pixels most likely, and what it changes.
 
     Args:
         segmenter: with temperature 1.
         samples: labelled slices that the model was not fitted on; each weighs the same.
     Returns:
-        T in [0.25, 4]; 1 where no pixel is labelled.
+        `temperature` in [0.25, 4] (1 where no pixel is labelled), `slices`, and where there are
+        any `nll_before` and `nll_after`, the mean negative log-likelihood of their lung pixels.
     Source: Guo et al. 2017, arXiv 1706.04599.
     """
     rng = np.random.default_rng(seed)
@@ -166,16 +169,26 @@ def fit_temperature(segmenter: UnitSegmenter, samples: Iterable[TrainingSample],
             log_probabilities.append(np.log(np.clip(probabilities[:, chosen], _SMALLEST_PROBABILITY, 1.0)))
             known.append(candidates[chosen])
     if not known:
-        return 1.0
-    logits, candidates = np.concatenate(log_probabilities, axis=1).astype(np.float64), np.concatenate(known)
+        return {"temperature": 1.0, "slices": 0}
+    logits, labels = np.concatenate(log_probabilities, axis=1).astype(np.float64), np.concatenate(known)
 
     def mean_nll(log_temperature: float) -> float:
         scaled = np.exp(logits / np.exp(log_temperature))
         probabilities = scaled / scaled.sum(axis=0)
-        return float(negative_log_likelihood(probabilities[:, None], candidates[None]).mean())
+        return float(negative_log_likelihood(probabilities[:, None], labels[None]).mean())
 
     found = minimize_scalar(mean_nll, bounds=(np.log(0.25), np.log(4.0)), method="bounded")
-    return round(float(np.exp(found.x)), 4)
+    return {
+        "temperature": round(float(np.exp(found.x)), 4),
+        "slices": len(known),
+        "nll_before": round(mean_nll(0.0), 4),
+        "nll_after": round(mean_nll(found.x), 4),
+    }
+
+
+def fit_temperature(segmenter: UnitSegmenter, samples: Iterable[TrainingSample], seed: int = 42) -> float:
+    """The temperature of `calibrate` alone."""
+    return float(calibrate(segmenter, samples, seed)["temperature"])
 
 
 def by_source(samples: Iterable[TrainingSample]) -> Mapping[str, list[TrainingSample]]:

@@ -15,6 +15,7 @@ from chestct.prediction import SlicePrediction, most_probable
 from chestct.uncertainty import confidence, normalised_entropy
 from chestct.unet.network import build_network
 from chestct.unet.precision import placed, preferred_device
+from chestct.unet.second_look import lung_box
 from chestct.unet.weights import ModelCard, load_version
 
 
@@ -86,16 +87,25 @@ class Segmenter:
 
     def unit_probabilities(self, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The same for a picture that is already (H, W) float32 in [0, 1]."""
-        size = (self.card.input_size, self.card.input_size)
         picture = torch.from_numpy(np.ascontiguousarray(image))[None, None].to(self._device)
         with self._lock, torch.inference_mode():
-            seen = _resized(picture, size).contiguous(memory_format=torch.channels_last)
-            logits = self._network(seen).float() / self.card.temperature
-            own_size = _resized(logits.softmax(dim=1), tuple(image.shape))[0]
-            probabilities = own_size.cpu().numpy()
+            seen = self._look(picture)
+            box = lung_box(seen[0].cpu().numpy())
+            if box is not None:
+                rows, columns = box
+                seen[..., rows, columns] += self._look(picture[..., rows, columns])
+                seen[..., rows, columns] /= 2
+            probabilities = seen[0].cpu().numpy()
         if not np.isfinite(probabilities).all():
             raise WeightsError(f"version {self.version} answers with NaN; its weights are damaged")
         return probabilities
+
+    def _look(self, picture: torch.Tensor) -> torch.Tensor:
+        """(1, 1, H, W) picture to (1, 4, H, W) probabilities, by way of the network's square."""
+        size = (self.card.input_size, self.card.input_size)
+        square = _resized(picture, size).contiguous(memory_format=torch.channels_last)
+        logits = self._network(square).float() / self.card.temperature
+        return _resized(logits.softmax(dim=1), tuple(picture.shape[-2:]))
 
     def segment(self, pixels: npt.NDArray[np.generic], intensity: Intensity) -> SlicePrediction:
         """What the model says of one slice.

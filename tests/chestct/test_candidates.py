@@ -66,3 +66,14 @@ def test_partial_knowledge_never_rules_out_the_truth(label_map):
         candidates.from_masks(lesion, lung),
     ):
         assert ((partial & truth) == truth).all()
+
+
+def test_a_label_map_without_lung_says_nothing_about_lungs() -> None:
+    lesions_only = np.array([[0, 1], [2, 0]], np.uint8)
+    with_lung = np.array([[0, 1], [2, 3]], np.uint8)
+    np.testing.assert_array_equal(
+        candidates.from_given_label_map(lesions_only), candidates.from_lesion_label_map(lesions_only)
+    )
+    np.testing.assert_array_equal(
+        candidates.from_given_label_map(with_lung), candidates.from_label_map(with_lung)
+    )

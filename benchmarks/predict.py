@@ -1,0 +1,133 @@
+"""Time per slice of POST /predict over HTTP, beside the bare network.
+
+Compared, in turns, slice by slice, in one run: (a) one forward pass of the champion's network on a
+ready tensor in this process, and (b) a real backend in a process of its own, asked over loopback
+for a slice it has not seen (read the slice, window, resize, network, resize back, label map to
+disk, row in the database, RLE, JSON), and (c) asked again for the same slice (from the catalog).
+Phantom slices of 512 x 512; one torch thread on both sides, so that they can share a machine.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import httpx
+import torch
+from _results import Measurement, write
+
+from chestct.catalog.catalog import Catalog
+from chestct.formats.layouts import discover
+from chestct.phantoms import write_phantoms
+from chestct.settings import Settings
+from chestct.study import Study
+from chestct.unet.segmenter import Segmenter
+
+_SLICES = 24
+_GOAL_RATIO = 1.5
+_CONFIG = (Path(__file__).parents[1] / "annotation_configs" / "slice.xml").read_text()
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        write_phantoms(home / "data", 2, seed=3, shape=(_SLICES // 2 + 1, 512, 512))
+        os.environ.update(LUNGLOOP_HOME=str(home / "home"))
+        settings = Settings.load()
+        catalog = Catalog.open(settings.database_url, settings.storage_url)
+        for study in discover([home / "data"]):
+            assert isinstance(study, Study), study
+            catalog.add_study(study, "mosmed")
+        version = catalog.ensure_base("base-1").version
+        port = 19090
+        server = subprocess.Popen(
+            [sys.executable, "-m", "lungloop", "serve", "--port", str(port)], stderr=subprocess.DEVNULL
+        )
+        try:
+            bare, fresh, cached = measure(catalog, Segmenter.load(settings.weights_dir, version), port)
+        finally:
+            server.terminate()
+            server.wait()
+            catalog.close()
+    bare_ms, fresh_ms, cached_ms = (1000 * statistics.median(times) for times in (bare, fresh, cached))
+    ratio = statistics.median(f / b for f, b in zip(fresh, bare, strict=True))
+    write(
+        "predict",
+        [
+            Measurement(
+                "/predict of a slice not seen before / bare network",
+                ratio,
+                "x",
+                f"bare network {bare_ms:.0f} ms, /predict {fresh_ms:.0f} ms (medians of {len(bare)} slices)",
+                f"at most {_GOAL_RATIO}",
+                ratio <= _GOAL_RATIO,
+            ),
+            Measurement(
+                "/predict of a slice seen before / bare network",
+                cached_ms / bare_ms,
+                "x",
+                f"bare network {bare_ms:.0f} ms, /predict {cached_ms:.1f} ms",
+                "at most 0.2",
+                cached_ms / bare_ms <= 0.2,
+            ),
+        ],
+    )
+
+
+def measure(
+    catalog: Catalog, segmenter: Segmenter, port: int
+) -> tuple[list[float], list[float], list[float]]:
+    """Seconds per slice of the bare network, of a fresh and of a repeated /predict, in turns."""
+    size = segmenter.card.input_size
+    picture = torch.rand(1, 1, size, size).contiguous(memory_format=torch.channels_last)
+    bare: list[float] = []
+    fresh: list[float] = []
+    cached: list[float] = []
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
+        _wait(client)
+        for number, found in enumerate(catalog.slices(limit=_SLICES)):
+            task = {"id": number, "data": {"image": "", "study": found.study_name, "slice": found.index}}
+            body = {"tasks": [task], "label_config": _CONFIG, "project": "1.1"}
+            times = (
+                _timed(lambda: segmenter.forward(picture)),
+                _timed(lambda body=body: _predict(client, body)),
+                _timed(lambda body=body: _predict(client, body)),
+            )
+            if number < 2:
+                continue  # the first calls load the network and warm its memory, on both sides
+            for kept, seconds in zip((bare, fresh, cached), times, strict=True):
+                kept.append(seconds)
+    return bare, fresh, cached
+
+
+def _predict(client: httpx.Client, body: dict[str, object]) -> None:
+    answer = client.post("/predict", json=body)
+    answer.raise_for_status()
+    (result,) = answer.json()["results"]
+    if "failed" in result["model_version"]:
+        raise RuntimeError(f"/predict failed: {result}")
+
+
+def _timed(call) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+def _wait(client: httpx.Client) -> None:
+    for _ in range(120):
+        try:
+            client.get("/health").raise_for_status()
+            return
+        except httpx.TransportError:
+            time.sleep(0.5)
+    raise RuntimeError("the backend did not start within 60 s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The front door: every command, and the one place where an error becomes an exit code and a sentence.
+
+Modules of `lungloop.commands` import torch, SQLAlchemy and the rest inside their command functions,
+and only there: `lungloop --help` must answer at once.
+"""
+
+import sys
+import traceback
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Annotated
+
+import typer
+
+from chestct.errors import (
+    LungLoopError,
+    NotFoundError,
+    ServiceUnavailableError,
+    SettingsError,
+    WeightsError,
+)
+from lungloop.commands import (
+    backend,
+    corrections,
+    doctor,
+    export,
+    local_stack,
+    model_versions,
+    segment,
+    status,
+    studies,
+    train,
+)
+from lungloop.console import say
+
+
+class ExitCode(IntEnum):
+    """What a script can rely on."""
+
+    DONE = 0
+    SOME_INPUTS_FAILED = 1
+    WRONG_USAGE = 2
+    SERVICE_MISSING = 3
+
+
+app = typer.Typer(
+    name="lungloop",
+    help="Annotate chest CT with a model that learns from the corrections.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for commands in (
+    local_stack,
+    status,
+    doctor,
+    backend,
+    studies,
+    corrections,
+    train,
+    model_versions,
+    export,
+    segment,
+):
+    commands.register(app)
+
+
+@app.callback()
+def _options_of_every_command(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere in the line.")
+    ] = False,
+) -> None:
+    # `run` has taken --debug out of the line by now; it is declared here for the help page.
+    pass
+
+
+def exit_code_of(error: LungLoopError) -> ExitCode:
+    """The exit code that tells a script what kind of error this was."""
+    if isinstance(error, ServiceUnavailableError):
+        return ExitCode.SERVICE_MISSING
+    if isinstance(error, SettingsError | NotFoundError | WeightsError):
+        return ExitCode.WRONG_USAGE
+    return ExitCode.SOME_INPUTS_FAILED
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line and returns its exit code; never raises what a user can cause."""
+    debug = "--debug" in arguments
+    try:
+        app(args=[argument for argument in arguments if argument != "--debug"], prog_name="lungloop")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ExitCode.SOME_INPUTS_FAILED)
+    except LungLoopError as error:
+        if debug:
+            traceback.print_exc()
+        say(f"lungloop: {error}")
+        return int(exit_code_of(error))
+    return int(ExitCode.DONE)
+
+
+def main() -> None:
+    """Entry point of the `lungloop` script."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,91 @@
+"""`sync` and `retrain`: corrections in, a better model out."""
+
+import dataclasses
+import time
+from typing import Annotated
+
+import typer
+
+from chestct.errors import LungLoopError, ServiceUnavailableError
+from chestct.settings import Settings
+from lungloop.console import AsJson, answer, print_json, progress, say
+
+_POLL_SECONDS = 1.0
+
+
+class RetrainFailedError(LungLoopError, RuntimeError):
+    """The retrain job ended without a decision."""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command(epilog="Example: lungloop sync --json")(sync)
+    app.command(epilog="Example: lungloop retrain --wait")(retrain)
+
+
+def sync(as_json: AsJson = False) -> None:
+    """Bring the catalog's corrections to what Label Studio holds now."""
+    # httpx and SQLAlchemy: not for --help.
+    from lungloop.opened import opened_catalog
+    from ml_backend.label_studio import LabelStudio
+    from ml_backend.sync import reconcile
+
+    settings = Settings.load()
+    client = LabelStudio.from_settings(settings)
+    if settings.project_id is None:
+        raise ServiceUnavailableError("Label Studio", "no project is known; run `lungloop up` or `connect`")
+    with opened_catalog(settings) as catalog, progress("sync") as update:
+        report = reconcile(
+            catalog,
+            client,
+            settings.project_id,
+            on_progress=lambda fraction, stage: update(round(100 * fraction), 100, f"% {stage}"),
+        )
+    client.close()
+    for one in report.set_aside:
+        say(f"annotation {one.annotation_id} of task {one.task_id} could not be read: {one.reason}")
+    if as_json:
+        print_json(dataclasses.asdict(report))
+    else:
+        answer(
+            f"{report.created} new, {report.updated} updated, {report.skipped} skipped, {report.deleted} "
+            f"deleted, {report.unchanged} unchanged"
+        )
+    if report.set_aside:
+        raise typer.Exit(1)
+
+
+def retrain(
+    wait: Annotated[bool, typer.Option("--wait", help="Until the model is promoted or refused.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Even where no correction is new.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask for the one retrain job; asking twice is asking once."""
+    # RQ and SQLAlchemy: not for --help.
+    from chestct.job_queue import JobQueue
+    from lungloop.opened import opened_catalog
+
+    settings = Settings.load()
+    queue = JobQueue(settings.redis_url)
+    queue.ping()
+    with opened_catalog(settings) as catalog:
+        ticket = queue.request_retrain(catalog, "cli", force=force)
+        say(
+            f"request {ticket.request_id}: "
+            + ("joins a job that waits" if ticket.coalesced else "job queued")
+        )
+        if wait:
+            with progress("retrain") as update:
+                while (request := catalog.retrain_request(ticket.request_id)).state in ("pending", "running"):
+                    state = queue.status()
+                    if state["kind"] == "retrain":
+                        update(round(100 * (state["progress"] or 0.0)), 100, f"% {state['stage'] or ''}")
+                    time.sleep(_POLL_SECONDS)
+        request = catalog.retrain_request(ticket.request_id)
+    queue.close()
+    if as_json:
+        print_json({**dataclasses.asdict(request), "job_id": request.job_id or ticket.job_id})
+    elif wait:
+        answer(request.outcome or request.state)
+    if request.state == "failed":
+        raise RetrainFailedError(f"the retrain failed: {request.outcome or 'see the logs of worker-train'}")

@@ -1,0 +1,48 @@
+"""`export`: corrected masks as a dataset."""
+
+import dataclasses
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chestct.settings import Settings
+from lungloop.console import AsJson, answer, print_json, say
+
+
+class ExportFormat(StrEnum):
+    """What files an export holds."""
+
+    PNG = "png"
+    NIFTI = "nifti"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command(epilog="Example: lungloop export corrected --format nifti")(export)
+
+
+def export(
+    out: Annotated[Path, typer.Argument(help="Folder to make; an earlier export there is replaced.")],
+    file_format: Annotated[
+        ExportFormat, typer.Option("--format", help="A picture a slice, or a volume a study.")
+    ] = ExportFormat.PNG,
+    all_versions: Annotated[
+        bool, typer.Option("--all-versions", help="Every version of a correction, not only the newest.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the corrected masks with their pictures and a table that says whose they are."""
+    # nibabel, Pillow and SQLAlchemy: not for --help.
+    from lungloop.exporting import export_dataset
+    from lungloop.opened import opened_catalog
+
+    with opened_catalog(Settings.load()) as catalog:
+        report = export_dataset(catalog, out, file_format.value, all_versions=all_versions)
+    for warning in report.warnings:
+        say(f"warning: {warning}")
+    if as_json:
+        print_json({"out": str(out), **dataclasses.asdict(report)})
+    else:
+        answer(f"{report.rows} corrected slices in {out}")

@@ -1,0 +1,125 @@
+"""`models`: the versions, their cards, the decisions about them, and the way back."""
+
+import dataclasses
+from typing import Annotated
+
+import typer
+
+from chestct.errors import LungLoopError, NotFoundError, WeightsError
+from chestct.settings import Settings
+from lungloop.console import AsJson, answer, print_json, print_table, say
+
+models = typer.Typer(no_args_is_help=True, help="Model versions: list, show, promote, rollback.")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.add_typer(models, name="models", epilog="Example: lungloop models list")
+
+
+@models.command("list", epilog="Example: lungloop models list --json")
+def list_(as_json: AsJson = False) -> None:
+    """Every version, its state and what was decided about it."""
+    # SQLAlchemy: not for --help.
+    from lungloop.opened import opened_catalog
+
+    with opened_catalog(Settings.load()) as catalog:
+        versions = catalog.versions()
+    if as_json:
+        print_json(
+            [
+                {
+                    "version": one.version,
+                    "state": one.state.value,
+                    "created_at": one.created_at,
+                    "parent": one.parent,
+                    "decision": one.decision,
+                }
+                for one in versions
+            ]
+        )
+    else:
+        print_table(
+            ("version", "state", "created", "parent"),
+            [(one.version, one.state.value, one.created_at[:19], one.parent) for one in versions],
+        )
+
+
+@models.command(epilog="Example: lungloop models show base-1")
+def show(version: str, as_json: AsJson = False) -> None:
+    """A version's card and the decision about it."""
+    # SQLAlchemy and torch: not for --help.
+    from chestct.unet.weights import read_card
+    from lungloop.opened import opened_catalog
+
+    settings = Settings.load()
+    card = read_card(settings.weights_dir, version).as_dict()
+    try:
+        with opened_catalog(settings) as catalog:
+            record = dataclasses.asdict(catalog.version(version))
+    except LungLoopError as error:
+        say(f"the catalog says nothing of {version}: {error}")
+        record = {"state": None, "decision": None}
+    found = {"card": card, "state": record["state"], "decision": record["decision"]}
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ("field", "value"),
+        [("state", found["state"]), *((name, value) for name, value in card.items() if name != "version")],
+    )
+    print_table(("decision", ""), list((found["decision"] or {}).items()))
+
+
+@models.command(epilog="Example: lungloop models promote retrain-20260301-093000")
+def promote(
+    version: str,
+    reason: Annotated[str, typer.Option(help="Kept with the decision.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a version the champion, whatever the gate said; Label Studio follows."""
+    # SQLAlchemy and torch: not for --help.
+    from chestct.unet.weights import load_version
+    from lungloop.opened import opened_catalog
+
+    settings = Settings.load()
+    try:
+        # Read whole: a damaged champion would stop every prediction.
+        card, _ = load_version(settings.weights_dir, version)
+    except WeightsError as error:
+        raise NotFoundError(f"{version} cannot serve: {error}") from error
+    with opened_catalog(settings) as catalog:
+        if version not in [known.version for known in catalog.versions()]:
+            # Made by `lungloop fit`, or copied from another installation.
+            catalog.register_version(version, card.parents[0] if card.parents else None, card.snapshot)
+        decision = {"promote": True, "by": "a person", "reasons": [reason or "promoted by hand"]}
+        champion = catalog.set_champion(version, decision)
+    _follow(settings, champion.version, as_json)
+
+
+@models.command(epilog="Example: lungloop models rollback")
+def rollback(as_json: AsJson = False) -> None:
+    """Back to the champion before the present one; Label Studio follows."""
+    # SQLAlchemy: not for --help.
+    from lungloop.opened import opened_catalog
+
+    settings = Settings.load()
+    with opened_catalog(settings) as catalog:
+        champion = catalog.rollback()
+    _follow(settings, champion.version, as_json)
+
+
+def _follow(settings: Settings, version: str, as_json: bool) -> None:
+    """The switch is made; Label Studio's order and pre-labels follow in a job."""
+    # RQ: not for --help.
+    from chestct.job_queue import JobQueue
+
+    try:
+        job_id = JobQueue(settings.redis_url).enqueue_follow_champion(version)
+    except LungLoopError as error:
+        job_id = None
+        say(f"Label Studio follows with the next `lungloop up`: {error}")
+    if as_json:
+        print_json({"champion": version, "follow_job": job_id})
+    else:
+        answer(f"{version} is the champion")

@@ -1,0 +1,47 @@
+"""`segment`: label maps and overlays of files, without any service."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chestct.settings import Settings
+from lungloop.console import AsJson, answer, print_json, progress, say
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command of this module."""
+    app.command(epilog="Example: lungloop segment ~/slices --out segmented")(segment)
+
+
+def segment(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="INPUT...", help="Pictures, NIfTI files, folders.", show_default=False),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the results; a folder's tree is mirrored in it.")],
+    model: Annotated[str | None, typer.Option(help="Version; the champion where not given.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Segment ground-glass, consolidation and lung; needs no services."""
+    # torch, nibabel and Pillow: not for --help.
+    from chestct.unet.segmenter import Segmenter
+    from lungloop.opened import serving_version
+    from lungloop.segmenting import find_inputs, segment_inputs
+
+    settings = Settings.load()
+    segmenter = Segmenter.load(settings.weights_dir, model or serving_version(settings))
+    found = find_inputs(inputs, out)
+    with progress(f"segment with {segmenter.version}") as update:
+        report = segment_inputs(found, out, segmenter, lambda done, name: update(done, len(found), name))
+    failed = [entry for entry in report if "error" in entry]
+    for entry in failed:
+        say(f"not segmented: {entry['input']}: {entry['error']}")
+    if as_json:
+        print_json(report)
+    else:
+        answer(
+            f"{len(report) - len(failed)} of {len(report)} segmented into {out}; see {out / 'report.json'}"
+        )
+    if failed:
+        raise typer.Exit(1)

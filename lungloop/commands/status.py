@@ -1,0 +1,43 @@
+"""`status`: what runs, how far the work is."""
+
+from typing import Any
+
+import typer
+
+from chestct.settings import Settings
+from lungloop.console import AsJson, answer, print_json, print_table
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command of this module."""
+    app.command(epilog="Example: lungloop status --json")(status)
+
+
+def status(as_json: AsJson = False) -> None:
+    """Show services, queue, champion and counts, whether the stack is up or down."""
+    # httpx, RQ and SQLAlchemy: not for --help.
+    from lungloop.state import state_of
+
+    state = state_of(Settings.load())
+    if as_json:
+        print_json(state)
+    else:
+        _show(state)
+
+
+def _show(state: dict[str, Any]) -> None:
+    print_table(("service", ""), list(state["services"].items()))
+    queue, counts = state["queue"], state["counts"]
+    answer("")
+    if queue["queued"] is not None:
+        answer(f"queue: {queue['queued']} waiting, {queue['running']} running, {queue['failed']} failed")
+    for job in queue["jobs"]:
+        left = job["seconds_left"]
+        answer(
+            f"  {job['kind']}: {job['progress']:.0%}" + (f", {left:.0f} s left" if left is not None else "")
+        )
+    answer(f"champion: {state['champion'] or 'none'}")
+    answer(
+        f"{counts['studies']} studies, {counts['slices']} slices: {counts['predicted']} predicted, "
+        f"{counts['corrected']} corrected, {counts['open']} open"
+    )

@@ -1,0 +1,136 @@
+"""`import`, `preannotate` and `next`: studies on their way to a reader."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chestct.errors import LungLoopError, ServiceUnavailableError
+from chestct.settings import Settings
+from lungloop.console import AsJson, answer, print_json, print_table, progress, say
+
+if TYPE_CHECKING:
+    from chestct.catalog.catalog import Catalog
+
+
+class Layout(StrEnum):
+    """How a folder of studies is laid out."""
+
+    AUTO = "auto"
+    MOSMED = "mosmed"
+    NIFTI = "nifti"
+    IMAGES = "images"
+    COVID_CT_SEG = "covid-ct-seg"
+    MEDSEG = "medseg"
+    DICOM = "dicom"
+    KAGGLE = "kaggle"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this module."""
+    app.command("import", epilog="Example: lungloop import ~/MosMedData --layout mosmed")(import_)
+    app.command(epilog="Example: lungloop preannotate --wait")(preannotate)
+    app.command("next", epilog="Example: lungloop next -n 5 --json")(next_)
+
+
+def import_(
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders.", show_default=False)],
+    layout: Annotated[Layout, typer.Option(help="`auto` tells by content.")] = Layout.AUTO,
+    masks: Annotated[
+        Path | None,
+        typer.Option(help="Masks of record: a file, or a folder of files named like the studies."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take studies into the catalog and, where a stack runs, into Label Studio. Twice is once."""
+    # nibabel, SQLAlchemy and the rest: not for --help.
+    from chestct.formats.layouts import discover
+    from lungloop.importing import import_studies
+    from lungloop.masks_of_record import with_masks
+    from lungloop.opened import opened_catalog
+
+    settings = Settings.load()
+    found = discover(paths, layout.value)
+    if masks is not None:
+        found = with_masks(found, masks)
+    with opened_catalog(settings, create=True) as catalog:
+        with progress("import") as update:
+            report = import_studies(catalog, found, layout.value, lambda done, name: update(done, None, name))
+        follow_up = _hand_over(catalog, settings)
+    for failed in report.failed:
+        say(f"not imported: {failed.source}: {failed.reason}")
+    if as_json:
+        print_json({**report.as_dict(), **follow_up})
+    else:
+        answer(f"{len(report.created)} new studies with {report.slices} slices, {report.known} known already")
+    if report.failed:
+        raise typer.Exit(1)
+
+
+def _hand_over(catalog: "Catalog", settings: Settings) -> dict[str, object]:
+    """Tasks and predictions for what is new; the studies are safe in the catalog whatever happens."""
+    # httpx and RQ: not for --help.
+    from lungloop.stack.handing_over import hand_over
+
+    if settings.label_studio_url is None or settings.project_id is None:
+        say("no stack runs: tasks and predictions follow with `lungloop up`")
+        return {"tasks": None, "preannotate_job": None}
+    try:
+        return hand_over(catalog, settings)
+    except LungLoopError as error:
+        say(f"imported, but not handed over to Label Studio yet (`lungloop up` will): {error}")
+        return {"tasks": None, "preannotate_job": None}
+
+
+def preannotate(
+    wait: Annotated[bool, typer.Option("--wait", help="Until every slice has its prediction.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask for predictions of whatever lacks one of the champion."""
+    # RQ and SQLAlchemy: not for --help.
+    from chestct.job_queue import JobQueue
+    from lungloop.opened import opened_catalog
+    from lungloop.stack.waiting import wait_for_preannotation
+
+    settings = Settings.load()
+    queue = JobQueue(settings.redis_url)
+    with opened_catalog(settings) as catalog:
+        job_id = queue.enqueue_preannotate()
+        if wait:
+            wait_for_preannotation(catalog, queue, timeout_seconds=float("inf"))
+        counts = catalog.counts()
+    left = counts["slices"] - counts["predicted"]
+    if as_json:
+        print_json({"job": job_id, "slices": counts["slices"], "predicted": counts["predicted"]})
+    else:
+        answer(f"{counts['predicted']} of {counts['slices']} slices have a prediction of the champion")
+    if wait and left:
+        raise ServiceUnavailableError(
+            "pre-annotation", f"{left} slices still lack a prediction; see the logs"
+        )
+
+
+def next_(
+    count: Annotated[int, typer.Option("-n", min=1, help="How many slices.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """What to label next, and why."""
+    # SQLAlchemy: not for --help.
+    from lungloop.next_slices import next_slices
+    from lungloop.opened import opened_catalog
+
+    with opened_catalog(Settings.load()) as catalog:
+        rows = next_slices(catalog, count)
+    if as_json:
+        print_json([row.as_dict() for row in rows])
+    elif rows:
+        print_table(
+            ("study", "slice", "score", "why"),
+            [
+                (row.study, row.slice, "" if row.score is None else f"{row.score:.3f}", row.why)
+                for row in rows
+            ],
+        )
+    else:
+        say("nothing is open: every slice has a correction")

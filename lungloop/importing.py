@@ -1,0 +1,77 @@
+"""Studies from disk into the catalog; twice the same content is once."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chestct.catalog.catalog import Catalog
+from chestct.errors import InputError
+from chestct.study import FailedInput, Study
+
+
+@dataclass
+class ImportReport:
+    """What an import did.
+
+    Args:
+        created: names of studies that are new.
+        known: how many studies the catalog held already.
+        slices: slices of the new studies.
+        failed: inputs that could not be read, each with its reason.
+        test_patient: the patient that was held back for testing because there was none yet.
+    """
+
+    created: list[str] = field(default_factory=list)
+    known: int = 0
+    slices: int = 0
+    failed: list[FailedInput] = field(default_factory=list)
+    test_patient: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "created": self.created,
+            "known": self.known,
+            "slices": self.slices,
+            "failed": [{"input": str(one.source), "error": one.reason} for one in self.failed],
+            "test_patient": self.test_patient,
+        }
+
+
+def import_studies(
+    catalog: Catalog,
+    found: Iterable[Study | FailedInput],
+    layout: str,
+    on_study: Callable[[int, str], None] = lambda done, name: None,
+) -> ImportReport:
+    """Adds what was found, one study in memory at a time; one bad input does not stop the rest.
+
+    Args:
+        found: as `chestct.formats.layouts.discover` yields it.
+        layout: noted with each study.
+        on_study: called after each with the count so far and its name.
+    """
+    report = ImportReport()
+    for count, study in enumerate(found, start=1):
+        if isinstance(study, FailedInput):
+            report.failed.append(study)
+            on_study(count, study.source.name)
+            continue
+        try:
+            record, created = catalog.add_study(study, layout)
+        except InputError as error:
+            report.failed.append(FailedInput(study.source, _reason(error, study.source)))
+        else:
+            if created:
+                report.created.append(record.name)
+                report.slices += record.slice_count
+            else:
+                report.known += 1
+        on_study(count, study.name)
+    report.test_patient = catalog.freeze_test_patient()
+    return report
+
+
+def _reason(error: InputError, source: Path) -> str:
+    return error.reason if error.source == str(source) else str(error)

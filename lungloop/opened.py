@@ -1,0 +1,57 @@
+"""What commands open: the catalog, the queue and Label Studio of the settings."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from chestct.catalog.catalog import Catalog
+from chestct.errors import ServiceUnavailableError, WeightsError
+from chestct.settings import Settings
+
+
+@contextmanager
+def opened_catalog(settings: Settings, *, create: bool = False) -> Iterator[Catalog]:
+    """The catalog of the settings, closed at the end of the block.
+
+    Args:
+        create: whether a missing catalog is begun.
+    Raises:
+        ServiceUnavailableError: there is none, or its database does not answer.
+    """
+    catalog = Catalog.open(settings.database_url, settings.storage_url, create=create)
+    try:
+        yield catalog
+    finally:
+        catalog.close()
+
+
+def shipped_version(settings: Settings) -> str:
+    """The newest model that came with the project.
+
+    Raises:
+        WeightsError: the weights folder holds none.
+    """
+    # By their cards alone: reading weights needs torch (2 s, 250 MB), which the supervisor does without.
+    shipped = [card.parent.name for card in settings.weights_dir.glob("base-*/card.json")]
+    if not shipped:
+        raise WeightsError(
+            f"no shipped model (base-...) in {settings.weights_dir}: restore it, make one "
+            "with `lungloop fit`, or set LUNGLOOP_WEIGHTS_DIR"
+        )
+    return max(shipped, key=_natural)
+
+
+def serving_version(settings: Settings) -> str:
+    """The catalog's champion, or the newest shipped model where there is no catalog."""
+    try:
+        with opened_catalog(settings) as catalog:
+            champion = catalog.champion()
+    except ServiceUnavailableError:
+        champion = None
+    return shipped_version(settings) if champion is None else champion.version
+
+
+def _natural(version: str) -> tuple[tuple[int, str], ...]:
+    """`base-10` after `base-2`."""
+    return tuple(
+        (int(part), "") if part.isdecimal() else (-1, part) for part in version.replace(".", "-").split("-")
+    )

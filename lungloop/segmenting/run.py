@@ -1,0 +1,143 @@
+"""Segments inputs one at a time; a bad one is an entry in the report, the rest is done."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from chestct.errors import InputError, LungLoopError
+from chestct.formats.images import write_label_map_png
+from chestct.formats.layouts import discover
+from chestct.formats.nifti import write_label_map_nifti
+from chestct.geometry import Geometry
+from chestct.intensity import Intensity, as_picture
+from chestct.labels import Label
+from chestct.prediction import SlicePrediction, fraction_of_lung
+from chestct.render import montage, overlay, png_bytes
+from chestct.study import FailedInput, Study
+from lungloop.segmenting.inputs import SegmentInput
+
+# Enough slices to judge a study at a glance, few enough for one screen.
+_SLICES_ON_MONTAGE = 24
+
+
+class StudySegmenter(Protocol):
+    """What segmenting needs of a model; `chestct.unet.segmenter.Segmenter` is one."""
+
+    @property
+    def version(self) -> str:
+        """Name of the model version."""
+        ...
+
+    def segment_study(
+        self, slices: Sequence[npt.NDArray[np.generic]], intensity: Intensity
+    ) -> list[SlicePrediction]:
+        """What the model says of each (H, W) slice."""
+        ...
+
+
+def segment_inputs(
+    inputs: Sequence[SegmentInput],
+    out: Path,
+    segmenter: StudySegmenter,
+    on_done: Callable[[int, str], None] = lambda done, name: None,
+) -> list[dict[str, Any]]:
+    """Writes each input's label map and overlay, and `report.json` over all of them.
+
+    Args:
+        inputs: as `find_inputs` gives them.
+        out: created where missing.
+        on_done: called after each input with the count so far and its name.
+    Returns:
+        The report: per input `input`, and `kind`, `model_version`, `percent`, `severity`, `label_map` and
+        `overlay` (paths below `out`), `seconds`, or `error`.
+    Raises:
+        InputError: `out` cannot be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(out, f"cannot be made: {error.strerror}") from error
+    report = []
+    for done, one in enumerate(inputs, start=1):
+        report.append(_entry(one, out, segmenter))
+        on_done(done, one.path.name)
+    _write(out / "report.json", json.dumps(report, indent=2, ensure_ascii=False).encode())
+    return report
+
+
+def _entry(one: SegmentInput, out: Path, segmenter: StudySegmenter) -> dict[str, Any]:
+    entry: dict[str, Any] = {"input": str(one.path)}
+    started = time.perf_counter()
+    try:
+        entry |= _segment(one, out, segmenter)
+    except (LungLoopError, OSError, MemoryError) as error:
+        reason = (
+            error.reason if isinstance(error, InputError) and error.source == entry["input"] else str(error)
+        )
+        return {**entry, "error": reason or type(error).__name__}
+    return {**entry, "seconds": round(time.perf_counter() - started, 3)}
+
+
+def _segment(one: SegmentInput, out: Path, segmenter: StudySegmenter) -> dict[str, Any]:
+    if one.error is not None:
+        raise InputError(one.path, one.error)
+    study = next(discover([one.path]))
+    if isinstance(study, FailedInput):
+        raise InputError(study.source, study.reason)
+    predictions = segmenter.segment_study(study.slices, study.intensity)
+    (out / one.stem).parent.mkdir(parents=True, exist_ok=True)
+    if study.geometry is None:
+        written = _write_image(out / one.stem, study, predictions[0])
+    else:
+        written = _write_study(out / one.stem, study, study.geometry, predictions)
+    label_maps = np.stack([prediction.label_map for prediction in predictions])
+    return {
+        "kind": "image" if study.geometry is None else "study",
+        "model_version": segmenter.version,
+        "percent": {
+            "ground_glass": round(100 * fraction_of_lung(label_maps, (Label.GROUND_GLASS,)), 2),
+            "consolidation": round(100 * fraction_of_lung(label_maps, (Label.CONSOLIDATION,)), 2),
+        },
+        # A slice has no grade; a study gets its grade with `lungloop severity`, which is not here yet.
+        "severity": None,
+        "label_map": written[0].relative_to(out).as_posix(),
+        "overlay": written[1].relative_to(out).as_posix(),
+    }
+
+
+def _write_image(stem: Path, study: Study, prediction: SlicePrediction) -> tuple[Path, Path]:
+    label_path, overlay_path = _beside(stem, ".label.png"), _beside(stem, ".overlay.png")
+    picture = as_picture(study.slices[0], study.intensity)
+    write_label_map_png(label_path, prediction.label_map)
+    _write(overlay_path, png_bytes(overlay(picture, prediction.label_map)))
+    return label_path, overlay_path
+
+
+def _write_study(
+    stem: Path, study: Study, geometry: Geometry, predictions: list[SlicePrediction]
+) -> tuple[Path, Path]:
+    label_path, overlay_path = _beside(stem, ".label.nii.gz"), _beside(stem, ".overlay.png")
+    view = np.stack([prediction.label_map for prediction in predictions])
+    write_label_map_nifti(label_path, view, geometry)
+    shown = np.unique(np.linspace(0, len(view) - 1, _SLICES_ON_MONTAGE).round().astype(int))
+    overlays = [overlay(as_picture(study.slices[index], study.intensity), view[index]) for index in shown]
+    _write(overlay_path, png_bytes(montage(overlays)))
+    return label_path, overlay_path
+
+
+def _beside(stem: Path, ending: str) -> Path:
+    # Not with_suffix: "case.1" is a name, ".1" is no ending.
+    return stem.with_name(stem.name + ending)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Written beside and renamed: a result is whole or not there."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    beside.write_bytes(content)
+    beside.replace(path)

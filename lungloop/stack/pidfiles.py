@@ -1,0 +1,47 @@
+"""What the supervisor has started, on disk, so that the next one can end what a killed one left."""
+
+import json
+from pathlib import Path
+
+from lungloop.stack.processes import ProcessIdentity, end, is_alive, marked_with
+
+# Every process of a stack carries its home in this variable (see `processes.marked_with`).
+MARK = "LUNGLOOP_STACK_OF"
+_GRACE_SECONDS = 10.0
+
+
+def write(run_dir: Path, name: str, process: ProcessIdentity) -> None:
+    """Notes a service's process, in one step."""
+    beside = run_dir / f"{name}.pid.new"
+    beside.write_text(json.dumps({"pid": process.pid, "started_at": process.started_at}))
+    beside.replace(run_dir / f"{name}.pid")
+
+
+def remove(run_dir: Path, name: str) -> None:
+    """Forgets a service that has ended."""
+    (run_dir / f"{name}.pid").unlink(missing_ok=True)
+
+
+def running(run_dir: Path) -> dict[str, ProcessIdentity]:
+    """Service name -> its living process; notes of dead processes are passed over."""
+    found = {}
+    for path in sorted(run_dir.glob("*.pid")):
+        try:
+            entry = json.loads(path.read_text())
+            process = ProcessIdentity(int(entry["pid"]), str(entry["started_at"]))
+        except (ValueError, KeyError, TypeError):
+            continue  # half-written by a machine that lost power; the mark finds the process too
+        if is_alive(process):
+            found[path.stem] = process
+    return found
+
+
+def end_leftovers(home: Path) -> list[str]:
+    """Ends what an earlier, killed supervisor of this home left running; returns the names."""
+    run_dir = home / "run"
+    named = running(run_dir)
+    unnamed = [process for process in marked_with(MARK, str(home)) if process not in named.values()]
+    end([*named.values(), *unnamed], _GRACE_SECONDS)
+    for path in run_dir.glob("*.pid"):
+        path.unlink(missing_ok=True)
+    return [*named, *(f"process {process.pid}" for process in unnamed)]

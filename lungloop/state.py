@@ -1,0 +1,94 @@
+"""The state of an installation at this moment, in the words of `lungloop status --json`."""
+
+import http.client
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from rq import Worker
+
+from chestct.errors import LungLoopError
+from chestct.job_queue import JobQueue
+from chestct.job_queue.names import QUICK, TRAIN
+from chestct.settings import Settings
+from lungloop.opened import opened_catalog
+from lungloop.stack import home_lock, pidfiles, services
+
+_TIMEOUT_SECONDS = 3.0
+_NO_COUNTS = {"studies": 0, "slices": 0, "predicted": 0, "corrected": 0, "open": 0}
+# Nothing is known of a queue that does not answer: null, never a zero that looks like an answer.
+_NO_QUEUE = dict.fromkeys(("queued", "running", "failed", "kind", "progress", "seconds_left", "stage"))
+
+
+def state_of(settings: Settings) -> dict[str, Any]:
+    """What runs, the queue, the champion and the counts; never fails because something is down.
+
+    Returns:
+        `services` (name -> "up" or "down"), `queue`, `champion`, `counts`, `home` and the addresses.
+    """
+    database, champion, counts = _catalog(settings)
+    queue = _queue(settings)
+    workers = _workers(settings, queue is not None)
+    up = {
+        "database": database,
+        services.QUEUE: queue is not None,
+        services.LABEL_STUDIO: _answers(settings.label_studio_url, "/health"),
+        services.BACKEND: _answers(settings.backend_url, "/health"),
+        services.QUICK_WORKER: services.QUICK_WORKER in workers,
+        services.TRAIN_WORKER: services.TRAIN_WORKER in workers,
+    }
+    return {
+        "services": {name: "up" if is_up else "down" for name, is_up in up.items()},
+        "queue": {**_NO_QUEUE, "jobs": []} if queue is None else queue,
+        "champion": champion,
+        "counts": counts,
+        "home": str(settings.home),
+        "label_studio_url": settings.label_studio_url,
+        "backend_url": settings.backend_url,
+    }
+
+
+def _catalog(settings: Settings) -> tuple[bool, str | None, dict[str, int]]:
+    try:
+        with opened_catalog(settings) as catalog:
+            champion = catalog.champion()
+            return True, None if champion is None else champion.version, catalog.counts()
+    except LungLoopError:
+        return False, None, _NO_COUNTS
+
+
+def _queue(settings: Settings) -> dict[str, Any] | None:
+    try:
+        queue = JobQueue(settings.redis_url)
+        state = queue.status()
+    except LungLoopError:
+        return None
+    queue.close()
+    return state
+
+
+def _workers(settings: Settings, queue_answers: bool) -> set[str]:
+    """Our own workers by their processes; where no local stack runs, whoever registered at the queue."""
+    if home_lock.holder(settings.home) is not None or not queue_answers:
+        return set(pidfiles.running(settings.home / "run"))
+    connection = JobQueue(settings.redis_url).connection
+    served = {name for worker in Worker.all(connection=connection) for name in worker.queue_names()}
+    connection.close()
+    names = {QUICK: services.QUICK_WORKER, TRAIN: services.TRAIN_WORKER}
+    return {names[queue] for queue in served if queue in names}
+
+
+def _answers(url: str | None, path: str) -> bool:
+    """True where the address answers without a fault of its own."""
+    parts = urlsplit(url or "")
+    if not parts.hostname:
+        return False
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname, parts.port, timeout=_TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", str(Path(parts.path or "/") / path.lstrip("/")))
+        return connection.getresponse().status < http.client.INTERNAL_SERVER_ERROR
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,182 @@
+"""The command line: quick help with examples, exit codes, one JSON value on stdout, no traceback."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from chestct.errors import (
+    InputError,
+    LungLoopError,
+    NotFoundError,
+    ServiceUnavailableError,
+    SettingsError,
+    TrainingDataError,
+    WeightsError,
+)
+from lungloop import cli
+from lungloop.cli import ExitCode, exit_code_of
+
+IN_SCOPE = {
+    "up", "down", "status", "doctor", "serve", "worker", "import", "preannotate", "next", "sync", "retrain",
+    "models", "export", "segment", "fit", "evaluate",
+}  # fmt: skip
+REPORTING = {
+    "status", "doctor", "import", "preannotate", "next", "sync", "retrain", "export", "segment", "fit",
+    "evaluate",
+}  # fmt: skip
+HEAVY = {"torch", "sqlalchemy", "flask", "rq", "redis", "httpx", "nibabel", "PIL", "scipy"}
+
+
+def commands() -> dict[str, typer.models.CommandInfo]:
+    """Every command by its name, `models list` and the like included."""
+    found = {}
+    for info in cli.app.registered_commands:
+        assert info.callback is not None
+        found[info.name or info.callback.__name__] = info
+    for group in cli.app.registered_groups:
+        assert group.typer_instance is not None
+        for info in group.typer_instance.registered_commands:
+            assert info.callback is not None
+            found[f"{group.name} {info.name or info.callback.__name__}"] = info
+    return found
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installation that nothing was done with, and no variable of the developer's own."""
+    for name in [name for name in os.environ if name.startswith("LUNGLOOP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("LUNGLOOP_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LUNGLOOP_WEIGHTS_DIR", str(tmp_path / "weights"))
+    return tmp_path
+
+
+def test_every_command_of_the_contract_is_there() -> None:
+    first_words = {name.split()[0] for name in commands()}
+    assert first_words >= IN_SCOPE
+    assert {name for name in commands() if name.startswith("models ")} == {
+        "models list",
+        "models show",
+        "models promote",
+        "models rollback",
+    }
+
+
+@pytest.mark.parametrize("name", sorted(commands()))
+def test_the_help_of_every_command_ends_with_an_example_of_it(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERMINAL_WIDTH", "300")
+    assert cli.run([*name.split(), "--help"]) == 0
+    page = capsys.readouterr().out
+    assert f"lungloop {name}" in page[page.index("Example: ") :]
+
+
+@pytest.mark.parametrize("name", sorted(REPORTING))
+def test_every_command_that_reports_has_json(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([name, "--help"]) == 0
+    assert "--json" in capsys.readouterr().out
+
+
+def test_help_starts_without_the_heavy_packages() -> None:
+    probe = (
+        "import sys; from lungloop.cli import run; run(['--help']); "
+        f"print(sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run((sys.executable, "-c", probe), capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ServiceUnavailableError("the queue", "does not answer"), ExitCode.SERVICE_MISSING),
+        (SettingsError("LUNGLOOP_X is 'a'"), ExitCode.WRONG_USAGE),
+        (NotFoundError("no version"), ExitCode.WRONG_USAGE),
+        (WeightsError("no version"), ExitCode.WRONG_USAGE),
+        (InputError("a.png", "is damaged"), ExitCode.SOME_INPUTS_FAILED),
+        (TrainingDataError("no patient"), ExitCode.SOME_INPUTS_FAILED),
+        (LungLoopError("whatever comes"), ExitCode.SOME_INPUTS_FAILED),
+    ],
+)
+def test_each_kind_of_error_has_its_exit_code(error: LungLoopError, code: ExitCode) -> None:
+    assert exit_code_of(error) == code
+
+
+def test_an_error_is_one_sentence_on_stderr(nowhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["retrain"]) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == (
+        "lungloop: the queue: no address is configured; run `lungloop up`, or set LUNGLOOP_REDIS_URL\n"
+    )
+
+
+def test_debug_shows_the_traceback_wherever_it_stands(
+    nowhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["retrain", "--debug"]) == 3
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", [["frobnicate"], ["segment"], ["up", "--port", "0"], ["export", "--nope"]])
+def test_wrong_usage_is_exit_code_2(
+    line: list[str], nowhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(line) == 2
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (["preannotate"], 3),
+        (["sync"], 3),
+        (["next"], 3),
+        (["export", "out"], 3),
+        (["models", "list"], 3),
+        (["models", "promote", "no-such-version"], 2),
+        (["worker"], 3),
+        (["serve", "--host", "0.0.0.0"], 2),
+        (["connect"], 3),
+        (["segment", "x.png", "--out", "y", "--model", "no-such-version"], 2),
+        (["import", "x", "--layout", "frob"], 2),
+    ],
+)
+def test_what_cannot_be_done_says_so_by_its_exit_code(
+    line: list[str], code: int, nowhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(line) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Traceback" not in err
+
+
+def test_status_of_a_stack_that_is_down_is_one_json_value(
+    nowhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["status", "--json"]) == 0
+    state = json.loads(capsys.readouterr().out)
+    assert set(state["services"].values()) == {"down"}
+    assert set(state["counts"]) == {"studies", "slices", "predicted", "corrected", "open"}
+    assert {"queued", "running", "failed", "kind", "progress", "seconds_left"} <= set(state["queue"])
+    assert state["champion"] is None
+
+
+def test_down_without_a_stack_is_no_error(nowhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["down"]) == 0
+    assert "no stack runs" in capsys.readouterr().err
+    assert not (nowhere / "home").exists()
+
+
+def test_python_dash_m_is_the_same_command() -> None:
+    done = subprocess.run(
+        (sys.executable, "-m", "lungloop", "down", "--help"), capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert "lungloop down" in done.stdout
