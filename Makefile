@@ -46,12 +46,12 @@ up: environments
 
 # Two installations that do not know of each other: at the same time.
 environments:
-	@$(MAKE) --no-print-directory -j2 $(INSTALLED) $(STUDIO_INSTALLED)
+	@$(MAKE) --silent --no-print-directory -j2 $(INSTALLED) $(STUDIO_INSTALLED)
 
 label-studio: $(STUDIO_INSTALLED)
 
 test-environments:
-	@$(MAKE) --no-print-directory -j3 $(INSTALLED_DEV) $(STUDIO_INSTALLED) $(STUDIO_ML_INSTALLED)
+	@$(MAKE) --silent --no-print-directory -j3 $(INSTALLED_DEV) $(STUDIO_INSTALLED) $(STUDIO_ML_INSTALLED)
 
 $(INSTALLED): $(REQUIREMENTS)
 	$(call environment,$(PRODUCT))

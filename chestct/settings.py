@@ -25,6 +25,7 @@ class Settings:
         redis_url: the queue; None where no queue was set up.
         weights_dir: folder of model versions.
         label_studio_url, label_studio_token, project_id: the project that readers work in.
+        label_studio_public_url: its address for browsers, where that is another one (Compose).
         label_studio_files_root: what Label Studio's `/data/local-files/?d=` is relative to.
         backend_url: where Label Studio reaches the backend.
         backend_key: what callers of the backend must send; None only on loopback.
@@ -42,6 +43,7 @@ class Settings:
     weights_dir: Path
     redis_url: str | None = None
     label_studio_url: str | None = None
+    label_studio_public_url: str | None = None
     label_studio_token: str | None = None
     label_studio_files_root: str | None = None
     project_id: int | None = None
@@ -73,19 +75,22 @@ class Settings:
             found = given.get(name, stack.get(name))
             return None if found is None else str(found)
 
-        def number(name: str, default: int | None) -> int | None:
+        def number(name: str, default: int, least: int = 0) -> int:
             found = text(name)
             if found is None:
                 return default
             try:
                 value = int(found)
             except ValueError:
-                value = -1
-            if value < 0:
+                value = least - 1
+            if value < least:
                 raise SettingsError(
-                    f"LUNGLOOP_{name.upper()} is {found!r}; expected a whole number of 0 or more"
+                    f"LUNGLOOP_{name.upper()} is {found!r}; expected a whole number of {least} or more"
                 )
             return value
+
+        def row_id(name: str) -> int | None:
+            return None if text(name) is None else number(name, 0)
 
         shared = text("shared_data")
         beside_checkout = _CHECKOUT.parent / "shared" / "data"
@@ -96,16 +101,17 @@ class Settings:
             weights_dir=Path(text("weights_dir") or _CHECKOUT / "weights").resolve(),
             redis_url=text("redis_url"),
             label_studio_url=text("label_studio_url"),
+            label_studio_public_url=text("label_studio_public_url"),
             label_studio_token=text("label_studio_token"),
             label_studio_files_root=text("label_studio_files_root"),
-            project_id=number("project_id", None),
-            ml_backend_id=number("ml_backend_id", None),
+            project_id=row_id("project_id"),
+            ml_backend_id=row_id("ml_backend_id"),
             backend_url=text("backend_url"),
             backend_key=text("backend_key"),
-            retrain_every=number("retrain_every", 0) or 0,
-            retrain_steps=number("retrain_steps", 120) or 120,
-            sync_seconds=number("sync_seconds", 30) or 30,
-            train_seed=number("train_seed", 42) or 42,
+            retrain_every=number("retrain_every", 0),
+            retrain_steps=number("retrain_steps", 120, least=1),
+            sync_seconds=number("sync_seconds", 30, least=1),
+            train_seed=number("train_seed", 42),
             shared_data=Path(shared) if shared else beside_checkout if beside_checkout.is_dir() else None,
         )
 

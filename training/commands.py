@@ -8,9 +8,9 @@ from typing import Any
 
 from chestct.errors import TrainingDataError, WeightsError
 from chestct.settings import Settings
-from chestct.unet.network import CLASSES
+from chestct.unet.network import CLASSES, DEFAULT_ENCODER
 from chestct.unet.segmenter import Segmenter
-from chestct.unet.weights import ModelCard, list_versions, save_version
+from chestct.unet.weights import ModelCard, list_versions, read_card, save_version
 from training.config import FitConfig
 from training.dataset import TrainingSample
 from training.evaluate import by_source, calibrate, score_patients, summarise
@@ -28,15 +28,22 @@ def run_fit(
     *,
     steps: int,
     seed: int,
+    encoder: str = DEFAULT_ENCODER,
+    start_from: str | None = None,
     work_dir: Path | None = None,
     on_progress: OnProgress = lambda fraction, facts: None,
 ) -> ModelCard:
-    """Trains from ImageNet's features on the shared data and writes a version with its scores.
+    """Trains on the shared data and writes a version with its scores.
+
+    Starts from ImageNet's features, or from another version, moved into another encoder of the
+    same shape where that is asked for.
 
     Args:
         settings: `shared_data` and `weights_dir` count.
         out_version: name of the new version.
-        steps: optimiser steps, 1800 for the shipped weights.
+        steps: optimiser steps.
+        encoder: of segmentation-models-pytorch.
+        start_from: version to go on from; None starts from ImageNet's features.
         work_dir: keeps the checkpoint; given once more after a kill, the fit goes on there. A
             temporary folder by default.
     Returns:
@@ -52,12 +59,19 @@ def run_fit(
         )
     if out_version in list_versions(settings.weights_dir):
         raise WeightsError(f"version {out_version!r} exists; versions never change, choose another name")
-    config = FitConfig.from_scratch(steps=steps, seed=seed)
+    command = f"lungloop fit {out_version} --encoder {encoder} --steps {steps} --seed {seed}"
+    config = FitConfig.from_scratch(steps=steps, seed=seed, encoder=encoder)
+    parents: tuple[str, ...] = ()
+    if start_from is not None:
+        parent = read_card(settings.weights_dir, start_from)
+        parents = (start_from, *parent.parents)
+        command = f"{parent.training.get('command', start_from)}; {command} --start-from {start_from}"
+        config = FitConfig.from_version(steps=steps, seed=seed, move_to=encoder)
     with tempfile.TemporaryDirectory(prefix="lungloop-fit-") as scratch:
         result = fit(
             training_samples(settings.shared_data),
             config,
-            start_from=None,
+            start_from=settings.weights_dir / start_from if start_from else None,
             work_dir=work_dir or Path(scratch),
             on_progress=lambda fraction, facts: on_progress(_FIT_SHARE * fraction, facts),
         )
@@ -65,16 +79,14 @@ def run_fit(
         version=out_version,
         architecture=result.architecture,
         input_size=config.input_size,
+        parents=parents,
         data_licence=DATA_LICENCE,
-        training={
-            "command": f"lungloop fit {out_version} --steps {steps} --seed {seed}",
-            "config": config.as_dict(),
-        },
+        training={"command": command, "config": config.as_dict()},
     )
     card = calibrated_and_scored(result, card, validation_samples(settings.shared_data))
     save_version(settings.weights_dir, result.state_dict, card)
     on_progress(1.0, {"step": steps, "steps": steps, "seconds_left": 0.0})
-    return card
+    return read_card(settings.weights_dir, out_version)
 
 
 def calibrated_and_scored(result: FitResult, card: ModelCard, validation: list[TrainingSample]) -> ModelCard:

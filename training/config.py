@@ -25,6 +25,7 @@ class FitConfig:
         seed: of every random choice.
         source_shares: source name -> its share of the samples; a source left out weighs 1.
         encoder: of segmentation-models-pytorch; ignored where a fit starts from given weights.
+        move_to: encoder of the same shape that given weights are moved into first; None keeps theirs.
         checkpoint_every: steps between checkpoints.
     """
 
@@ -42,6 +43,7 @@ class FitConfig:
     seed: int = 42
     source_shares: Mapping[str, float] = field(default_factory=dict)
     encoder: str = DEFAULT_ENCODER
+    move_to: str | None = None
     checkpoint_every: int = 50
 
     def __post_init__(self) -> None:
@@ -55,8 +57,8 @@ class FitConfig:
             raise SettingsError(f"learning_rate is {self.learning_rate}; expected a number in (0, 1)")
 
     @classmethod
-    def from_scratch(cls, *, steps: int, seed: int) -> "FitConfig":
-        """A whole training from ImageNet's features, as the shipped weights were made."""
+    def from_scratch(cls, *, steps: int, seed: int, encoder: str = DEFAULT_ENCODER) -> "FitConfig":
+        """A whole training from ImageNet's features."""
         return cls(
             steps=steps,
             batch_size=10,
@@ -67,6 +69,21 @@ class FitConfig:
             warm_up_steps=min(80, max(1, steps // 10)),
             ema_decay=0.995,
             seed=seed,
+            encoder=encoder,
+        )
+
+    @classmethod
+    def from_version(cls, *, steps: int, seed: int, move_to: str | None) -> "FitConfig":
+        """A long training on the shared data that goes on from a version's weights."""
+        return cls(
+            steps=steps,
+            batch_size=8,
+            learning_rate=7e-4,
+            encoder_rate=0.5,
+            warm_up_steps=min(30, max(1, steps // 10)),
+            ema_decay=0.99,
+            seed=seed,
+            move_to=move_to,
         )
 
     def size_at(self, step: int) -> int:

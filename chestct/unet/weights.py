@@ -93,7 +93,9 @@ def save_version(weights_dir: Path, state_dict: Mapping[str, torch.Tensor], card
         checked = dataclasses.replace(card, weights_sha256=_sha256(beside / _TENSORS))
         (beside / _CARD).write_text(json.dumps(checked.as_dict(), indent=2, ensure_ascii=False) + "\n")
         _read_tensors(beside, _read_card(beside, card.version))
-        beside.chmod(0o755)  # mkdtemp's 0700 would hide the version from other users' workers
+        # mkdtemp and safetensors write for their own user alone; other users' workers read too.
+        beside.chmod(0o755)
+        (beside / _TENSORS).chmod(0o644)
         beside.rename(target)
     except OSError as error:
         raise WeightsError(f"{target} cannot be written ({error})") from error

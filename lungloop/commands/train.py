@@ -8,7 +8,6 @@ import typer
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, print_table, progress, say
 
-# The shipped weights were fitted with so many (weights/base-1/card.json).
 _STEPS = 1800
 
 
@@ -22,12 +21,16 @@ def fit(
     version: Annotated[str, typer.Argument(help="Name of the new version.")],
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = _STEPS,
     seed: Annotated[int | None, typer.Option(help="LUNGLOOP_TRAIN_SEED where not given.")] = None,
+    encoder: Annotated[str, typer.Option(help="Of segmentation-models-pytorch.")] = "efficientnet-b0",
+    start_from: Annotated[
+        str | None, typer.Option(help="Version to go on from; ImageNet's features where not given.")
+    ] = None,
     work_dir: Annotated[
         Path | None, typer.Option(help="Keeps the checkpoint: the same command goes on after a kill.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a model from scratch on the shared labelled data (LUNGLOOP_SHARED_DATA)."""
+    """Train a model on the shared labelled data (LUNGLOOP_SHARED_DATA)."""
     # torch: not for --help.
     from training.commands import run_fit
 
@@ -38,6 +41,8 @@ def fit(
             version,
             steps=steps,
             seed=settings.train_seed if seed is None else seed,
+            encoder=encoder,
+            start_from=start_from,
             work_dir=work_dir,
             on_progress=lambda fraction, facts: update(round(steps * fraction), steps, "steps"),
         )

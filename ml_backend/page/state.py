@@ -107,9 +107,10 @@ def _queue_state(queue: JobQueue | None) -> tuple[Mapping[str, Any] | None, str]
 
 
 def _project_page(settings: Settings) -> str | None:
-    if not settings.label_studio_url:
+    address = settings.label_studio_public_url or settings.label_studio_url
+    if not address:
         return None
-    home = settings.label_studio_url.rstrip("/")
+    home = address.rstrip("/")
     # At the very first `lungloop up` the server starts before its project exists.
     return home if settings.project_id is None else f"{home}/projects/{settings.project_id}/data"
 

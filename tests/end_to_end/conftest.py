@@ -12,7 +12,7 @@ from chestct.phantoms import write_phantoms
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Phantoms of six patients, pre-annotated; webhooks on, the sync timer too slow to help."""
     root = tmp_path_factory.mktemp("stack")
-    write_phantoms(root / "data", 6, seed=7, shape=(6, 192, 192))
+    write_phantoms(root / "data", 6, seed=7, shape=(6, 256, 256))
     copy_weights(CHECKOUT / "weights", root / "weights")
     running = start_stack(
         root / "home",

@@ -10,7 +10,7 @@ from running_stack import Stack, missing, wait_until
 from chestct.labels import Label, Split
 
 pytestmark = pytest.mark.end_to_end
-SIZE = 192
+SIZE = 256
 
 
 def slice_with_lesions(stack: Stack) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
@@ -49,9 +49,9 @@ def test_a_reader_sees_the_prelabel_paints_and_submits(stack: Stack) -> None:
         healthy = reader.shown(SIZE, 2, 2)
         assert max(healthy) - min(healthy) < 12, f"no colour outside the mask: {healthy}"
 
-        before = reader.shown(SIZE, 170, 96)
-        reader.brush("c", SIZE, (170, 90), (170, 102))
-        after = reader.shown(SIZE, 170, 96)
+        before = reader.shown(SIZE, 230, 128)
+        reader.brush("c", SIZE, (230, 120), (230, 136))
+        after = reader.shown(SIZE, 230, 128)
         assert after[0] - after[2] > 25 + before[0] - before[2], f"the stroke is red: {before} -> {after}"
         reader.submit()
         assert reader.outside == [], "no page asks for anything outside this machine"
@@ -65,9 +65,9 @@ def test_a_reader_sees_the_prelabel_paints_and_submits(stack: Stack) -> None:
         return (rows[0], kept) if rows else None
 
     row_kept, kept = wait_until("the browser's correction is in the catalog", correction, 30)
-    assert (kept[170, 92:100] == Label.CONSOLIDATION).all(), "the painted stroke"
+    assert (kept[230, 123:133] == Label.CONSOLIDATION).all(), "the painted stroke"
     untouched = label_map == Label.GROUND_GLASS
-    untouched[155:185, 75:117] = False
+    untouched[210:250, 100:156] = False
     assert (kept[untouched] == Label.GROUND_GLASS).all(), "the untouched pre-label came back exactly"
     assert row_kept.lead_time_seconds > 0
     assert row_kept.annotator == stack.login[0]

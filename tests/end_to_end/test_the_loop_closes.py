@@ -86,7 +86,7 @@ def test_every_slice_is_a_task_with_a_prelabel_of_the_champion(stack: Stack) -> 
 
 def test_a_correction_arrives_by_webhook(stack: Stack) -> None:
     task = train_tasks(stack)[0]
-    submitted = drawn((192, 192), 60)
+    submitted = drawn((256, 256), 60)
     annotation = submit(stack, task, submitted, seconds=41.5)
     row = wait_until("the webhook's correction is in the catalog", lambda: corrected(stack, annotation), 30)
     assert row.lead_time_seconds == pytest.approx(41.5)
@@ -103,7 +103,7 @@ def test_a_lost_webhook_is_recovered_by_sync(stack: Stack) -> None:
         assert hooks, "the stack made a webhook"
         for hook in hooks:
             client.patch(f"/api/webhooks/{hook['id']}/", json={"is_active": False}).raise_for_status()
-    annotation = submit(stack, train_tasks(stack)[0], drawn((192, 192), 80), seconds=12)
+    annotation = submit(stack, train_tasks(stack)[0], drawn((256, 256), 80), seconds=12)
     assert corrected(stack, annotation) is None
     report = stack.json("sync")
     assert report["created"] == 1
@@ -121,7 +121,7 @@ def test_skipped_and_deleted_annotations_do_not_count_as_corrections(stack: Stac
         client.post(
             f"/api/tasks/{first['id']}/annotations/", json={"result": [], "was_cancelled": True}
         ).raise_for_status()
-        deleted = submit(stack, second, drawn((192, 192), 90), seconds=5)
+        deleted = submit(stack, second, drawn((256, 256), 90), seconds=5)
         wait_until("the correction arrives", lambda: corrected(stack, deleted), 30)
         client.delete(f"/api/annotations/{deleted}/").raise_for_status()
     stack.lungloop("sync")
@@ -135,7 +135,7 @@ def test_start_training_promotes_a_version_and_open_tasks_follow(stack: Stack) -
     for task in train_tasks(stack)[:6]:
         found = catalog.slice_by(task["data"]["study"], task["data"]["slice"])
         record = catalog.record(found.id)
-        label_map = np.zeros((192, 192), np.uint8)
+        label_map = np.zeros((256, 256), np.uint8)
         if record is not None:
             label_map[record == 1 << Label.GROUND_GLASS] = Label.GROUND_GLASS
             label_map[record == 1 << Label.CONSOLIDATION] = Label.CONSOLIDATION

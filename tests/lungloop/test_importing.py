@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chestct.candidates import from_label_map, from_masks
+from chestct.candidates import from_lesion_label_map, from_masks
 from chestct.catalog.catalog import Catalog
 from chestct.errors import InputError
 from chestct.formats.layouts import discover
@@ -79,7 +79,7 @@ def test_masks_of_pictures_are_joined_by_name(tmp_path: Path) -> None:
     assert isinstance(study, Study)
     assert set(study.candidates) == {0, 2}
     np.testing.assert_array_equal(study.candidates[0], from_masks(mask > 0, None))
-    np.testing.assert_array_equal(study.candidates[2], from_label_map(mask // 255 * 2))
+    np.testing.assert_array_equal(study.candidates[2], from_lesion_label_map(mask // 255 * 2))
 
 
 def test_masks_of_a_volume_may_lie_elsewhere(phantoms: Path, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_fit_writes_a_version_with_scores_and_evaluate_scores_it_again(settings,
     stored = read_card(settings.weights_dir, "tiny-1")
     assert stored.metrics["covid-ct-seg"]["patients"] == stored.metrics["medseg"]["patients"] == 1
     assert 0.25 <= stored.temperature <= 4
-    assert stored.training["command"] == "lungloop fit tiny-1 --steps 1 --seed 5"
+    assert stored.training["command"] == "lungloop fit tiny-1 --encoder efficientnet-b0 --steps 1 --seed 5"
     assert card.data_licence
 
     progress: list[float] = []

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from chestct.errors import WeightsError
-from chestct.unet.network import DEFAULT_ENCODER, architecture_of, build_network
+from chestct.unet.network import architecture_of, build_network
 
 
 def test_the_network_answers_with_four_classes_at_the_size_of_the_picture():
@@ -12,7 +12,7 @@ def test_the_network_answers_with_four_classes_at_the_size_of_the_picture():
 
 
 def test_the_architecture_of_the_card_names_the_encoder():
-    assert architecture_of(DEFAULT_ENCODER) == "unet/tu-tf_efficientnet_lite0"
+    assert architecture_of("efficientnet-b0") == "unet/efficientnet-b0"
 
 
 @pytest.mark.parametrize("architecture", ["", "unet", "unet/", "segformer/mit_b0", "unet/no-such-encoder"])

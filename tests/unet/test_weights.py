@@ -119,3 +119,9 @@ def test_fields_of_a_later_release_do_not_stop_this_one(tmp_path):
     stored = json.loads((folder / "card.json").read_text())
     (folder / "card.json").write_text(json.dumps(stored | {"added_later": 1}))
     assert read_card(tmp_path, "v1").version == "v1"
+
+
+def test_other_users_may_read_a_version(tmp_path):
+    folder = save_version(tmp_path, TENSORS, card())
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert (folder / "model.safetensors").stat().st_mode & 0o777 == 0o644

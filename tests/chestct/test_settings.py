@@ -1,0 +1,32 @@
+import json
+
+import pytest
+
+from chestct.errors import SettingsError
+from chestct.settings import Settings
+
+
+def test_the_environment_wins_over_the_running_stack_and_that_over_defaults(tmp_path):
+    (tmp_path / "stack.json").write_text(json.dumps({"project_id": 7, "redis_url": "redis://stack"}))
+    settings = Settings.load({"LUNGLOOP_HOME": str(tmp_path), "LUNGLOOP_REDIS_URL": "redis://mine"})
+    assert settings.redis_url == "redis://mine"
+    assert settings.project_id == 7
+    assert settings.database_url == f"sqlite:///{tmp_path / 'catalog.sqlite3'}"
+
+
+def test_a_seed_of_zero_is_a_seed(tmp_path):
+    assert Settings.load({"LUNGLOOP_HOME": str(tmp_path), "LUNGLOOP_TRAIN_SEED": "0"}).train_seed == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("RETRAIN_STEPS", "0"), ("RETRAIN_EVERY", "-1"), ("SYNC_SECONDS", "soon")]
+)
+def test_a_number_that_cannot_be_used_names_its_variable(tmp_path, name, value):
+    with pytest.raises(SettingsError, match=f"LUNGLOOP_{name} is '{value}'"):
+        Settings.load({"LUNGLOOP_HOME": str(tmp_path), f"LUNGLOOP_{name}": value})
+
+
+def test_a_damaged_stack_file_says_what_to_do(tmp_path):
+    (tmp_path / "stack.json").write_text("{")
+    with pytest.raises(SettingsError, match="stop the stack and delete it"):
+        Settings.load({"LUNGLOOP_HOME": str(tmp_path)})
