@@ -20,7 +20,7 @@ from chestct.catalog.catalog import Catalog
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 LABEL_STUDIO = CHECKOUT / ".venv-label-studio" / "bin" / "label-studio"
-_READY_SECONDS = 420
+_READY_SECONDS = 1200
 
 
 @dataclass
@@ -133,10 +133,11 @@ def start_stack(home: Path, data: Path, weights: Path, **extra: str) -> Stack:
 
     def read() -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line)
-            if line.startswith("Ready"):
-                ready.set()
+        with process.stdout:
+            for line in process.stdout:
+                lines.append(line)
+                if line.startswith("Ready"):
+                    ready.set()
         ready.set()
 
     threading.Thread(target=read, daemon=True).start()
