@@ -1,0 +1,131 @@
+import csv
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from PIL import Image
+
+from chestct.catalog.catalog import Catalog
+from chestct.catalog.records import CorrectionState
+from chestct.errors import InputError
+from chestct.geometry import Geometry
+from chestct.intensity import Intensity
+from chestct.study import Study
+from lungloop.exporting import COLUMNS, export_dataset
+
+# RAS: columns and rows are both flipped for the reader, so a wrong turn shows at once.
+RAS = np.diag([1.0, 1.0, 8.0, 1.0])
+
+
+@pytest.fixture
+def catalog(tmp_path):
+    with Catalog.open(f"sqlite:///{tmp_path / 'catalog.sqlite3'}", str(tmp_path / "storage")) as opened:
+        yield opened
+
+
+def add_volume(catalog: Catalog) -> None:
+    rng = np.random.default_rng(3)
+    slices = tuple(rng.integers(-1000, 200, (6, 4)).astype(np.int16) for _ in range(3))
+    geometry = Geometry((4, 6, 3), RAS)
+    catalog.add_study(Study("study_0001", "P1", slices, Intensity.HU, Path("a.nii.gz"), geometry), "nifti")
+
+
+def correct(catalog: Catalog, index: int, label_map: np.ndarray, at: str, annotation_id: int = 1) -> None:
+    catalog.add_correction(
+        slice_id=catalog.slice_by("study_0001", index).id,
+        project_uid="1:2026",
+        task_id=index + 1,
+        annotation_id=annotation_id,
+        annotation_updated_at=at,
+        state=CorrectionState.SUBMITTED,
+        annotator="a@b.org",
+        lead_time_seconds=12.5,
+        label_map=label_map,
+        via="sync",
+    )
+
+
+def marked(value: int) -> np.ndarray:
+    label_map = np.zeros((6, 4), np.uint8)
+    label_map[0, 0] = value
+    label_map[5, 1] = 2
+    return label_map
+
+
+def rows_of(out: Path) -> list[dict[str, str]]:
+    with (out / "dataset.csv").open(newline="") as stream:
+        reader = csv.DictReader(stream)
+        assert tuple(reader.fieldnames or ()) == COLUMNS
+        return list(reader)
+
+
+def test_a_png_mask_is_the_label_map_that_was_submitted(catalog, tmp_path):
+    add_volume(catalog)
+    correct(catalog, 1, marked(1), "2026-03-01T09:00:00Z")
+    report = export_dataset(catalog, tmp_path / "out", "png")
+    (row,) = rows_of(tmp_path / "out")
+    assert (report.rows, report.studies, report.warnings) == (1, 1, ())
+    assert (row["study"], row["slice"], row["lead_time_seconds"]) == ("study_0001", "1", "12.500")
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / row["mask"])), marked(1))
+    assert np.asarray(Image.open(tmp_path / "out" / row["image"])).shape == (6, 4)
+
+
+def test_a_nifti_mask_lies_on_its_study(catalog, tmp_path):
+    add_volume(catalog)
+    correct(catalog, 2, marked(1), "2026-03-01T09:00:00Z")
+    export_dataset(catalog, tmp_path / "out", "nifti")
+    (row,) = rows_of(tmp_path / "out")
+    mask, image = (nibabel.load(tmp_path / "out" / row[name]) for name in ("mask", "image"))
+    np.testing.assert_array_equal(mask.affine, RAS)
+    assert mask.shape == image.shape == (4, 6, 3)
+    stored = np.asarray(mask.dataobj)
+    # The reader's top left pixel is the patient's right-anterior corner: the last voxel in RAS.
+    assert stored[3, 5, 2] == 1
+    assert stored[2, 0, 2] == 2
+    assert np.count_nonzero(stored) == 2
+    hu = np.asarray(image.dataobj)
+    np.testing.assert_array_equal(hu[3, 5, 2], catalog.read_pixels(catalog.slice_by("study_0001", 2))[0, 0])
+
+
+@pytest.mark.parametrize(("all_versions", "masks"), [(False, 1), (True, 2)])
+def test_the_newest_correction_counts_unless_all_are_asked_for(catalog, tmp_path, all_versions, masks):
+    add_volume(catalog)
+    correct(catalog, 0, marked(1), "2026-03-01T09:00:00Z")
+    correct(catalog, 0, marked(3), "2026-03-02T09:00:00Z")
+    export_dataset(catalog, tmp_path / "out", "png", all_versions=all_versions)
+    rows = rows_of(tmp_path / "out")
+    assert len({row["mask"] for row in rows}) == masks
+    newest = next(row for row in rows if row["mask"].endswith("/0000.png"))
+    assert np.asarray(Image.open(tmp_path / "out" / newest["mask"]))[0, 0] == 3
+
+
+def test_an_export_is_replaced_and_anything_else_left_alone(catalog, tmp_path):
+    add_volume(catalog)
+    export_dataset(catalog, tmp_path / "out", "png")
+    assert rows_of(tmp_path / "out") == []
+    correct(catalog, 0, marked(1), "2026-03-01T09:00:00Z")
+    export_dataset(catalog, tmp_path / "out", "png")
+    assert len(rows_of(tmp_path / "out")) == 1
+
+    thesis = tmp_path / "thesis"
+    thesis.mkdir()
+    (thesis / "chapter.txt").write_text("mine")
+    with pytest.raises(InputError, match="not an export of ours"):
+        export_dataset(catalog, thesis, "png")
+    assert (thesis / "chapter.txt").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir() if "partial" in path.name) == []
+
+
+def test_loose_pictures_have_no_nifti_and_say_so(catalog, tmp_path):
+    picture = np.arange(24, dtype=np.uint8).reshape(6, 4)
+    catalog.add_study(Study("study_0001", "P1", (picture,), Intensity.PICTURE, Path("a")), "images")
+    correct(catalog, 0, marked(1), "2026-03-01T09:00:00Z")
+    report = export_dataset(catalog, tmp_path / "out", "nifti")
+    assert report.rows == 0
+    assert "export them with --format png" in report.warnings[0]
+
+
+def test_an_unknown_format_names_those_that_exist(catalog, tmp_path):
+    with pytest.raises(InputError, match="expected one of png, nifti"):
+        export_dataset(catalog, tmp_path / "out", "coco")
