@@ -28,7 +28,7 @@ def main() -> None:
         root = Path(folder)
         write_phantoms(root / "data", 8, seed=11, shape=(10, 512, 512))
         copy_weights(_CHECKOUT / "weights", root / "weights")
-        stack = start_stack(root / "home", root / "data", root / "weights", LUNGLOOP_RETRAIN_STEPS="60")
+        stack = start_stack(root / "home", root / "data", root / "weights", LUNGLOOP_RETRAIN_STEPS="40")
         try:
             pictures(stack)
         finally:
