@@ -120,7 +120,8 @@ def summarise(scores: Sequence[PatientScore], seed: int = 42) -> dict[str, Any]:
     """Mean over patients and 95 % bootstrap interval of each figure, JSON-ready.
 
     Returns:
-        `patients`, `slices`, and per figure `mean`, `interval`, `patients` (those that have it).
+        `patients`, `slices`, and per figure `mean`, `interval`, `patients` (those that have it). The
+        interval of one patient is None: resampling one value says nothing of the spread.
     """
     summary: dict[str, Any] = {
         "patients": len(scores),
@@ -129,10 +130,10 @@ def summarise(scores: Sequence[PatientScore], seed: int = 42) -> dict[str, Any]:
     for figure in ("lesion_dice", "ground_glass_dice", "consolidation_dice", "lung_dice", "nll"):
         values = [value for score in scores if (value := getattr(score, figure)) is not None]
         if values:
-            low, high = bootstrap_interval(values, seed=seed)
+            ends = bootstrap_interval(values, seed=seed) if len(values) > 1 else None
             summary[figure] = {
                 "mean": round(float(np.mean(values)), 4),
-                "interval": [round(low, 4), round(high, 4)],
+                "interval": ends and [round(end, 4) for end in ends],
                 "patients": len(values),
             }
     errors = [

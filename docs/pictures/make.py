@@ -44,10 +44,17 @@ def pictures(stack: Stack) -> None:
     answer_with_the_truth(stack, 8)
     stack.lungloop("retrain", "--wait")
     wait_until("the decision is on record", lambda: len(stack.json("models", "list")) > 1, 300)
+    wait_until("the new version has looked at every slice", lambda: everything_predicted(stack), 600, 5)
     with reader_at(stack, height=1100) as reader:
         reader.page.goto(stack.facts["page_url"])
         reader.page.wait_for_timeout(1500)
-        reader.screenshot(_OUT / "state-after-promotion.png")
+        reader.page.screenshot(path=_OUT / "state-after-promotion.png", full_page=True)
+
+
+def everything_predicted(stack: Stack) -> bool:
+    """No pre-annotation is left to do."""
+    status = stack.json("status")
+    return status["counts"]["predicted"] == status["counts"]["slices"] and status["queue"]["running"] == 0
 
 
 def answer_with_the_truth(stack: Stack, count: int) -> None:

@@ -153,3 +153,8 @@ def test_a_folder_without_labels_is_a_clear_error(tmp_path):
     Image.fromarray(np.zeros((64, 64), np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(InputError, match="no labelled slice"):
         read_labelled_folder(tmp_path)
+
+
+def test_one_patient_has_a_mean_but_no_interval():
+    summary = summarise([PatientScore("P1", lesion_dice=0.5)])
+    assert summary["lesion_dice"] == {"mean": 0.5, "interval": None, "patients": 1}
