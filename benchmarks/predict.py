@@ -121,7 +121,14 @@ def measure(
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
         _wait(client)
         for number, found in enumerate(catalog.slices(limit=_SLICES)):
-            task = {"id": number, "data": {"image": "", "study": found.study_name, "slice": found.index}}
+            task = {
+                "id": number,
+                "data": {
+                    "image": f"/data/local-files/?d=storage/{found.picture_path}",
+                    "study": found.study_name,
+                    "slice": found.index,
+                },
+            }
             body = {"tasks": [task], "label_config": _CONFIG, "project": "1.1"}
             times = (
                 _timed(forward),
