@@ -44,11 +44,17 @@ class WindowJitter(albumentations.ImageOnlyTransform):
 
 
 class Augmentation:
-    """Random views of samples; the same seed gives the same view."""
+    """Random views of samples; the same seed gives the same view.
 
-    def __init__(self) -> None:
+    Args:
+        turn_chance: of a picture that lies on its side or upside down, as screenshots and files
+            with lost orientation do.
+    """
+
+    def __init__(self, turn_chance: float = 0.0) -> None:
         self._geometry = albumentations.Compose(
             [
+                albumentations.D4(p=turn_chance),
                 albumentations.HorizontalFlip(p=0.3),
                 albumentations.Affine(
                     scale={"x": (0.72, 1.25), "y": (0.72, 1.25)},

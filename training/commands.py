@@ -16,8 +16,14 @@ from training.dataset import TrainingSample
 from training.evaluate import by_source, calibrate, score_patients, summarise
 from training.fit import FitResult, OnProgress, fit
 from training.labelled_folder import read_labelled_folder
-from training.shared_data import DATA_LICENCE, training_samples, validation_samples
+from training.phantom_samples import PHANTOM, phantom_samples
+from training.shared_data import COVID_CT_SEG, DATA_LICENCE, MEDSEG, training_samples, validation_samples
 
+# Half of the samples are whole volumes, most others the few slices that tell the kinds of lesion
+# apart; a few made-up chests bring HU, severe disease and lungs whose every pixel is known.
+SOURCE_SHARES = {COVID_CT_SEG: 0.50, MEDSEG: 0.42, PHANTOM: 0.08}
+FITTED_PHANTOMS = range(500_000, 500_040)
+_TURN_CHANCE = 0.1
 # Share of the progress bar that the fit takes; the rest is calibration and scores.
 _FIT_SHARE = 0.95
 
@@ -30,6 +36,7 @@ def run_fit(
     seed: int,
     encoder: str = DEFAULT_ENCODER,
     start_from: str | None = None,
+    transplant_chance: float = 0.0,
     work_dir: Path | None = None,
     on_progress: OnProgress = lambda fraction, facts: None,
 ) -> ModelCard:
@@ -44,6 +51,7 @@ def run_fit(
         steps: optimiser steps.
         encoder: of segmentation-models-pytorch.
         start_from: version to go on from; None starts from ImageNet's features.
+        transplant_chance: of setting another slice's lesion into a slice, see `training.transplant`.
         work_dir: keeps the checkpoint; given once more after a kill, the fit goes on there. A
             temporary folder by default.
     Returns:
@@ -67,9 +75,14 @@ def run_fit(
         parents = (start_from, *parent.parents)
         command = f"{parent.training.get('command', start_from)}; {command} --start-from {start_from}"
         config = FitConfig.from_version(steps=steps, seed=seed, move_to=encoder)
+    if transplant_chance:
+        command += f" --transplant {transplant_chance:g}"
+    config = replace(
+        config, source_shares=SOURCE_SHARES, turn_chance=_TURN_CHANCE, transplant_chance=transplant_chance
+    )
     with tempfile.TemporaryDirectory(prefix="lungloop-fit-") as scratch:
         result = fit(
-            training_samples(settings.shared_data),
+            [*training_samples(settings.shared_data), *phantom_samples(FITTED_PHANTOMS)],
             config,
             start_from=settings.weights_dir / start_from if start_from else None,
             work_dir=work_dir or Path(scratch),

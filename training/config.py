@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 
+import numpy as np
+
 from chestct.errors import SettingsError
 from chestct.unet.network import DEFAULT_ENCODER, SIZE_STEP
 
@@ -15,7 +17,9 @@ class FitConfig:
         steps: optimiser steps in all.
         batch_size: pictures a step.
         input_size: side of the square that pictures are resized to, a multiple of 32.
-        early_size: side during the first `early_share` of the steps: cheaper, and as good a start.
+        early_size: smallest side during the first `early_share` of the steps, where each step draws its
+            own between this and `input_size`: cheaper, and lungs are seen at many scales.
+        early_share: share of the steps with drawn sides, in [0, 1].
         learning_rate: AdamW's peak rate, after a linear warm-up and before a cosine to nothing.
         encoder_rate: the encoder's rate as a share of it, since it starts from learned features.
         weight_decay: AdamW's.
@@ -24,6 +28,8 @@ class FitConfig:
         ema_decay: how much of the averaged weights a step keeps.
         seed: of every random choice.
         source_shares: source name -> its share of the samples; a source left out weighs 1.
+        transplant_chance: of setting another slice's lesion into a slice whose lung is labelled.
+        turn_chance: of a slice that lies on its side or upside down.
         encoder: of segmentation-models-pytorch; ignored where a fit starts from given weights.
         move_to: encoder of the same shape that given weights are moved into first; None keeps theirs.
         checkpoint_every: steps between checkpoints.
@@ -42,6 +48,8 @@ class FitConfig:
     ema_decay: float = 0.97
     seed: int = 42
     source_shares: Mapping[str, float] = field(default_factory=dict)
+    transplant_chance: float = 0.0
+    turn_chance: float = 0.0
     encoder: str = DEFAULT_ENCODER
     move_to: str | None = None
     checkpoint_every: int = 50
@@ -55,6 +63,9 @@ class FitConfig:
                 raise SettingsError(f"{name} is {getattr(self, name)}; expected a multiple of {SIZE_STEP}")
         if not 0 < self.learning_rate < 1:
             raise SettingsError(f"learning_rate is {self.learning_rate}; expected a number in (0, 1)")
+        for name in ("early_share", "transplant_chance", "turn_chance"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingsError(f"{name} is {getattr(self, name)}; expected a number in [0, 1]")
 
     @classmethod
     def from_scratch(cls, *, steps: int, seed: int, encoder: str = DEFAULT_ENCODER) -> "FitConfig":
@@ -78,17 +89,22 @@ class FitConfig:
         return cls(
             steps=steps,
             batch_size=8,
+            early_size=160,
+            early_share=0.6,
             learning_rate=7e-4,
             encoder_rate=0.5,
             warm_up_steps=min(30, max(1, steps // 10)),
-            ema_decay=0.99,
+            ema_decay=0.997,
             seed=seed,
             move_to=move_to,
         )
 
     def size_at(self, step: int) -> int:
         """Side of the square that the pictures of this step (from 0) are resized to."""
-        return self.early_size if step < self.early_share * self.steps else self.input_size
+        if step >= self.early_share * self.steps or self.early_size >= self.input_size:
+            return self.input_size
+        sides = range(self.early_size, self.input_size + 1, SIZE_STEP)
+        return int(np.random.default_rng([self.seed, step, len(sides)]).choice(sides))
 
     def as_dict(self) -> dict[str, object]:
         """JSON-ready, for the model card and the checkpoint."""

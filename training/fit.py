@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import torch
 
 from chestct.errors import TrainingDivergedError, WeightsError
@@ -16,12 +14,12 @@ from chestct.unet.memory import keep_freed_memory
 from chestct.unet.network import architecture_of, build_network
 from chestct.unet.precision import autocast, placed, preferred_device
 from chestct.unet.weights import load_version
-from training.augment import Augmentation
 from training.average import WeightAverage
+from training.batches import Batches
 from training.checkpoint import CheckpointFile, fit_identity
 from training.config import FitConfig
 from training.curve import Curve
-from training.dataset import TrainingSample, sampling_weights
+from training.dataset import TrainingSample
 from training.losses import total_loss
 from training.transfer import transfer
 from training.warm_start import warm_start
@@ -70,9 +68,8 @@ def fit(
         TrainingDivergedError: the loss became NaN or infinite.
         WeightsError: `start_from` is missing or damaged.
     """
-    odds = sampling_weights(samples, config.source_shares)
+    batches = Batches(samples, config)
     keep_freed_memory()
-    cv2.setNumThreads(1)  # its own pool would fight torch's for the same cores
     torch.manual_seed(config.seed)
     architecture, network = _start(config, start_from)
     device = preferred_device()
@@ -81,18 +78,17 @@ def fit(
     checkpoints = CheckpointFile(work_dir, fit_identity(samples, config, start_from))
     first = _resume(checkpoints, network, optimiser, average)
 
-    augmentation, started = Augmentation(), time.monotonic()
+    started = time.monotonic()
     with Curve(work_dir, first) as curve:
-        for step in range(first, config.steps):
+        for step, waited_seconds, (images, candidates) in batches.ahead(first):
             _set_rate(optimiser, config, step)
-            images, candidates = _batch(samples, odds, config, step, augmentation)
             # Dropout and stochastic depth draw from torch's generator: tie it to the step too.
             torch.manual_seed(config.seed * 1_000_003 + step)
             facts = _step(network, optimiser, images.to(device), candidates.to(device), config)
             average.update(network)
             done = step + 1
             seconds = time.monotonic() - started
-            curve.add(step, seconds, facts)
+            curve.add(step, seconds, facts | {"waited_seconds": waited_seconds})
             if done % config.checkpoint_every == 0 or done == config.steps:
                 curve.flush()
                 checkpoints.save(_state(done, network, optimiser, average))
@@ -151,25 +147,6 @@ def _set_rate(optimiser: torch.optim.Optimizer, config: FitConfig, step: int) ->
     rate = config.learning_rate * warm * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
     for group in optimiser.param_groups:
         group["lr"] = rate * group["share"]
-
-
-def _batch(
-    samples: Sequence[TrainingSample],
-    odds: np.ndarray,
-    config: FitConfig,
-    step: int,
-    augmentation: Augmentation,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    rng = np.random.default_rng([config.seed, step])
-    chosen = rng.choice(len(samples), size=config.batch_size, p=odds)
-    size = config.size_at(step)
-    views = [
-        augmentation(samples[index].image, samples[index].candidates, size, int(rng.integers(2**31)))
-        for index in chosen
-    ]
-    images = torch.from_numpy(np.stack([image for image, _ in views]))[:, None]
-    candidates = torch.from_numpy(np.stack([known for _, known in views]))
-    return images.contiguous(memory_format=torch.channels_last), candidates
 
 
 def _step(

@@ -9,6 +9,7 @@ from training.dataset import TrainingSample
 # Small, since they are made anew for each retrain: under a second for all.
 _SHAPE = (12, 256, 256)
 _GRADES = (SeverityGrade.CT_1, SeverityGrade.CT_2, SeverityGrade.CT_3)
+PHANTOM = "phantom"
 
 
 def phantom_samples(seeds: Sequence[int]) -> list[TrainingSample]:
@@ -21,7 +22,7 @@ def phantom_samples(seeds: Sequence[int]) -> list[TrainingSample]:
                 pixels,
                 study.intensity,
                 study.candidates[index],
-                source="phantom",
+                source=PHANTOM,
                 patient=study.patient,
                 name=f"{study.name} slice {index}",
             )

@@ -25,6 +25,9 @@ def fit(
     start_from: Annotated[
         str | None, typer.Option(help="Version to go on from; ImageNet's features where not given.")
     ] = None,
+    transplant: Annotated[
+        float, typer.Option(min=0, max=1, help="Chance of setting one slice's lesion into another's lung.")
+    ] = 0.0,
     work_dir: Annotated[
         Path | None, typer.Option(help="Keeps the checkpoint: the same command goes on after a kill.")
     ] = None,
@@ -43,6 +46,7 @@ def fit(
             seed=settings.train_seed if seed is None else seed,
             encoder=encoder,
             start_from=start_from,
+            transplant_chance=transplant,
             work_dir=work_dir,
             on_progress=lambda fraction, facts: update(round(steps * fraction), steps, "steps"),
         )

@@ -175,9 +175,11 @@ def test_a_config_comes_back_from_the_card():
     assert FitConfig.from_dict(json.loads(json.dumps(config.as_dict()))) == config
 
 
-def test_the_first_part_of_a_long_fit_sees_small_pictures():
+def test_the_first_part_of_a_long_fit_sees_pictures_of_many_sizes_and_the_rest_of_one():
     config = FitConfig.from_scratch(steps=100, seed=7)
-    assert (config.size_at(0), config.size_at(49), config.size_at(50)) == (192, 192, 256)
+    assert {config.size_at(step) for step in range(50)} == {192, 224, 256}
+    assert {config.size_at(step) for step in range(50, 100)} == {256}
+    assert [config.size_at(step) for step in range(9)] == [config.size_at(step) for step in range(9)]
 
 
 def test_a_resumed_curve_replaces_the_rows_after_its_checkpoint(tmp_path):
