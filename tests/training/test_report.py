@@ -128,8 +128,8 @@ def test_a_small_slice_is_enlarged_before_its_contours_are_drawn():
 
 def test_a_dot_stands_where_its_score_is():
     drawn = dots_plot([("Lesion", {"mean": 0.5, "interval": None}, [("a", 0.0), ("b", 1.0)])])
-    assert re.findall(r'<circle cx="([\d.]+)"', drawn) == ["104.0", "346.0"]
-    assert 'x1="225.0"' in drawn  # the mean, half way
+    assert re.findall(r'<circle cx="([\d.]+)"', drawn) == ["112.0", "346.0"]
+    assert 'x1="229.0"' in drawn  # the mean, half way
     assert 'class="range"' not in drawn
 
 

@@ -25,7 +25,7 @@ def dots_plot(rows: Sequence[tuple[str, Mapping[str, Any], Sequence[tuple[str, f
     Args:
         rows: name; `mean` and `interval` as `summarise` gives them; (patient, value in [0, 1]).
     """
-    left, right = 104.0, 346.0
+    left, right = 112.0, 346.0
     bottom = _ROW_HEIGHT * len(rows) + 6
 
     def across(value: float) -> float:
@@ -105,7 +105,7 @@ def _frame(limit: float, across: Scale, up: Scale, tick: str, below: str, beside
     yield _line(across(0), up(0), across(limit), up(limit), "diagonal")
     yield _text((across(0) + across(limit)) / 2, up(0) + 32, below, "axis")
     yield (
-        f'<text class="axis" text-anchor="middle" transform="translate(10 {up(limit / 2):.1f}) '
+        f'<text class="axis" text-anchor="middle" transform="translate(12 {up(limit / 2):.1f}) '
         f'rotate(-90)">{escape(beside)}</text>'
     )
 
