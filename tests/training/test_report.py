@@ -135,7 +135,7 @@ def test_a_dot_stands_where_its_score_is():
 
 def test_involvement_has_its_diagonal_and_an_axis_that_holds_every_patient():
     drawn = involvement_plot([("a", 4.0, 18.0)])
-    assert "20 %" in drawn
+    assert ">20</text>" in drawn
     # 4 of 20 across the side from 46 to 350; 18 of 20 up the side from 316 to 12.
     assert 'cx="106.8" cy="42.4"' in drawn
     assert 'class="diagonal"' in drawn

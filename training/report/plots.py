@@ -79,7 +79,7 @@ def involvement_plot(points: Sequence[tuple[str, float, float]]) -> Markup:
     largest = max((value for _, *both in points for value in both), default=0.0)
     limit = next((nice for nice in (5, 10, 20, 30, 40, 60, 80) if largest <= nice), 100)
     across, up = _square(float(limit))
-    parts = [*_frame(float(limit), across, up, "{:g} %", "involvement, labels", "involvement, model")]
+    parts = [*_frame(float(limit), across, up, "{:g}", "involvement by the labels, %", "by the model, %")]
     for patient, labels, model in points:
         note = f"{patient}: labels {labels:.1f} %, model {model:.1f} %"
         parts.append(_dot(across(labels), up(model), 4.5, "dot", note))
