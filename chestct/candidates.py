@@ -84,3 +84,46 @@ def membership(
     may_be_inside = (candidates & group_bits) != 0
     may_be_outside = (candidates & ~group_bits & UNKNOWN) != 0
     return may_be_inside & ~may_be_outside, may_be_inside ^ may_be_outside
+
+
+def truth_of(
+    candidates: npt.NDArray[np.uint8], group: tuple[Label, ...]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]] | None:
+    """What a slice's labels say of a group of classes, where they say it of every pixel looked at.
+
+    Returns:
+        `truth`, `looked_at`: booleans of the map's shape, `truth` only where `looked_at`. None where
+        a pixel that was looked at leaves the group open, or none was looked at.
+    """
+    inside, decided = membership(candidates, group)
+    looked_at = candidates != UNKNOWN
+    if not looked_at.any() or not decided[looked_at].all():
+        return None
+    return inside & looked_at, looked_at
+
+
+def may_be_lung(candidates: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Pixels that somebody looked at and that are not surely background."""
+    return (candidates != UNKNOWN) & (candidates != bits(Label.BACKGROUND))
+
+
+def told_apart(candidates: npt.NDArray[np.uint8]) -> tuple[tuple[Label, ...], ...]:
+    """The finest groups of classes that these labels can tell apart.
+
+    Classes that share some pixel's candidates fall into one group, and so do those that no pixel
+    names. COVID-19-CT-Seg tells apart lesion, lung and background; MedSeg the two kinds of lesion
+    and "background or lung".
+
+    Args:
+        candidates: (...) uint8.
+    Returns:
+        Groups that cover every class once, in the order of their first class.
+    """
+    group_of = {label: {label} for label in Label}
+    seen = [int(value) for value in np.unique(candidates) if value != UNKNOWN]
+    named = sum(1 << label for label in Label if any(value >> label & 1 for value in seen))
+    for value in (*seen, int(UNKNOWN) & ~named):
+        joined = set().union(*(group_of[label] for label in Label if value >> label & 1))
+        for label in joined:
+            group_of[label] = joined
+    return tuple(tuple(sorted(group_of[label])) for label in Label if label == min(group_of[label]))

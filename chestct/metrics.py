@@ -1,13 +1,24 @@
 """Overlap from counts of pixels, and intervals by patient. Counts first, any ratio after."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from chestct.candidates import UNKNOWN, membership
-from chestct.labels import Label
+from chestct.candidates import truth_of
+from chestct.labels import LESIONS, Label
+
+# What is scored as one class. "lung" is the whole lung, lesions included.
+GROUPS: dict[str, tuple[Label, ...]] = {
+    "lesion": LESIONS,
+    "ground_glass": (Label.GROUND_GLASS,),
+    "consolidation": (Label.CONSOLIDATION,),
+    "lung": (*LESIONS, Label.LUNG),
+    "healthy_lung": (Label.LUNG,),
+    "background": (Label.BACKGROUND,),
+    "not_lesion": (Label.BACKGROUND, Label.LUNG),
+}
 
 
 @dataclass(frozen=True)
@@ -24,6 +35,16 @@ class Counts:
             self.false_positive + other.false_positive,
             self.false_negative + other.false_negative,
         )
+
+    @property
+    def true_pixels(self) -> int:
+        """Pixels of the truth."""
+        return self.true_positive + self.false_negative
+
+    @property
+    def wrong_pixels(self) -> int:
+        """Pixels that only one side shows."""
+        return self.false_positive + self.false_negative
 
     def dice(self) -> float | None:
         """2 TP / (2 TP + FP + FN) in [0, 1]; None where neither side shows the class."""
@@ -49,17 +70,40 @@ def counts_of(
         None where the truth leaves the group open for a pixel that was looked at: a class that a
         source does not label has no score there.
     """
-    inside, decided = membership(candidates, group)
-    looked_at = candidates != UNKNOWN
-    if not decided[looked_at].all() or not looked_at.any():
+    known = truth_of(candidates, group)
+    if known is None:
         return None
-    predicted = np.isin(label_map, group)[looked_at]
-    truth = inside[looked_at]
+    truth, looked_at = known
+    predicted = np.isin(label_map, group) & looked_at
     return Counts(
         true_positive=int((predicted & truth).sum()),
         false_positive=int((predicted & ~truth).sum()),
         false_negative=int((~predicted & truth).sum()),
     )
+
+
+def mean_iou(iou: Mapping[str, float | None]) -> float | None:
+    """Mean IoU over the finest classes that the labels tell apart, background included.
+
+    Ground-glass and consolidation where their kinds are labelled, else lesion as one class; healthy
+    lung and background where lungs are labelled, else "not lesion" as one class. So a source that
+    labels everything has four classes (as the mIoU of the tool that this project grew out of),
+    COVID-19-CT-Seg three, MedSeg three. Figures over different classes do not compare.
+
+    Args:
+        iou: of the groups of `GROUPS`; a group that the labels leave open is absent, one that
+            neither side shows is None and does not count.
+    Returns:
+        In [0, 1]; None where nothing is left.
+    """
+    kinds = ("ground_glass", "consolidation")
+    lungs = ("healthy_lung", "background")
+    classes = (
+        *(kinds if set(kinds) <= iou.keys() else ("lesion",)),
+        *(lungs if set(lungs) <= iou.keys() else ("not_lesion",)),
+    )
+    values = [value for name in classes if (value := iou.get(name)) is not None]
+    return sum(values) / len(values) if values else None
 
 
 def bootstrap_interval(

@@ -8,6 +8,7 @@ from chestct.catalog.catalog import Catalog
 from chestct.settings import Settings
 from chestct.unet.weights import ModelCard, load_version, save_version
 from training import snapshot as snapshots
+from training.card_data import data_of
 from training.config import FitConfig
 from training.dataset import TrainingSample
 from training.evaluate import score_patients, summarise
@@ -50,8 +51,9 @@ def make_challenger(
     new = load_samples(catalog, _new_cases(catalog, plan.champion, taken))
     fit_share = _fit_share(config.steps, slices=len(test) + len(new))
     on_progress(0.01, "loading slices")
+    learned = load_samples(catalog, (*taken.corrections, *taken.replay))
     weights = trainer.fit(
-        load_samples(catalog, (*taken.corrections, *taken.replay)),
+        learned,
         config,
         settings.weights_dir / plan.champion,
         work.path,
@@ -67,7 +69,9 @@ def make_challenger(
         calibration={"temperature": 1.0},
         data_licence=_licence(parent_card),
         training={"config": config.as_dict(), "command": "retrain"},
+        data=data_of(learned, test),
     )
+    del learned  # hundreds of slices, which the comparison has no use for
     card = replace(
         card, calibration=_calibration(catalog, trainer, taken, card, weights, parent_card, config)
     )

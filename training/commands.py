@@ -1,21 +1,19 @@
-"""What `lungloop fit` and `lungloop evaluate` do, free of the command line."""
+"""What `lungloop fit` does, free of the command line."""
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from chestct.errors import TrainingDataError, WeightsError
 from chestct.settings import Settings
-from chestct.unet.network import CLASSES, DEFAULT_ENCODER
+from chestct.unet.network import DEFAULT_ENCODER
 from chestct.unet.segmenter import Segmenter
 from chestct.unet.weights import ModelCard, list_versions, read_card, save_version
 from training.config import FitConfig
 from training.dataset import TrainingSample
 from training.evaluate import by_source, calibrate, score_patients, summarise
+from training.evaluating import run_evaluate as run_evaluate
 from training.fit import FitResult, OnProgress, fit
-from training.labelled_folder import read_labelled_folder
 from training.phantom_samples import PHANTOM, phantom_samples
 from training.shared_data import COVID_CT_SEG, DATA_LICENCE, MEDSEG, training_samples, validation_samples
 
@@ -112,44 +110,3 @@ def calibrated_and_scored(result: FitResult, card: ModelCard, validation: list[T
         for source, samples in by_source(validation).items()
     }
     return replace(card, metrics=metrics)
-
-
-def run_evaluate(
-    folder: Path,
-    version: str,
-    settings: Settings,
-    on_progress: Callable[[float], None] = lambda fraction: None,
-) -> dict[str, Any]:
-    """Scores of a version on a labelled folder, by side of the split.
-
-    Args:
-        folder: covid-ct-seg, medseg, MosMedData, studies with masks, or an export of this project.
-        version: of `settings.weights_dir`.
-    Returns:
-        JSON-ready: `model_version`, `input`, `splits` (side -> figures with intervals, see
-        `training.evaluate.summarise`), `patients` (one row each) and `failed` inputs.
-    Raises:
-        InputError: nothing labelled is in the folder.
-        WeightsError: the version is missing or damaged.
-    """
-    segmenter = Segmenter.load(settings.weights_dir, version)
-    labelled = read_labelled_folder(folder)
-    total = sum(len(samples) for samples in labelled.samples.values())
-    splits, patients, done = {}, [], 0
-    for side, samples in labelled.samples.items():
-
-        def advance(fraction: float, before: int = done, own: int = len(samples)) -> None:
-            on_progress((before + fraction * own) / total)
-
-        scores = score_patients(segmenter, samples, advance)
-        done += len(samples)
-        splits[side] = summarise(scores)
-        patients += [{"split": side, **vars(score)} for score in scores]
-    return {
-        "model_version": version,
-        "input": str(folder),
-        "classes": list(CLASSES),
-        "splits": splits,
-        "patients": patients,
-        "failed": [{"input": str(one.source), "error": one.reason} for one in labelled.failed],
-    }

@@ -27,6 +27,7 @@ class TrainingSample:
         source: which body of data it is from; sampling is balanced between sources.
         patient: whose slice it is; scores are per patient.
         name: of the slice, for messages.
+        spacing_mm: between rows and between columns; None where the source does not say.
     Raises:
         TrainingDataError: image and candidates differ in shape, or pixels lie outside [0, 1].
     """
@@ -36,6 +37,7 @@ class TrainingSample:
     source: str
     patient: str
     name: str
+    spacing_mm: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.image.ndim != 2 or self.image.shape != self.candidates.shape:
@@ -56,9 +58,10 @@ class TrainingSample:
         source: str,
         patient: str,
         name: str,
+        spacing_mm: tuple[float, float] | None = None,
     ) -> "TrainingSample":
         """A sample from pixels as a `Study` holds them."""
-        return cls(unit_range(pixels, intensity), candidates, source, patient, name)
+        return cls(unit_range(pixels, intensity), candidates, source, patient, name, spacing_mm)
 
     def shows(self, label: Label) -> bool:
         """True where some pixel is known to be exactly this class."""

@@ -102,7 +102,7 @@ class _ExportReader:
 
     def sample(self, row: dict[str, str]) -> TrainingSample:
         index = int(row["slice"])
-        pixels, intensity = self._pixels(self._inside(row["image"]), index)
+        pixels, intensity, spacing_mm = self._pixels(self._inside(row["image"]), index)
         label_map = self._label_map(self._inside(row["mask"]), index)
         if label_map.shape != pixels.shape:
             raise InputError(row["mask"], f"has the shape {label_map.shape}, its image {pixels.shape}")
@@ -113,6 +113,7 @@ class _ExportReader:
             source="export",
             patient=row["patient"],
             name=f"{row['study']}/{index}",
+            spacing_mm=spacing_mm,
         )
 
     def _inside(self, relative: str) -> Path:
@@ -121,11 +122,14 @@ class _ExportReader:
             raise InputError(self._folder / EXPORT_TABLE, f"names {relative!r}, outside of the export")
         return path
 
-    def _pixels(self, path: Path, index: int) -> tuple[npt.NDArray[np.generic], Intensity]:
+    def _pixels(
+        self, path: Path, index: int
+    ) -> tuple[npt.NDArray[np.generic], Intensity, tuple[float, float] | None]:
         if not is_nifti_name(path):
-            return read_picture(path), Intensity.PICTURE
+            return read_picture(path), Intensity.PICTURE, None
         study = self._volume(path)
-        return study.slices[index], study.intensity
+        spacing_mm = study.geometry.spacing_mm[1:] if study.geometry else None
+        return study.slices[index], study.intensity, spacing_mm
 
     def _label_map(self, path: Path, index: int) -> npt.NDArray[np.uint8]:
         return self._labels(path)[index] if is_nifti_name(path) else read_label_map_png(path)

@@ -51,6 +51,7 @@ def samples_of_study(study: Study, source: str) -> Iterator[TrainingSample]:
             source=source,
             patient=study.patient,
             name=f"{study.name}/{name}",
+            spacing_mm=study.geometry.spacing_mm[1:] if study.geometry else None,
         )
 
 

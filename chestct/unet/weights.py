@@ -40,6 +40,10 @@ class ModelCard:
         calibration: `temperature` that the logits are divided by, and its effect.
         data_licence: of the data it was fitted on.
         training: the fit's configuration and command.
+        data: one entry a source: `source`, `labels` (what they tell apart), `licence`, and `fitted` and
+            `held_out`, each `patients`, `slices` and, where they are few, `names`.
+        known_failures: sentences for people.
+        notes: what else to know of the data, sentences for people.
         created_at: ISO 8601, UTC.
         weights_sha256: of `model.safetensors`; filled in by `save_version`.
     """
@@ -55,6 +59,9 @@ class ModelCard:
     calibration: Mapping[str, Any] = field(default_factory=lambda: {"temperature": 1.0})
     data_licence: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
+    data: tuple[Mapping[str, Any], ...] = ()
+    known_failures: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     created_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     weights_sha256: str = ""
 
@@ -168,7 +175,8 @@ def _read_card(folder: Path, version: str) -> ModelCard:
     known = {one.name for one in dataclasses.fields(ModelCard)}
     try:
         values = {key: value for key, value in stored.items() if key in known}
-        for key in ("classes", "window_hu", "parents"):
+        # JSON knows no tuples; cards from before `data` lack the last three.
+        for key in ("classes", "window_hu", "parents", "data", "known_failures", "notes"):
             values[key] = tuple(values.get(key, ()))
         card = ModelCard(**values)
     except (AttributeError, TypeError) as error:

@@ -1,15 +1,16 @@
 """`models`: the versions, their cards, the decisions about them, and the way back."""
 
 import dataclasses
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from chestct.errors import LungLoopError, NotFoundError, WeightsError
+from chestct.errors import LungLoopError, NotFoundError, ServiceUnavailableError, WeightsError
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, print_table, say
 
-models = typer.Typer(no_args_is_help=True, help="Model versions: list, show, promote, rollback.")
+models = typer.Typer(no_args_is_help=True, help="Model versions: list, show, card, promote, rollback.")
 
 
 def register(app: typer.Typer) -> None:
@@ -69,6 +70,42 @@ def show(version: str, as_json: AsJson = False) -> None:
         [("state", found["state"]), *((name, value) for name, value in card.items() if name != "version")],
     )
     print_table(("decision", ""), list((found["decision"] or {}).items()))
+
+
+@models.command(epilog="Example: lungloop models card base-1 --out base-1.html")
+def card(
+    version: str,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A file that ends in .md or .html; Markdown on stdout where not given."),
+    ] = None,
+) -> None:
+    """A version's card as a page to read: data, scores, calibration, failures, how to reproduce."""
+    # SQLAlchemy, torch and Jinja2: not for --help.
+    from chestct.unet.weights import read_card
+    from lungloop.opened import opened_catalog
+    from training.report.document import as_html, as_markdown
+    from training.report.model_card import model_card_page
+    from training.report.rendering import write_whole
+
+    if out is not None and out.suffix not in {".md", ".html"}:
+        raise typer.BadParameter(
+            f"{out} ends in {out.suffix or 'nothing'}; expected .md or .html", param_hint="--out"
+        )
+    settings = Settings.load()
+    found = read_card(settings.weights_dir, version)
+    try:
+        with opened_catalog(settings) as catalog:
+            decision = catalog.version(version).decision
+    except (ServiceUnavailableError, NotFoundError):
+        decision = None  # a shipped version, or one from elsewhere: nothing was decided here
+    page = model_card_page(found, decision)
+    text = as_html(page) if out is not None and out.suffix == ".html" else as_markdown(page)
+    if out is None:
+        answer(text.rstrip())
+    else:
+        write_whole(out, text)
+        answer(f"card: {out}")
 
 
 @models.command(epilog="Example: lungloop models promote retrain-20260301-093000")

@@ -77,3 +77,35 @@ def test_a_label_map_without_lung_says_nothing_about_lungs() -> None:
     np.testing.assert_array_equal(
         candidates.from_given_label_map(with_lung), candidates.from_label_map(with_lung)
     )
+
+
+def test_labels_tell_apart_what_shares_no_pixel():
+    full = candidates.from_label_map(np.array([[0, 1, 2, 3]], dtype=np.uint8))
+    assert candidates.told_apart(full) == ((0,), (1,), (2,), (3,))
+    kinds_unknown = candidates.from_masks(np.array([[True, False, False]]), np.array([[True, True, False]]))
+    assert candidates.told_apart(kinds_unknown) == ((0,), (1, 2), (3,))
+    lungs_unknown = candidates.from_lesion_label_map(np.array([[0, 1, 2]], dtype=np.uint8))
+    assert candidates.told_apart(lungs_unknown) == ((0, 3), (1,), (2,))
+
+
+def test_classes_that_no_pixel_names_are_not_told_apart():
+    healthy = candidates.from_label_map(np.array([[0, 3]], dtype=np.uint8))
+    assert candidates.told_apart(healthy) == ((0,), (1, 2), (3,))
+    unknown = np.full((1, 2), candidates.UNKNOWN)
+    assert candidates.told_apart(unknown) == ((0, 1, 2, 3),)
+
+
+@given(arrays.arrays(np.uint8, (3, 3), elements=st.integers(1, 15)))
+def test_every_label_lies_inside_one_group_of_those_told_apart(known):
+    groups = candidates.told_apart(known)
+    assert sorted(label for group in groups for label in group) == list(Label)
+    for value in known[known != candidates.UNKNOWN].tolist():
+        assert sum(value & int(candidates.bits(*group)) != 0 for group in groups) == 1
+
+
+def test_the_truth_of_a_group_is_known_only_where_every_pixel_looked_at_decides_it():
+    known = candidates.from_masks(np.array([[True, False]]), None)
+    assert candidates.truth_of(known, (Label.GROUND_GLASS,)) is None
+    found = candidates.truth_of(np.array([[known[0, 0], candidates.UNKNOWN]]), LESIONS)
+    assert found is not None
+    assert [part.tolist() for part in found] == [[[True, False]], [[True, False]]]

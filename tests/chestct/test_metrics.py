@@ -6,7 +6,7 @@ from hypothesis.extra import numpy as arrays
 
 from chestct.candidates import UNKNOWN, from_label_map, from_lesion_label_map, from_masks
 from chestct.labels import LESIONS, Label
-from chestct.metrics import Counts, bootstrap_interval, counts_of
+from chestct.metrics import Counts, bootstrap_interval, counts_of, mean_iou
 
 LUNG = (*LESIONS, Label.LUNG)
 
@@ -60,6 +60,24 @@ def test_pixels_that_nobody_looked_at_count_for_nothing():
 
 def test_a_slice_that_nobody_looked_at_has_no_counts():
     assert counts_of(label_map("11"), np.full((1, 2), UNKNOWN), LESIONS) is None
+
+
+def test_mean_iou_is_over_the_four_classes_where_all_are_labelled():
+    iou = {"ground_glass": 0.4, "consolidation": 0.2, "healthy_lung": 0.8, "background": 1.0}
+    # Groups of several classes do not count beside their parts.
+    assert mean_iou({**iou, "lesion": 0.0, "lung": 0.0, "not_lesion": 0.0}) == pytest.approx(0.6)
+
+
+def test_mean_iou_takes_what_the_labels_tell_apart():
+    kinds_unknown = {"lesion": 0.6, "healthy_lung": 0.8, "background": 1.0, "lung": 0.9, "not_lesion": 0.9}
+    assert mean_iou(kinds_unknown) == pytest.approx(0.8)
+    lungs_unknown = {"lesion": 0.5, "ground_glass": 0.4, "consolidation": 0.2, "not_lesion": 0.9}
+    assert mean_iou(lungs_unknown) == pytest.approx(0.5)
+
+
+def test_mean_iou_leaves_out_a_class_that_neither_side_shows():
+    assert mean_iou({"ground_glass": 0.4, "consolidation": None, "not_lesion": 0.8}) == pytest.approx(0.6)
+    assert mean_iou({"lesion": None}) is None
 
 
 maps = arrays.arrays(np.uint8, (4, 4), elements=st.integers(0, 3))

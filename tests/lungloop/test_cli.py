@@ -62,6 +62,7 @@ def test_every_command_of_the_contract_is_there() -> None:
     assert {name for name in commands() if name.startswith("models ")} == {
         "models list",
         "models show",
+        "models card",
         "models promote",
         "models rollback",
     }

@@ -94,3 +94,24 @@ def test_segment_takes_the_champion_or_the_newest_shipped_model(
     # The champion's tensors are no network: that it is refused shows that it was the one that was taken.
     assert cli.run(["segment", str(home / "in"), "--out", str(home / "out")]) == 2
     assert "version base-2" in capsys.readouterr().err
+
+
+def test_card_is_a_page_in_markdown_or_html(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["models", "card", "mine"]) == 0
+    assert capsys.readouterr().out.startswith("# Model card: mine\n")
+    for name, begin in (("card.md", "# Model card: mine\n"), ("card.html", "<!doctype html>\n")):
+        assert cli.run(["models", "card", "mine", "--out", str(home / "pages" / name)]) == 0
+        assert (home / "pages" / name).read_text().startswith(begin)
+    assert cli.run(["models", "card", "mine", "--out", str(home / "card.pdf")]) == 2
+    assert ".md or .html" in capsys.readouterr().err
+    assert not (home / "card.pdf").exists()
+    assert cli.run(["models", "card", "nobody"]) == 2
+
+
+def test_card_tells_what_was_decided(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["models", "promote", "mine", "--reason", "better on our scanner"]) == 0
+    capsys.readouterr()
+    assert cli.run(["models", "card", "mine"]) == 0
+    page = capsys.readouterr().out
+    assert "Promoted by a person." in page
+    assert "- better on our scanner" in page

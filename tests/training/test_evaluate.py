@@ -8,7 +8,15 @@ from chestct.candidates import UNKNOWN, from_label_map, from_lesion_label_map, f
 from chestct.errors import InputError
 from chestct.labels import Label
 from training.dataset import TrainingSample
-from training.evaluate import fit_temperature, negative_log_likelihood, score_patients, summarise
+from training.evaluate import (
+    calibrate,
+    fit_temperature,
+    negative_log_likelihood,
+    score_patients,
+    summarise,
+)
+from training.evaluate.summary import reliability_of
+from training.evaluate.worst import WorstSlices
 from training.labelled_folder import read_labelled_folder
 from training.patient_score import PatientScore
 
@@ -109,6 +117,87 @@ def test_a_summary_has_means_with_intervals_and_says_how_many():
     assert summary["lung_dice"]["patients"] == 1
     assert "consolidation_dice" not in summary
     assert summary["involvement_error_percent"] == pytest.approx(10.0)
+
+
+def test_every_figure_has_a_mean_and_an_interval_by_patient():
+    truth = from_label_map(labels("0133"))
+    summary = summarise(score_patients(Reader(), [sample("0133", truth, "a"), sample("0333", truth, "b")]))
+    # b: ground-glass missed, one pixel too much healthy lung.
+    assert summary["healthy_lung_dice"]["mean"] == pytest.approx((1 + 4 / 5) / 2)
+    assert summary["lesion_iou"] == {"mean": 0.5, "interval": [0.0, 1.0], "patients": 2}
+    # b: background 1, ground-glass 0, healthy lung 2/3; consolidation is on neither side.
+    assert summary["mean_iou"]["mean"] == pytest.approx((1 + (1 + 0 + 2 / 3) / 3) / 2, abs=1e-4)
+    assert summary["lung_surface_dice"]["mean"] == 1.0
+    assert summary["lesion_dice_by_slice"]["mean"] == 0.5
+    assert summary["involvement_error_points"]["mean"] == pytest.approx(100 / 3 / 2, abs=1e-4)
+    for name in ("lesion_surface_dice", "ground_glass_iou", "ece", "nll"):
+        assert summary[name]["interval"] is not None
+
+
+def test_dice_by_slice_weighs_slices_and_not_pixels():
+    # Slice 1: 1 pixel, missed. Slice 2: 3 pixels, found. Slice 3 shows nothing and does not count.
+    slices = [("3333", "1333"), ("1113", "1113"), ("3333", "3333")]
+    (score,) = score_patients(
+        Reader(), [sample(seen, from_label_map(labels(truth))) for seen, truth in slices]
+    )
+    assert score.slice_dice["lesion"] == 0.5
+    assert score.lesion_dice == pytest.approx(6 / 7)
+
+
+def test_healthy_slices_give_no_score_to_a_kind_that_the_source_does_not_label():
+    lung = np.ones((1, 2), bool)
+    ill, healthy = np.array([[True, False]]), np.zeros((1, 2), bool)
+    (score,) = score_patients(
+        Reader(), [sample("13", from_masks(ill, lung)), sample("13", from_masks(healthy, lung))]
+    )
+    assert (score.ground_glass_dice, score.consolidation_dice) == (None, None)
+    assert score.lesion_dice == pytest.approx(2 / 3)
+    assert set(score.surface_dice) == {"lesion", "lung"}
+
+
+def test_the_surface_tolerance_is_in_millimetres_where_the_slice_has_a_spacing():
+    truth = from_label_map(labels("1333333"))
+    # The model's pixel lies 2 columns off: within 2 pixels, but 6 mm away.
+    (in_pixels,) = score_patients(Reader(), [sample("3313333", truth)])
+    spaced = TrainingSample(sample("3313333", truth).image, truth, "a", "p", "s", spacing_mm=(3.0, 3.0))
+    (in_mm,) = score_patients(Reader(), [spaced])
+    assert in_pixels.surface_dice["lesion"] == 1.0
+    assert in_mm.surface_dice["lesion"] == 0.0
+
+
+def test_calibration_is_told_with_and_without_the_temperature():
+    truth = from_label_map(labels("11113"))
+    warm = Reader(0.8)  # what a model that says 0.97 gives after some temperature
+    (score,) = score_patients(warm, [sample("11111", truth)], temperature=1.5)
+    figures = score.figures()
+    assert figures["ece"] == pytest.approx(0.0, abs=1e-6)
+    sharper = 0.8**1.5 / (0.8**1.5 + 3 * (0.2 / 3) ** 1.5)
+    assert figures["ece_without_temperature"] == pytest.approx(sharper - 0.8, abs=1e-6)
+    assert [row["pixels"] for row in reliability_of([score])["served"]] == [5]
+
+
+def test_a_fitted_temperature_lowers_the_calibration_error():
+    found = calibrate(Reader(0.97), [sample("1" * 100, from_label_map(labels("11113" * 20)))])
+    assert found["ece_before"] == pytest.approx(0.17)
+    assert found["ece_after"] < 0.02
+
+
+def test_the_worst_slices_are_kept_and_a_healthy_one_is_not_among_them():
+    worst = WorstSlices(limit=2)
+    truth = from_label_map(labels("1133"))
+    seen = {"right": "1133", "half": "1333", "missed": "3333", "astray": "3311"}
+    samples = [
+        TrainingSample(sample(text, truth).image, truth, "a", "p", name) for name, text in seen.items()
+    ]
+    score_patients(Reader(), [*samples, sample("3333", from_label_map(labels("3333")))], on_slice=worst.add)
+    # Both have Dice 0; the lesion drawn in the wrong place has more wrong pixels than the missed one.
+    first, second = worst.worst_first()
+    assert [first.name, second.name] == ["astray", "missed"]
+    assert first.as_row() == {
+        "patient": "p", "slice": "astray", "lesion_dice": 0.0, "missed_pixels": 2, "extra_pixels": 2,
+    }  # fmt: skip
+    assert first.truth.tolist() == [[True, True, False, False]]
+    assert first.predicted.tolist() == [[False, False, True, True]]
 
 
 def write_export(folder, rows: list[dict]) -> None:

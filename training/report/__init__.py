@@ -1,0 +1,1 @@
+"""Reports that a person reads: one file each, nothing fetched from elsewhere."""
