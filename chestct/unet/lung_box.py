@@ -4,7 +4,7 @@ A whole-body slice leaves a lung few of the network's pixels. The box comes from
 picture, of the slice itself or of its neighbours in a study, and the look at the box checks it.
 """
 
-from collections.abc import Iterable
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -43,13 +43,17 @@ def lung_box(probabilities: npt.NDArray[np.float32], shape: tuple[int, int]) -> 
     return _widened(rows, shape[0] / height, shape[0]), _widened(columns, shape[1] / width, shape[1])
 
 
-def union(boxes: Iterable[Box | None]) -> Box | None:
-    """The smallest box that holds them all; None where there is none."""
-    found = [box for box in boxes if box is not None]
-    if not found:
-        return None
-    rows, columns = zip(*found, strict=True)
-    return _spanned(rows), _spanned(columns)
+def between(before: Box | None, after: Box | None, share: float) -> Box | None:
+    """The box of a slice between two others: edges on the straight line from one to the other.
+
+    Args:
+        before, after: boxes in slices of one size; where one is missing, the other is taken.
+        share: of the way from `before` to `after`, in [0, 1].
+    """
+    if before is None or after is None:
+        return before or after
+    rows, columns = (_between(one, other, share) for one, other in zip(before, after, strict=True))
+    return rows, columns
 
 
 def is_worth_a_look(box: Box, shape: tuple[int, int]) -> bool:
@@ -83,5 +87,6 @@ def _widened(lines: npt.NDArray[np.intp], scale: float, length: int) -> slice:
     return slice(max(0, int(first - margin)), min(length, int(last + margin)))
 
 
-def _spanned(parts: tuple[slice, ...]) -> slice:
-    return slice(min(part.start for part in parts), max(part.stop for part in parts))
+def _between(before: slice, after: slice, share: float) -> slice:
+    start = before.start + share * (after.start - before.start)
+    return slice(math.floor(start), math.ceil(before.stop + share * (after.stop - before.stop)))

@@ -62,19 +62,17 @@ class SliceLooks:
     def look(self, picture: torch.Tensor, views: list[View]) -> list[View]:
         """The probabilities of each view.
 
-        Where the box turns out to cut the lungs, the whole slice is looked at too, and its own box.
+        Where the box turns out to cut the lungs, the whole slice is looked at as well.
+
         Raises:
             WeightsError: the network answers with NaN.
         """
         seen = [self._seen(view) for view in views]
         shape = _shape(picture)
-        if not any(cuts_lung(one.pixels.numpy(), one.box, shape) for one in seen):
-            return seen
-        whole = self._seen(View(_whole(shape), self._engine.prepared(picture, self._side)))
-        box = lung_box(whole.pixels.numpy(), shape)
-        if box is None or not is_worth_a_look(box, shape):
-            return [whole]
-        return [whole, self._seen(View(box, self._engine.prepared(picture[box], self._side)))]
+        whole = _whole(shape)
+        if seen[0].box != whole and cuts_lung(seen[0].pixels.numpy(), seen[0].box, shape):
+            seen.insert(0, self._seen(View(whole, self._engine.prepared(picture, self._side))))
+        return seen
 
     def _seen(self, view: View) -> View:
         return View(view.box, self._engine.look(view.pixels, flip=self._looks.flip))

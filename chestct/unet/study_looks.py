@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from chestct.unet.lung_box import Box, union
+from chestct.unet.lung_box import Box, between
 
 # Each fifth slice is glanced at (40 mm apart at MosMed's 8 mm), fewer where slices are thin.
 _GLANCE_EVERY, _MOST_GLANCES = 5, 16
@@ -23,7 +23,10 @@ def glanced_at(count: int) -> list[int]:
 
 
 def boxes_between(found: dict[int, Box | None], count: int) -> list[Box | None]:
-    """Each slice's box: its own where it was glanced at, else both neighbours' together.
+    """Each slice's box: its own where it was glanced at, else drawn in between its neighbours'.
+
+    Tight boxes are worth more than safe ones (lesion Dice 0.733 against 0.727 for both neighbours'
+    boxes together, see docs/adr/0011); the look notices where a box cuts the lungs.
 
     Args:
         found: index -> box of each slice that was glanced at, first and last among them.
@@ -34,7 +37,8 @@ def boxes_between(found: dict[int, Box | None], count: int) -> list[Box | None]:
     for index in range(count):
         before = max(one for one in known if one <= index)
         after = min(one for one in known if one >= index)
-        boxes.append(union([found[before], found[after]]))
+        share = (index - before) / max(1, after - before)
+        boxes.append(between(found[before], found[after], share))
     return boxes
 
 

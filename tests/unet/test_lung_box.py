@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from chestct.labels import Label
-from chestct.unet.lung_box import cuts_lung, is_worth_a_look, lung_box, union
+from chestct.unet.lung_box import between, cuts_lung, is_worth_a_look, lung_box
 
 
 def seen(lung: np.ndarray) -> np.ndarray:
@@ -55,10 +55,21 @@ def test_lungs_that_fill_the_picture_are_not_worth_a_look_of_their_own():
     assert is_worth_a_look((slice(0, 100), slice(0, 79)), (100, 100))
 
 
-def test_boxes_of_neighbours_are_joined_and_missing_ones_passed_over():
-    boxes = [(slice(2, 5), slice(10, 20)), None, (slice(3, 9), slice(4, 12))]
-    assert union(boxes) == (slice(2, 9), slice(4, 20))
-    assert union([None, None]) is None
+def test_a_box_between_two_others_lies_on_the_way_from_one_to_the_other():
+    before, after = (slice(10, 20), slice(0, 40)), (slice(30, 60), slice(8, 20))
+    assert between(before, after, 0.0) == before
+    assert between(before, after, 0.25) == (slice(15, 30), slice(2, 35))
+    assert between(before, after, 1.0) == after
+
+
+def test_parts_of_pixels_widen_a_box_between():
+    assert between((slice(4, 6), slice(4, 6)), (slice(3, 5), slice(5, 7)), 0.5) == (slice(3, 6), slice(4, 7))
+
+
+def test_a_missing_neighbour_leaves_the_other_one():
+    box = (slice(2, 5), slice(10, 20))
+    assert between(None, box, 0.5) == between(box, None, 0.5) == box
+    assert between(None, None, 0.5) is None
 
 
 @pytest.mark.parametrize(
