@@ -57,8 +57,11 @@ class Engine:
 
 def resized(pictures: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """(N, C, H, W) at another size; antialiased, since the network was fitted on averaged pixels."""
-    if tuple(pictures.shape[-2:]) == size:
+    height, width = pictures.shape[-2:]
+    if (height, width) == size:
         return pictures
+    # Enlarging gives the same numbers without the filter, in two thirds of the time.
+    shrinks = size[0] < height or size[1] < width
     return torch.nn.functional.interpolate(
-        pictures, size=size, mode="bilinear", align_corners=False, antialias=True
+        pictures, size=size, mode="bilinear", align_corners=False, antialias=shrinks
     )
