@@ -6,8 +6,9 @@ from typing import TypeVar
 
 from chestct.unet.lung_box import Box, between
 
-# Each fifth slice is glanced at (40 mm apart at MosMed's 8 mm), fewer where slices are thin.
-_GLANCE_EVERY, _MOST_GLANCES = 5, 16
+# Each eighth slice is glanced at (64 mm apart at MosMed's 8 mm), fewer where slices are thin. Each fifth
+# scored no better (docs/adr/0011): a straight line between two glances is smoother than many of them.
+_GLANCE_EVERY, _MOST_GLANCES = 8, 16
 
 Prepared = TypeVar("Prepared")
 Seen = TypeVar("Seen")
