@@ -48,7 +48,9 @@ def fraction_of_lung(label_map: npt.NDArray[np.uint8], group: tuple[Label, ...])
     return float(np.isin(label_map, group).sum() / lung) if lung else 0.0
 
 
-def most_probable(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+def most_probable(
+    probabilities: npt.NDArray[np.float32], lesion_threshold: float | None = None
+) -> npt.NDArray[np.uint8]:
     """Label map of per-class probabilities; a lesion is decided before its kind.
 
     Ground-glass and consolidation share a lesion's probability, so taking the largest of four
@@ -56,6 +58,8 @@ def most_probable(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.uint
 
     Args:
         probabilities: (4, H, W), in the order of Label.
+        lesion_threshold: a pixel is a lesion where ground-glass and consolidation together are likelier
+            than this; None: where they are likelier than lung and than background.
     Returns:
         (H, W) uint8, values of Label.
     """
@@ -67,4 +71,5 @@ def most_probable(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.uint
         Label.CONSOLIDATION,
         Label.GROUND_GLASS,
     )
-    return np.where(lesion > np.maximum(lung, background), kind, healthy).astype(np.uint8)
+    least = np.maximum(lung, background) if lesion_threshold is None else lesion_threshold
+    return np.where(lesion > least, kind, healthy).astype(np.uint8)

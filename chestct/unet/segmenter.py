@@ -1,8 +1,8 @@
 """From a slice to what a model says of it."""
 
-import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,12 @@ from chestct.errors import WeightsError
 from chestct.intensity import Intensity, unit_range
 from chestct.prediction import SlicePrediction, most_probable
 from chestct.uncertainty import confidence, normalised_entropy
+from chestct.unet.engine import Engine
+from chestct.unet.looks import Looks
+from chestct.unet.lung_box import Box
 from chestct.unet.network import build_network
-from chestct.unet.precision import placed, preferred_device
-from chestct.unet.second_look import lung_box
+from chestct.unet.slice_looks import SliceLooks, View, composed
+from chestct.unet.study_looks import boxes_between, glanced_at, in_turn
 from chestct.unet.weights import ModelCard, load_version
 
 
@@ -24,27 +27,36 @@ class Segmenter:
 
     Args:
         network: as `build_network` gives it, with its weights.
-        card: the version's card: window, input size and temperature count.
+        card: the version's card: window, input size, temperature and lesion threshold count.
         device: where to run; the best one present by default.
+        looks: which views of a slice are averaged; the card's by default.
     """
 
     def __init__(
-        self, network: torch.nn.Module, card: ModelCard, device: torch.device | str | None = None
+        self,
+        network: torch.nn.Module,
+        card: ModelCard,
+        device: torch.device | str | None = None,
+        looks: Looks | None = None,
     ) -> None:
         self.card = card
-        self._device = torch.device(device) if device is not None else preferred_device()
-        self._network = placed(network, self._device).eval()
-        self._lock = threading.Lock()
+        self._looks = SliceLooks(Engine(network, card, device), looks or card.looks, card.input_size)
 
     @classmethod
-    def load(cls, weights_dir: Path, version: str, device: torch.device | str | None = None) -> "Segmenter":
+    def load(
+        cls,
+        weights_dir: Path,
+        version: str,
+        device: torch.device | str | None = None,
+        looks: Looks | None = None,
+    ) -> "Segmenter":
         """The version of that name.
 
         Raises:
             WeightsError: it is missing, damaged or of another architecture.
         """
         card, weights = load_version(weights_dir, version)
-        return cls.of_weights(card, weights, device)
+        return cls.of_weights(card, weights, device, looks)
 
     @classmethod
     def of_weights(
@@ -52,6 +64,7 @@ class Segmenter:
         card: ModelCard,
         weights: dict[str, torch.Tensor],
         device: torch.device | str | None = None,
+        looks: Looks | None = None,
     ) -> "Segmenter":
         """A version that need not lie on disk yet.
 
@@ -66,7 +79,7 @@ class Segmenter:
                 f"version {card.version}: its tensors do not fit the architecture "
                 f"{card.architecture}; restore or delete the folder"
             ) from error
-        return cls(network, card, device)
+        return cls(network, card, device, looks)
 
     @property
     def version(self) -> str:
@@ -87,25 +100,13 @@ class Segmenter:
 
     def unit_probabilities(self, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The same for a picture that is already (H, W) float32 in [0, 1]."""
-        picture = torch.from_numpy(np.ascontiguousarray(image))[None, None].to(self._device)
-        with self._lock, torch.inference_mode():
-            seen = self._look(picture)
-            box = lung_box(seen[0].cpu().numpy())
-            if box is not None:
-                rows, columns = box
-                seen[..., rows, columns] += self._look(picture[..., rows, columns])
-                seen[..., rows, columns] /= 2
-            probabilities = seen[0].cpu().numpy()
-        if not np.isfinite(probabilities).all():
-            raise WeightsError(f"version {self.version} answers with NaN; its weights are damaged")
-        return probabilities
+        picture = torch.from_numpy(np.ascontiguousarray(image))
+        views = self._looks.views(picture, self._looks.glance(picture))
+        return composed(self._looks.look(picture, views), (image.shape[0], image.shape[1]))
 
-    def _look(self, picture: torch.Tensor) -> torch.Tensor:
-        """(1, 1, H, W) picture to (1, 4, H, W) probabilities, by way of the network's square."""
-        size = (self.card.input_size, self.card.input_size)
-        square = _resized(picture, size).contiguous(memory_format=torch.channels_last)
-        logits = self._network(square).float() / self.card.temperature
-        return _resized(logits.softmax(dim=1), tuple(picture.shape[-2:]))
+    def label_map(self, probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+        """(H, W) uint8 label map of (4, H, W) probabilities, by the card's lesion threshold."""
+        return most_probable(probabilities, self.card.lesion_threshold)
 
     def segment(self, pixels: npt.NDArray[np.generic], intensity: Intensity) -> SlicePrediction:
         """What the model says of one slice.
@@ -114,14 +115,8 @@ class Segmenter:
             pixels: (H, W) int16 HU or uint8 grey levels, as `intensity` says.
         """
         started = time.perf_counter()
-        probabilities = self.probabilities(pixels, intensity)
-        entropy = normalised_entropy(probabilities)
-        return SlicePrediction(
-            label_map=most_probable(probabilities),
-            score=confidence(probabilities, entropy),
-            entropy_mean=float(entropy.mean()),
-            seconds=time.perf_counter() - started,
-        )
+        found = self._prediction(self.probabilities(pixels, intensity))
+        return replace(found, seconds=time.perf_counter() - started)
 
     def segment_study(
         self,
@@ -129,18 +124,51 @@ class Segmenter:
         intensity: Intensity,
         on_progress: Callable[[float], None] = lambda fraction: None,
     ) -> list[SlicePrediction]:
-        """What the model says of each slice; `on_progress` gets the share done after each."""
-        predictions = []
-        for done, pixels in enumerate(slices, start=1):
-            predictions.append(self.segment(pixels, intensity))
-            on_progress(done / len(slices))
+        """What the model says of each slice; `on_progress` gets the share done after each.
+
+        Slices of one size share a glance with their neighbours, so that a study costs little more
+        than one pass a slice; a box that turns out to cut the lungs is mended for that slice.
+        """
+        boxes = self._boxes(slices, intensity)
+
+        def prepare(index: int) -> tuple[torch.Tensor, list[View]]:
+            picture = self._picture(slices[index], intensity)
+            return picture, self._looks.views(picture, boxes[index])
+
+        def look(prepared: tuple[torch.Tensor, list[View]]) -> tuple[list[View], tuple[int, int]]:
+            picture, views = prepared
+            return self._looks.look(picture, views), (picture.shape[0], picture.shape[1])
+
+        def finish(seen: tuple[list[View], tuple[int, int]]) -> SlicePrediction:
+            return self._prediction(composed(*seen))
+
+        predictions: list[SlicePrediction] = []
+        last = time.perf_counter()
+        for found in in_turn(len(slices), prepare, look, finish):
+            now = time.perf_counter()
+            predictions.append(replace(found, seconds=now - last))
+            last = now
+            on_progress(len(predictions) / len(slices))
         return predictions
 
+    def _boxes(self, slices: Sequence[npt.NDArray[np.generic]], intensity: Intensity) -> list[Box | None]:
+        """Where to look in each slice; loose pictures of several sizes have no neighbours."""
+        count = len(slices)
+        one_size = len({pixels.shape for pixels in slices}) == 1
+        chosen = glanced_at(count) if one_size else range(count)
+        found = {index: self._looks.glance(self._picture(slices[index], intensity)) for index in chosen}
+        return boxes_between(found, count)
 
-def _resized(pictures: torch.Tensor, size: tuple[int, ...]) -> torch.Tensor:
-    """(N, C, H, W) at another size; antialiased, since the network was fitted on averaged pixels."""
-    if tuple(pictures.shape[-2:]) == size:
-        return pictures
-    return torch.nn.functional.interpolate(
-        pictures, size=size, mode="bilinear", align_corners=False, antialias=True
-    )
+    def _picture(self, pixels: npt.NDArray[np.generic], intensity: Intensity) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(unit_range(pixels, intensity, self.card.window_hu)))
+
+    def _prediction(self, probabilities: npt.NDArray[np.float32]) -> SlicePrediction:
+        # Enlarged, the network's answer holds nothing new: its own number of pixels tells as much.
+        step = max(1, min(probabilities.shape[1:]) // self.card.input_size)
+        sparse = probabilities[:, ::step, ::step]
+        entropy = normalised_entropy(sparse)
+        return SlicePrediction(
+            label_map=self.label_map(probabilities),
+            score=confidence(sparse, entropy),
+            entropy_mean=float(entropy.mean()),
+        )

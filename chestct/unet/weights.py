@@ -18,6 +18,7 @@ import torch
 
 from chestct.errors import WeightsError
 from chestct.intensity import LUNG_WINDOW_HU
+from chestct.unet.looks import Looks
 from chestct.unet.network import CLASSES
 
 _TENSORS, _CARD = "model.safetensors", "card.json"
@@ -38,6 +39,8 @@ class ModelCard:
         snapshot: id of the data snapshot of a retrain; None for shipped weights.
         metrics: scores, by body of data.
         calibration: `temperature` that the logits are divided by, and its effect.
+        decision: `lesion_threshold`, see `chestct.prediction.most_probable`, and `looks`, the views that
+            are averaged, as `chestct.unet.looks.Looks` takes them; what is absent has its default.
         data_licence: of the data it was fitted on.
         training: the fit's configuration and command.
         data: one entry a source: `source`, `labels` (what they tell apart), `licence`, and `fitted` and
@@ -57,6 +60,7 @@ class ModelCard:
     snapshot: str | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
     calibration: Mapping[str, Any] = field(default_factory=lambda: {"temperature": 1.0})
+    decision: Mapping[str, Any] = field(default_factory=dict)
     data_licence: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
     data: tuple[Mapping[str, Any], ...] = ()
@@ -69,6 +73,17 @@ class ModelCard:
     def temperature(self) -> float:
         """What the logits are divided by before they become probabilities; 1 changes nothing."""
         return float(self.calibration.get("temperature", 1.0))
+
+    @property
+    def lesion_threshold(self) -> float | None:
+        """Probability above which a pixel is a lesion; None: the likeliest of lesion, lung, background."""
+        threshold = self.decision.get("lesion_threshold")
+        return None if threshold is None else float(threshold)
+
+    @property
+    def looks(self) -> Looks:
+        """The views of a slice that this version was scored with."""
+        return Looks(**self.decision.get("looks", {}))
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -179,7 +194,8 @@ def _read_card(folder: Path, version: str) -> ModelCard:
         for key in ("classes", "window_hu", "parents", "data", "known_failures", "notes"):
             values[key] = tuple(values.get(key, ()))
         card = ModelCard(**values)
-    except (AttributeError, TypeError) as error:
+        _check_decision(card)
+    except (AttributeError, TypeError, ValueError) as error:
         raise WeightsError(f"{folder / _CARD} lacks what a card needs ({error})") from error
     if card.version != version or card.classes != CLASSES or len(card.window_hu) != 2:
         raise WeightsError(
@@ -187,6 +203,14 @@ def _read_card(folder: Path, version: str) -> ModelCard:
             f"expected {version!r} with {CLASSES}"
         )
     return card
+
+
+def _check_decision(card: ModelCard) -> None:
+    """Raises TypeError or ValueError where the card's decision cannot be followed."""
+    threshold = card.lesion_threshold
+    if threshold is not None and not 0 < threshold < 1:
+        raise ValueError(f"lesion_threshold is {threshold}; expected a probability between 0 and 1")
+    _ = card.looks
 
 
 def _read_tensors(folder: Path, card: ModelCard) -> dict[str, torch.Tensor]:

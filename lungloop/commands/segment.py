@@ -21,16 +21,21 @@ def segment(
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results; a folder's tree is mirrored in it.")],
     model: Annotated[str | None, typer.Option(help="Version; the champion where not given.")] = None,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Average four views of each slice: more exact, four times as long.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Segment ground-glass, consolidation and lung; needs no services."""
     # torch, nibabel and Pillow: not for --help.
+    from chestct.unet.looks import THOROUGH
     from chestct.unet.segmenter import Segmenter
     from lungloop.opened import serving_version
     from lungloop.segmenting import find_inputs, segment_inputs
 
     settings = Settings.load()
-    segmenter = Segmenter.load(settings.weights_dir, model or serving_version(settings))
+    version = model or serving_version(settings)
+    segmenter = Segmenter.load(settings.weights_dir, version, looks=THOROUGH if tta else None)
     found = find_inputs(inputs, out)
     with progress(f"segment with {segmenter.version}") as update:
         report = segment_inputs(found, out, segmenter, lambda done, name: update(done, len(found), name))

@@ -52,3 +52,10 @@ def test_a_few_unsure_pixels_in_a_picture_without_lung_do_not_make_it_urgent():
     picture[:, 0, 0] = (0.4, 0.3, 0.3, 0.0)
     # 1 pixel of a zone that counts as 2 % of 10 000.
     assert confidence(picture, normalised_entropy(picture)) > 0.99
+
+
+def test_a_threshold_decides_lesions_by_their_own_probability():
+    doubtful = pixel(0.1, 0.3, 0.12, 0.48)
+    assert most_probable(doubtful) == Label.LUNG
+    assert most_probable(doubtful, lesion_threshold=0.4) == Label.GROUND_GLASS
+    assert most_probable(doubtful, lesion_threshold=0.45) == Label.LUNG

@@ -7,6 +7,7 @@ import torch
 from chestct.errors import WeightsError
 from chestct.intensity import Intensity
 from chestct.labels import Label
+from chestct.unet.engine import resized
 from chestct.unet.network import architecture_of, build_network
 from chestct.unet.segmenter import Segmenter
 from chestct.unet.weights import ModelCard, save_version
@@ -71,7 +72,7 @@ def test_a_temperature_softens_the_answer_and_keeps_the_class(segmenter):
     pixels = half_dark(64, 64)
     sharp_p = segmenter.probabilities(pixels, Intensity.PICTURE)
     soft_p = soft.probabilities(pixels, Intensity.PICTURE)
-    assert soft_p.max() < sharp_p.max()
+    assert soft_p[Label.LUNG, 0, 0] < sharp_p[Label.LUNG, 0, 0]
     assert np.array_equal(soft_p.argmax(axis=0), sharp_p.argmax(axis=0))
     assert soft.segment(pixels, Intensity.PICTURE).score < segmenter.segment(pixels, Intensity.PICTURE).score
 
@@ -113,3 +114,23 @@ def test_tensors_of_another_architecture_are_refused(tmp_path):
     save_version(tmp_path, {"something": torch.zeros(2)}, saved)
     with pytest.raises(WeightsError, match="do not fit"):
         Segmenter.load(tmp_path, "v1")
+
+
+@pytest.mark.parametrize("size", [(256, 128), (300, 200)])
+def test_enlarging_needs_no_antialiasing(size):
+    small = torch.rand(1, 4, 64, 96)
+    filtered = torch.nn.functional.interpolate(small, size=size, mode="bilinear", antialias=True)
+    assert torch.allclose(resized(small, size), filtered, atol=1e-5)
+
+
+def test_shrinking_averages_pixels():
+    checks = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).repeat(32, 32)[None, None]
+    inner = resized(checks, (16, 16))[0, 0, 1:-1, 1:-1]
+    assert torch.allclose(inner, torch.full_like(inner, 0.5), atol=0.05)
+
+
+def test_a_slice_enlarged_is_as_sure_as_before(segmenter):
+    small, large = half_dark(64, 64), half_dark(64, 64).repeat(4, axis=0).repeat(4, axis=1)
+    found = [segmenter.segment(pixels, Intensity.PICTURE) for pixels in (small, large)]
+    assert found[0].score == pytest.approx(found[1].score, abs=0.02)
+    assert found[0].entropy_mean == pytest.approx(found[1].entropy_mean, abs=0.02)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from chestct.errors import WeightsError
+from chestct.unet.looks import Looks
 from chestct.unet.weights import ModelCard, list_versions, load_version, read_card, save_version
 
 TENSORS = {
@@ -125,3 +126,38 @@ def test_other_users_may_read_a_version(tmp_path):
     folder = save_version(tmp_path, TENSORS, card())
     assert folder.stat().st_mode & 0o777 == 0o755
     assert (folder / "model.safetensors").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_card_without_a_decision_decides_as_ever(tmp_path):
+    folder = save_version(tmp_path, TENSORS, card())
+    stored = json.loads((folder / "card.json").read_text())
+    del stored["decision"]
+    (folder / "card.json").write_text(json.dumps(stored))
+    read = read_card(tmp_path, "v1")
+    assert read.lesion_threshold is None
+    assert read.looks == Looks()
+
+
+def test_a_cards_decision_comes_back(tmp_path):
+    save_version(tmp_path, TENSORS, card(decision={"lesion_threshold": 0.4, "looks": {"whole": True}}))
+    read = read_card(tmp_path, "v1")
+    assert read.lesion_threshold == 0.4
+    assert read.looks == Looks(whole=True, lung=True)
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        {"lesion_threshold": 40},
+        {"lesion_threshold": "high"},
+        {"looks": {"twice": True}},
+        {"looks": {"whole": False, "lung": False}},
+        [0.4],
+    ],
+)
+def test_a_decision_that_cannot_be_followed_is_noticed(tmp_path, decision):
+    folder = save_version(tmp_path, TENSORS, card())
+    stored = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps(stored | {"decision": decision}))
+    with pytest.raises(WeightsError, match=r"card\.json"):
+        read_card(tmp_path, "v1")
