@@ -53,6 +53,8 @@ class Curve:
     def flush(self) -> None:
         """Brings all rows to disk; called with each checkpoint, so the two always agree."""
         self._rows.flush()
+        if self._events is not None:
+            self._events.flush()
 
 
 def _event_writer(work_dir: Path, first: int) -> Any | None:

@@ -83,7 +83,7 @@ def fit(
             set_rate(optimiser, config, step)
             # Dropout and stochastic depth draw from torch's generator: tie it to the step too.
             torch.manual_seed(config.seed * 1_000_003 + step)
-            facts = _step(network, optimiser, images.to(device), candidates.to(device), config)
+            facts = take_step(network, optimiser, images.to(device), candidates.to(device), config)
             average.update(network)
             done = step + 1
             seconds = time.monotonic() - started
@@ -100,13 +100,21 @@ def fit(
     return FitResult(weights, architecture, time.monotonic() - started, curve.path)
 
 
-def _step(
+def take_step(
     network: torch.nn.Module,
     optimiser: torch.optim.Optimizer,
     images: torch.Tensor,
     candidates: torch.Tensor,
     config: FitConfig,
 ) -> dict[str, float]:
+    """One optimiser step; the loss and its parts.
+
+    Args:
+        images: (N, 1, H, W) float32 in [0, 1], on the network's device.
+        candidates: (N, H, W) uint8, there too.
+    Raises:
+        TrainingDivergedError: the loss became NaN or infinite.
+    """
     loss, parts = batch_loss(network, images, candidates, config)
     value = require_finite(loss.item(), parts)
     optimiser.zero_grad(set_to_none=True)
