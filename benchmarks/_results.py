@@ -30,6 +30,11 @@ def write(name: str, measurements: list[Measurement]) -> None:
     path = Path(__file__).parent / "results" / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps([asdict(one) for one in measurements], indent=2) + "\n")
+    show(measurements)
+
+
+def show(measurements: list[Measurement]) -> None:
+    """The lines alone, for a trial run that must leave the results as they are."""
     for one in measurements:
         verdict = {True: "met", False: "NOT met", None: "no goal"}[one.met]
         sys.stdout.write(

@@ -45,6 +45,20 @@ class TrainingDataError(LungLoopError, ValueError):
     """The data cannot train a model: no class, no patient, a damaged mask."""
 
 
+class UnfitSampleError(TrainingDataError):
+    """One labelled slice cannot be learned from; the others can.
+
+    Args:
+        name: of the slice.
+        reason: one sentence that says what is wrong and what was expected.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+        super().__init__(f"{name}: {reason}")
+
+
 class TrainingDivergedError(LungLoopError, ArithmeticError):
     """The loss became NaN or infinite, so nothing of the run may be kept."""
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from chestct.catalog.catalog import Catalog
+from chestct.errors import TrainingDataError
 from chestct.settings import Settings
 from chestct.unet.weights import ModelCard, load_version, save_version
 from training import snapshot as snapshots
@@ -15,8 +16,9 @@ from training.evaluate import score_patients, summarise
 from training.gate import decide
 from training.phantom_samples import phantom_samples
 from training.retrain_plan import RetrainPlan, WorkFolder
+from training.sample_check import as_dicts, cautions, sentence
 from training.snapshot import SliceReference, Snapshot, Truth
-from training.snapshot_samples import load_samples
+from training.snapshot_samples import load_sound_samples
 from training.trainer import Trainer, Weights
 
 OnProgress = Callable[[float, str], None]
@@ -47,13 +49,17 @@ def make_challenger(
         seed=settings.train_seed,
         source_shares=_SHARES,
     )
-    test = load_samples(catalog, taken.test) or phantom_samples(taken.phantom_seeds)
-    new = load_samples(catalog, _new_cases(catalog, plan.champion, taken))
+    frozen = load_sound_samples(catalog, taken.test)
+    learned = load_sound_samples(catalog, (*taken.corrections, *taken.replay))
+    set_aside = (*learned.set_aside, *frozen.set_aside)
+    if not learned.samples and set_aside:
+        raise TrainingDataError(f"no slice is left to learn from: {sentence(set_aside)}")
+    test = frozen.samples or phantom_samples(taken.phantom_seeds)
+    new = load_sound_samples(catalog, _new_cases(catalog, plan.champion, taken)).samples
     fit_share = _fit_share(config.steps, slices=len(test) + len(new))
     on_progress(0.01, "loading slices")
-    learned = load_samples(catalog, (*taken.corrections, *taken.replay))
     weights = trainer.fit(
-        learned,
+        learned.samples,
         config,
         settings.weights_dir / plan.champion,
         work.path,
@@ -68,8 +74,14 @@ def make_challenger(
         snapshot=plan.snapshot,
         calibration={"temperature": 1.0},
         data_licence=_licence(parent_card),
-        training={"config": config.as_dict(), "command": "retrain"},
-        data=data_of(learned, test),
+        decision=parent_card.decision,
+        training={
+            "config": config.as_dict(),
+            "command": "retrain",
+            "set_aside": as_dicts(set_aside),
+            "cautions": cautions(learned.samples),
+        },
+        data=data_of(learned.samples, test),
     )
     del learned  # hundreds of slices, which the comparison has no use for
     card = replace(
@@ -77,8 +89,10 @@ def make_challenger(
     )
     comparing = _Progress(on_progress, start=0.01 + fit_share, end=0.99)
     decision, metrics = _compare(
-        trainer, (parent_card, parent_weights), (card, weights), test, new, comparing, bool(taken.test)
+        trainer, (parent_card, parent_weights), (card, weights), test, new, comparing, bool(frozen.samples)
     )
+    if set_aside:
+        decision = {**decision, "reasons": [*decision["reasons"], sentence(set_aside)]}
     work.settle_decision(decision)
     save_version(settings.weights_dir, weights, replace(card, metrics=metrics))
 
@@ -104,7 +118,7 @@ def _calibration(
     """A temperature of its own where there are records to fit it on, else the parent's."""
     if not taken.calibration:
         return {"temperature": parent.temperature, "inherited_from": parent.version}
-    samples = load_samples(catalog, taken.calibration)
+    samples = load_sound_samples(catalog, taken.calibration).samples
     temperature = trainer.temperature(trainer.segmenter(card, weights), samples, config.seed)
     return {"temperature": temperature, "slices": len(samples)}
 

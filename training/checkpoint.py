@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from training.average import WeightAverage
 from training.config import FitConfig
 from training.dataset import TrainingSample
 
@@ -58,3 +59,28 @@ class CheckpointFile:
             _log.warning("%s belongs to another fit; this one starts over", self._path)
             return None
         return state
+
+
+def state_of(
+    step: int, network: torch.nn.Module, optimiser: torch.optim.Optimizer, average: WeightAverage
+) -> dict[str, Any]:
+    """All that a fit needs to go on with `step`, as tensors and plain values."""
+    return {
+        "step": step,
+        "network": network.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "average": average.state_dict(),
+    }
+
+
+def restore(
+    state: dict[str, Any],
+    network: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: WeightAverage,
+) -> int:
+    """Puts what `state_of` gave back in place; returns the step to go on with."""
+    network.load_state_dict(state["network"])
+    optimiser.load_state_dict(state["optimiser"])
+    average.load_state_dict(state["average"])
+    return int(state["step"])

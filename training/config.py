@@ -8,6 +8,9 @@ import numpy as np
 from chestct.errors import SettingsError
 from chestct.unet.network import DEFAULT_ENCODER, SIZE_STEP
 
+DEFAULT_INPUT_SIZE = 256
+DEFAULT_CHECKPOINT_EVERY = 50
+
 
 @dataclass(frozen=True)
 class FitConfig:
@@ -37,8 +40,8 @@ class FitConfig:
 
     steps: int = 120
     batch_size: int = 6
-    input_size: int = 256
-    early_size: int = 256
+    input_size: int = DEFAULT_INPUT_SIZE
+    early_size: int = DEFAULT_INPUT_SIZE
     early_share: float = 0.0
     learning_rate: float = 2e-4
     encoder_rate: float = 0.5
@@ -52,7 +55,7 @@ class FitConfig:
     turn_chance: float = 0.0
     encoder: str = DEFAULT_ENCODER
     move_to: str | None = None
-    checkpoint_every: int = 50
+    checkpoint_every: int = DEFAULT_CHECKPOINT_EVERY
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "checkpoint_every"):

@@ -20,7 +20,8 @@ class Curve:
     def __init__(self, work_dir: Path, first: int) -> None:
         self.path = work_dir / FILE_NAME
         kept = self.path.read_text().splitlines()[:first] if self.path.is_file() else []
-        self._rows = self.path.open("w")
+        # A line at a time: whoever watches the file sees each step, and a kill loses none.
+        self._rows = self.path.open("w", buffering=1)
         self._rows.writelines(f"{row}\n" for row in kept)
         self._events = _event_writer(work_dir, first)
 
@@ -52,6 +53,8 @@ class Curve:
     def flush(self) -> None:
         """Brings all rows to disk; called with each checkpoint, so the two always agree."""
         self._rows.flush()
+        if self._events is not None:
+            self._events.flush()
 
 
 def _event_writer(work_dir: Path, first: int) -> Any | None:

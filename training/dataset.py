@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from chestct.candidates import bits
-from chestct.errors import TrainingDataError
+from chestct.candidates import UNKNOWN, bits
+from chestct.errors import TrainingDataError, UnfitSampleError
 from chestct.intensity import Intensity, unit_range
 from chestct.labels import Label
 
@@ -29,7 +29,8 @@ class TrainingSample:
         name: of the slice, for messages.
         spacing_mm: between rows and between columns; None where the source does not say.
     Raises:
-        TrainingDataError: image and candidates differ in shape, or pixels lie outside [0, 1].
+        UnfitSampleError: image and candidates differ in shape, pixels lie outside [0, 1], or the
+            mask held a value that is no Label.
     """
 
     image: npt.NDArray[np.float32]
@@ -40,13 +41,8 @@ class TrainingSample:
     spacing_mm: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        if self.image.ndim != 2 or self.image.shape != self.candidates.shape:
-            raise TrainingDataError(
-                f"{self.name}: image {self.image.shape} and mask {self.candidates.shape} must be "
-                "two-dimensional and of one shape"
-            )
-        if not (self.image.min() >= 0.0 and self.image.max() <= 1.0):  # False for NaN
-            raise TrainingDataError(f"{self.name}: image values must lie in [0, 1] and be finite")
+        if flaw := _flaw(self.image, self.candidates):
+            raise UnfitSampleError(self.name, flaw)
 
     @classmethod
     def of_slice(
@@ -71,6 +67,26 @@ class TrainingSample:
         """True where some pixel is known to be a lesion, its kind known or not."""
         outside = bits(Label.BACKGROUND, Label.LUNG)
         return bool(((self.candidates & outside) == 0).any())
+
+
+def _flaw(image: npt.NDArray[np.float32], candidates: npt.NDArray[np.uint8]) -> str | None:
+    """Why nothing can be learned from a picture and its candidates; None where they are sound."""
+    if image.ndim != 2 or image.shape != candidates.shape:
+        return f"image {image.shape} and mask {candidates.shape} must be two-dimensional and of one shape"
+    if image.size == 0:
+        return "the image has no pixels"
+    if unfit := int((~np.isfinite(image)).sum()):
+        return f"{unfit} pixels are NaN or infinite; expected numbers in [0, 1]"
+    if image.min() < 0.0 or image.max() > 1.0:
+        return f"pixels run from {image.min():g} to {image.max():g}; expected values in [0, 1]"
+    expected = f"expected labels 0 to {int(max(Label))}"
+    beyond = candidates[candidates > UNKNOWN]
+    if beyond.size:
+        label = int(beyond.max()).bit_length() - 1
+        return f"the mask holds the label {label} in {beyond.size} pixels; {expected}"
+    # A label of 8 or more leaves the eight bits of a candidate: no class is possible.
+    nothing = int((candidates == 0).sum())
+    return f"the mask holds labels above 7 in {nothing} pixels; {expected}" if nothing else None
 
 
 def sampling_weights(

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from chestct import candidates
 from chestct.catalog.catalog import Catalog
-from chestct.errors import TrainingDataError
+from chestct.errors import InputError, UnfitSampleError
 from training.dataset import TrainingSample
+from training.sample_check import Sifted, sifted
 from training.snapshot import SliceReference, Truth
 
 
@@ -13,19 +14,40 @@ def load_samples(catalog: Catalog, references: Iterable[SliceReference]) -> list
     """The slices with what is known of them.
 
     Raises:
-        TrainingDataError: labels of record that the snapshot names are gone.
+        UnfitSampleError: labels of record that the snapshot names are gone.
         NotFoundError, InputError: a file of the storage is gone or damaged.
     """
     return [_load(catalog, reference) for reference in references]
 
 
+def load_sound_samples(catalog: Catalog, references: Iterable[SliceReference]) -> Sifted:
+    """The same, but a slice whose file or labels cannot be used is set aside by name.
+
+    Raises:
+        NotFoundError: a file of the storage is gone, as where a disk is not mounted.
+    """
+
+    def load(reference: SliceReference) -> TrainingSample:
+        try:
+            return _load(catalog, reference)
+        except InputError as error:
+            # The file is named by its hash; a person looks for the slice.
+            raise UnfitSampleError(_name(reference), str(error)) from error
+
+    return sifted(references, load)
+
+
+def _name(reference: SliceReference) -> str:
+    return f"{reference.study} slice {reference.index}"
+
+
 def _load(catalog: Catalog, reference: SliceReference) -> TrainingSample:
     item = catalog.slice(reference.slice_id)
-    name = f"{reference.study} slice {reference.index}"
+    name = _name(reference)
     if reference.truth is Truth.RECORD or reference.label_map_path is None:
         known = catalog.record(reference.slice_id)
         if known is None:
-            raise TrainingDataError(f"{name} has lost its labels of record; ask for a new retrain")
+            raise UnfitSampleError(name, "its labels of record are gone; ask for a new retrain")
     else:
         label_map = catalog.storage.read_label_map(reference.label_map_path)
         # A reader marks lesions and says nothing of the lung; the champion's own map names it all.

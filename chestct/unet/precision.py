@@ -22,9 +22,13 @@ def placed(network: torch.nn.Module, device: torch.device) -> torch.nn.Module:
 
 @cache
 def has_bfloat16(device_type: str) -> bool:
-    """True where bfloat16 is quicker than float32 on this machine; emulated, it is slower."""
+    """True where bfloat16 is quicker than float32 on this machine; emulated, it is slower.
+
+    CUDA devices before compute capability 8 have none and stay in float32: float16 would need its
+    losses scaled.
+    """
     if device_type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     try:
         flags = Path("/proc/cpuinfo").read_text()
     except OSError:

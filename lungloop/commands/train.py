@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from chestct.settings import Settings
-from lungloop.console import AsJson, answer, print_json, progress
+from lungloop.console import AsJson, answer, print_json, progress, say
 
 _STEPS = 1800
 
@@ -27,6 +27,14 @@ def fit(
     transplant: Annotated[
         float, typer.Option(min=0, max=1, help="Chance of setting one slice's lesion into another's lung.")
     ] = 0.0,
+    input_size: Annotated[
+        int, typer.Option(min=32, help="Side of the square that the network sees; a multiple of 32.")
+    ] = 256,
+    phantoms: Annotated[int, typer.Option(min=0, help="Made-up studies fitted on beside the data.")] = 40,
+    devices: Annotated[
+        int, typer.Option(min=1, help="GPUs to fit on; more than 1 needs the extra `multi-gpu`.")
+    ] = 1,
+    checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 50,
     work_dir: Annotated[
         Path | None, typer.Option(help="Keeps the checkpoint: the same command goes on after a kill.")
     ] = None,
@@ -46,8 +54,13 @@ def fit(
             encoder=encoder,
             start_from=start_from,
             transplant_chance=transplant,
+            input_size=input_size,
+            phantoms=phantoms,
+            devices=devices,
+            checkpoint_every=checkpoint_every,
             work_dir=work_dir,
             on_progress=lambda fraction, facts: update(round(steps * fraction), steps, "steps"),
+            on_set_aside=lambda one: say(f"set aside: {one.name}: {one.reason}"),
         )
     if as_json:
         print_json(card.as_dict())

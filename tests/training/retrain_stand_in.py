@@ -19,6 +19,7 @@ from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import CorrectionState
 from chestct.intensity import Intensity
 from chestct.labels import Label, Split
+from chestct.prediction import most_probable
 from chestct.settings import Settings
 from chestct.study import Study
 from chestct.unet.weights import ModelCard, save_version
@@ -43,6 +44,9 @@ class ThresholdSegmenter:
         probabilities[Label.GROUND_GLASS][bright] = 0.94
         probabilities[Label.BACKGROUND][~bright] = 0.94
         return probabilities
+
+    def label_map(self, probabilities: npt.NDArray[np.float32], /) -> npt.NDArray[np.uint8]:
+        return most_probable(probabilities)
 
 
 class ThresholdTrainer:

@@ -1,60 +1,20 @@
-import csv
 import dataclasses
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from tiny_shared_data import write_shared_data
 
 from chestct.errors import TrainingDataError, WeightsError
-from chestct.labels import Label
 from chestct.settings import Settings
 from chestct.unet.weights import list_versions, read_card
-from training.commands import run_evaluate, run_fit
+from training.commands import run_fit
+from training.evaluating import run_evaluate
 from training.shared_data import MEDSEG_HELD_OUT, training_samples, validation_samples
-
-
-def chest() -> np.ndarray:
-    """64 x 64 label map: two lungs, ground-glass in one, consolidation in the other."""
-    label_map = np.zeros((64, 64), np.uint8)
-    label_map[12:52, 6:28] = label_map[12:52, 36:58] = Label.LUNG
-    label_map[20:30, 10:20] = Label.GROUND_GLASS
-    label_map[30:40, 40:50] = Label.CONSOLIDATION
-    return label_map
-
-
-def save(path: Path, array: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(array.astype(np.uint8)).save(path)
-
-
-def table(path: Path, rows: list[dict]) -> None:
-    with path.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 @pytest.fixture
 def shared_data(tmp_path) -> Path:
-    """Both data sets in little: a fitted and a held-out patient each."""
-    root, label_map = tmp_path / "shared", chest()
-    grey = np.choose(label_map, [200, 100, 150, 30])
-    rows = []
-    for volume, patient, split in (("v1", "C01", "train"), ("v2", "C02", "dev-validation")):
-        save(root / "covid-ct-seg" / volume / "ct" / "000.png", grey)
-        save(root / "covid-ct-seg" / volume / "infection" / "000.png", 255 * np.isin(label_map, (1, 2)))
-        save(root / "covid-ct-seg" / volume / "lung" / "000.png", 255 * (label_map > 0))
-        rows.append({"volume": volume, "patient": patient, "split": split, "slice": 0})
-    table(root / "covid-ct-seg" / "slices.csv", rows)
-    for number in (0, 6):
-        save(root / "medseg" / "image" / f"{number:03d}.png", grey)
-        save(root / "medseg" / "mask" / f"{number:03d}.png", np.where(label_map == 3, 0, label_map))
-    table(
-        root / "medseg" / "slices.csv",
-        [{"slice": number, "official_split": "official-train", "split": "train"} for number in (0, 6)],
-    )
-    return root
+    return write_shared_data(tmp_path / "shared")
 
 
 @pytest.fixture
@@ -91,6 +51,7 @@ def test_fit_writes_a_version_with_scores_and_evaluate_scores_it_again(settings,
     assert stored.metrics["covid-ct-seg"]["patients"] == stored.metrics["medseg"]["patients"] == 1
     assert 0.25 <= stored.temperature <= 4
     assert stored.training["command"] == "lungloop fit tiny-1 --encoder efficientnet-b0 --steps 1 --seed 5"
+    assert stored.training["set_aside"] == [] and stored.training["phantoms"] == 40
     assert card.data_licence
 
     progress: list[float] = []

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from chestct.candidates import from_label_map, from_masks
-from chestct.errors import TrainingDataError
+from chestct.errors import TrainingDataError, UnfitSampleError
 from chestct.intensity import Intensity
 from chestct.labels import Label
 from training.dataset import TrainingSample, sampling_weights
@@ -63,15 +63,22 @@ def test_image_and_mask_must_be_of_one_shape():
         TrainingSample(np.zeros((4, 4), np.float32), np.zeros((4, 5), np.uint8), "a", "p", "s")
 
 
-@pytest.mark.parametrize("bad", [np.nan, -0.1, 255.0])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -0.1, 255.0])
 def test_pixels_outside_the_unit_range_are_refused(bad):
-    with pytest.raises(TrainingDataError, match=r"\[0, 1\]"):
-        TrainingSample(np.full((4, 4), bad, np.float32), np.zeros((4, 4), np.uint8), "a", "p", "s")
+    known = from_label_map(np.zeros((4, 4), np.uint8))
+    with pytest.raises(UnfitSampleError, match=r"^s: .*\[0, 1\]"):
+        TrainingSample(np.full((4, 4), bad, np.float32), known, "a", "p", "s")
+
+
+@pytest.mark.parametrize(("label", "named"), [(4, "label 4"), (7, "label 7"), (9, "labels above 7")])
+def test_a_mask_with_a_value_that_is_no_label_is_refused(label, named):
+    with pytest.raises(UnfitSampleError, match=f"{named} in 1 pixels; expected labels 0 to 3"):
+        sample(label)
 
 
 def test_hu_go_through_the_lung_window():
     pixels = np.array([[-2000, -1350], [-600, 150]], np.int16)
     made = TrainingSample.of_slice(
-        pixels, Intensity.HU, np.zeros((2, 2), np.uint8), source="a", patient="p", name="s"
+        pixels, Intensity.HU, from_label_map(np.zeros((2, 2), np.uint8)), source="a", patient="p", name="s"
     )
     assert made.image == pytest.approx(np.array([[0, 0], [0.5, 1]]))

@@ -7,6 +7,7 @@ from PIL import Image
 from chestct.candidates import UNKNOWN, from_label_map, from_lesion_label_map, from_masks
 from chestct.errors import InputError
 from chestct.labels import Label
+from chestct.prediction import most_probable
 from training.dataset import TrainingSample
 from training.evaluate import (
     calibrate,
@@ -31,6 +32,9 @@ class Reader:
         labels = np.rint(image * 4).astype(int)
         rest = (1 - self._certainty) / 3
         return np.where(np.arange(4)[:, None, None] == labels, self._certainty, rest).astype(np.float32)
+
+    def label_map(self, probabilities: np.ndarray) -> np.ndarray:
+        return most_probable(probabilities)
 
 
 def sample(seen: str, candidates: np.ndarray, patient: str = "p") -> TrainingSample:

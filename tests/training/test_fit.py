@@ -1,6 +1,9 @@
 import dataclasses
+import importlib.util
 import json
 import logging
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +16,12 @@ from chestct.labels import Label
 from chestct.unet.network import build_network
 from chestct.unet.weights import ModelCard, save_version
 from training.average import WeightAverage
+from training.batches import Batches
 from training.config import FitConfig
 from training.curve import Curve
 from training.dataset import TrainingSample
 from training.fit import fit
+from training.fitter import fitter
 from training.warm_start import warm_start
 
 TINY = FitConfig(
@@ -189,3 +194,44 @@ def test_a_resumed_curve_replaces_the_rows_after_its_checkpoint(tmp_path):
     with Curve(tmp_path, 2) as curve:
         curve.add(2, 0.1, {"loss": 7.0})
     assert losses(curve.path) == [0.0, 1.0, 7.0]
+
+
+def test_devices_share_a_batch_and_together_see_the_whole_of_it():
+    config = dataclasses.replace(TINY, batch_size=5, transplant_chance=0.5)
+    batches = Batches(chests(), config)
+    images, candidates = batches.at(3)
+    for rank in range(2):
+        share = slice(rank, None, 2)
+        own_images, own_candidates = batches.at(3, share)
+        assert torch.equal(own_images, images[share])
+        assert torch.equal(own_candidates, candidates[share])
+
+
+def test_several_devices_without_lightning_say_what_to_install(monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name, *more: None if name == "lightning" else find(name, *more)
+    )
+    monkeypatch.delitem(sys.modules, "training.lightning_fit", raising=False)
+    with pytest.raises(SettingsError, match="multi-gpu"):
+        fitter(2)
+
+
+def test_one_device_takes_the_plain_fit():
+    assert fitter(1) is fit
+
+
+def test_tensorboard_events_of_a_resumed_curve_have_each_step_once(tmp_path):
+    accumulated = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator", reason="the extra `curves` is not installed"
+    )
+    with Curve(tmp_path, 0) as curve:
+        for step in range(3):
+            curve.add(step, 0.1, {"loss": float(step)})
+    time.sleep(1.1)  # event files are named by the second, and read in the order of their names
+    with Curve(tmp_path, 2) as curve:
+        curve.add(2, 0.1, {"loss": 7.0})
+    events = accumulated.EventAccumulator(str(tmp_path))
+    events.Reload()
+    seen = [(scalar.step, scalar.value) for scalar in events.Scalars("fit/loss")]
+    assert seen == [(0, 0.0), (1, 1.0), (2, 7.0)]

@@ -59,6 +59,40 @@ def test_a_batch_that_nobody_looked_at_has_no_loss_and_no_gradient():
     assert logits.grad.abs().max() == 0
 
 
+def settled(*known_values: int) -> list[float]:
+    """Probabilities of one look that pixels share, once the loss over their labels is at its lowest."""
+    shared = torch.zeros(4, requires_grad=True)
+    labels = known(*known_values)
+    for _ in range(2000):
+        logits = shared.reshape(1, 4, 1, 1).expand(1, 4, 1, len(known_values))
+        (slope,) = torch.autograd.grad(candidate_cross_entropy(logits, labels), shared)
+        shared = (shared - slope).detach().requires_grad_()
+    return shared.softmax(0).tolist()
+
+
+def test_one_source_that_names_a_class_teaches_it_though_three_hide_it():
+    consolidation = int(Label.CONSOLIDATION)
+    hidden = settled(CONSOLIDATION, *[LESION_KIND_UNKNOWN] * 3)
+    assert hidden[consolidation] == pytest.approx(1.0, abs=0.01)
+    # Naive labels take the hidden kind for ground-glass: the look is torn 1 to 3.
+    naive = settled(CONSOLIDATION, *[GROUND_GLASS] * 3)
+    assert naive[consolidation] == pytest.approx(1 / 4, abs=0.01)
+    lung = int(Label.LUNG)
+    assert settled(LUNG, *[NOT_LESION] * 3)[lung] == pytest.approx(1.0, abs=0.01)
+    assert settled(LUNG, *[BACKGROUND] * 3)[lung] == pytest.approx(1 / 4, abs=0.01)
+
+
+def test_a_hidden_class_is_pushed_up_by_candidates_and_down_by_naive_labels():
+    consolidation = int(Label.CONSOLIDATION)
+    open_kind = logits_of((0.1, 0.2, 0.3, 0.4))
+    candidate_cross_entropy(open_kind, known(LESION_KIND_UNKNOWN)).backward()
+    # p_k - p_k / (p1 + p2): the slope is negative, so a step down it raises the logit.
+    assert open_kind.grad.flatten()[consolidation].item() == pytest.approx(0.3 - 0.6)
+    naive = logits_of((0.1, 0.2, 0.3, 0.4))
+    candidate_cross_entropy(naive, known(GROUND_GLASS)).backward()
+    assert naive.grad.flatten()[consolidation].item() == pytest.approx(0.3)
+
+
 def test_lungs_that_a_source_does_not_label_add_nothing():
     logits = logits_of((0.1, 0.2, 0.3, 0.4))
     candidate_cross_entropy(logits, known(NOT_LESION)).backward()

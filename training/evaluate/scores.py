@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from chestct.metrics import Counts
-from chestct.prediction import most_probable
 from training.dataset import TrainingSample
 from training.evaluate.tally import Tally
 from training.patient_score import PatientScore
@@ -19,6 +18,10 @@ class UnitSegmenter(Protocol):
 
     def unit_probabilities(self, image: npt.NDArray[np.float32], /) -> npt.NDArray[np.float32]:
         """(H, W) float32 in [0, 1] to (4, H, W) float32 probabilities."""
+        ...
+
+    def label_map(self, probabilities: npt.NDArray[np.float32], /) -> npt.NDArray[np.uint8]:
+        """(4, H, W) probabilities to the (H, W) uint8 label map that is served."""
         ...
 
 
@@ -45,7 +48,7 @@ def score_patients(
     tallies: dict[str, Tally] = defaultdict(lambda: Tally(temperature))
     for done, sample in enumerate(samples, start=1):
         probabilities = segmenter.unit_probabilities(sample.image)
-        label_map = most_probable(probabilities)
+        label_map = segmenter.label_map(probabilities)
         counts = tallies[sample.patient].add(sample, probabilities, label_map)
         on_slice(sample, label_map, counts)
         on_progress(done / len(samples))
