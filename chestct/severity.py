@@ -31,7 +31,7 @@ _SLICES_APART_IN_NO_STACK_MM = 8.0
 # Our choice: diagnostic chest CT is read at 5 mm and thinner; below ten slices a lung is a few discs.
 _SPARSE_ABOVE_MM, _FEW_SLICES = 5.0, 10
 # A slice at the end of the stack with more of the lung than this share of the fullest slice is no end.
-_CUT_OFF_SHARE = 0.05
+_CUT_OFF_SHARE = 0.10
 # Distances between slices that differ by more than this share are uneven.
 _UNEVEN = 0.05
 
@@ -61,6 +61,11 @@ class Severity:
     rule: SeverityRule
     model_version: str | None
     warnings: tuple[str, ...]
+
+    @property
+    def deciding_percent(self) -> float | None:
+        """The percent that the grade rests on, in [0, 100]; None without lung."""
+        return self.percent["worst" if self.rule.deciding == "worst_lung" else "whole"]
 
     @property
     def needs_a_reader(self) -> bool:
