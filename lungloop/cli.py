@@ -28,6 +28,7 @@ from lungloop.commands import (
     local_stack,
     model_versions,
     segment,
+    severity,
     status,
     studies,
     train,
@@ -63,6 +64,7 @@ for commands in (
     model_versions,
     export,
     segment,
+    severity,
 ):
     commands.register(app)
 

@@ -11,6 +11,8 @@ import torch
 
 from chestct.errors import WeightsError
 from chestct.intensity import Intensity, unit_range
+from chestct.involvement_doubt import lesion_sums
+from chestct.involvement_interval import InvolvementCalibration
 from chestct.prediction import SlicePrediction, most_probable
 from chestct.uncertainty import confidence, normalised_entropy
 from chestct.unet.engine import Engine
@@ -85,6 +87,11 @@ class Segmenter:
     def version(self) -> str:
         """Name of the model version."""
         return self.card.version
+
+    @property
+    def involvement_calibration(self) -> InvolvementCalibration | None:
+        """What the card says of the interval of an involvement; None where it was never calibrated."""
+        return InvolvementCalibration.of_card(self.card.calibration)
 
     def probabilities(self, pixels: npt.NDArray[np.generic], intensity: Intensity) -> npt.NDArray[np.float32]:
         """Calibrated class probabilities of one slice.
@@ -167,8 +174,11 @@ class Segmenter:
         step = max(1, min(probabilities.shape[1:]) // self.card.input_size)
         sparse = probabilities[:, ::step, ::step]
         entropy = normalised_entropy(sparse)
+        expected, deviation = lesion_sums(probabilities)
         return SlicePrediction(
             label_map=self.label_map(probabilities),
             score=confidence(sparse, entropy),
             entropy_mean=float(entropy.mean()),
+            lesion_expected=expected,
+            lesion_deviation=deviation,
         )
