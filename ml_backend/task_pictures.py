@@ -89,7 +89,8 @@ class TaskPictures:
         found: dict[int, SliceRecord] = {}
         for address, index in zip(addresses, indices, strict=True):
             key = _storage_key(str(address))
-            one = named.get(index) if isinstance(index, int) else None
+            # In Python True is 1, but in JSON it is no index.
+            one = named.get(index) if isinstance(index, int) and not isinstance(index, bool) else None
             if one is None or key not in (None, one.picture_path):
                 one = None if key is None else self._catalog.slice_by_picture(key)
             if one is None:
