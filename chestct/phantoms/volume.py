@@ -13,6 +13,7 @@ from chestct.errors import InputError
 from chestct.geometry import Geometry
 from chestct.intensity import Intensity, as_hu
 from chestct.labels import LESIONS, Label, SeverityGrade
+from chestct.lungs import Side
 from chestct.phantoms.disease import lesion_levels
 from chestct.phantoms.grid import Grid
 from chestct.phantoms.lungs import CHEST_HEIGHT_MM, HILUM_LEVEL, Person
@@ -68,6 +69,11 @@ class Phantom:
     label_map: npt.NDArray[np.uint8]
     involvement: tuple[float, float]
 
+    @property
+    def sides(self) -> npt.NDArray[np.uint8]:
+        """(S, H, W) uint8, the true `Side` of each lung voxel, 0 outside; the middle column parts them."""
+        return sides_of_halves(self.label_map)
+
     def labelled_study(self) -> Study:
         """The study with its truth as labels of record."""
         return dataclasses.replace(
@@ -80,6 +86,7 @@ def phantom_study(
     grade: SeverityGrade = SeverityGrade.CT_1,
     shape: tuple[int, int, int] = DEFAULT_SHAPE,
     name: str | None = None,
+    involvement: tuple[float, float] | None = None,
 ) -> Phantom:
     """A chest CT from nothing but a seed; the same arguments give the same voxels.
 
@@ -89,6 +96,8 @@ def phantom_study(
         shape: (S, H, W) of the view; the field of view stays 358 x 358 x 288 mm, so fewer slices lie
             further apart (36 slices are 8 mm apart).
         name: of study and patient; `phantom_<seed>` by default.
+        involvement: wanted diseased share of the right and of the left lung, in [0, 1], instead of one drawn
+            for the grade; what came of it is in the phantom's own `involvement`.
     Raises:
         InputError: fewer than 2 slices, or not square with a power of two from 32 on a side.
     """
@@ -98,7 +107,7 @@ def phantom_study(
     rng = np.random.default_rng([seed, list(SeverityGrade).index(grade)])
     person = Person.drawn(rng)
     hu, lung = _healthy(person, shape[0], min(side, _DRAWN_SIDE))
-    lesion, dense = _planned_disease(rng, grade, lung)
+    lesion, dense = _planned_disease(rng, grade, lung, involvement)
     tubes = _Tubes.grown(rng, lung, shape)
     noise = _Noise.drawn(rng, side)
     finished = np.empty(shape, dtype=np.int16)
@@ -127,7 +136,7 @@ def phantom_study(
         geometry=geometry,
         grade=grade,
     )
-    return Phantom(study, geometry, label_map, _involvement(label_map))
+    return Phantom(study, geometry, label_map, involvement_of(label_map))
 
 
 def spacing_mm(shape: tuple[int, ...]) -> tuple[float, float, float]:
@@ -152,7 +161,9 @@ def _mosmed_geometry(shape: tuple[int, int, int]) -> Geometry:
     return Geometry((shape[2], shape[1], shape[0]), affine.astype(np.float32).astype(np.float64))
 
 
-def _planned_disease(rng: np.random.Generator, grade: SeverityGrade, lung: Volume) -> tuple[Volume, Volume]:
+def _planned_disease(
+    rng: np.random.Generator, grade: SeverityGrade, lung: Volume, involvement: tuple[float, float] | None
+) -> tuple[Volume, Volume]:
     """Lesion and consolidation levels on a coarse grid, above 0 inside."""
     step = max(1, lung.shape[2] // _PLANNED_SIDE)
     side = lung.shape[2] // step
@@ -163,7 +174,7 @@ def _planned_disease(rng: np.random.Generator, grade: SeverityGrade, lung: Volum
     other = worse * rng.uniform(0.35, 0.9)
     shares = (worse, other) if rng.random() < 0.55 else (other, worse)
     consolidated = rng.uniform(*_CONSOLIDATED[grade])
-    return lesion_levels(rng, (right, left), spacing_mm(coarse.shape), shares, consolidated)
+    return lesion_levels(rng, (right, left), spacing_mm(coarse.shape), involvement or shares, consolidated)
 
 
 def _label_lesions(label_map: npt.NDArray[np.uint8], levels: tuple[Volume, Volume]) -> None:
@@ -282,7 +293,14 @@ class _Tubes:
         picture[at] = found
 
 
-def _involvement(label_map: npt.NDArray[np.uint8]) -> tuple[float, float]:
+def sides_of_halves(label_map: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Right lung in the picture's left half, left lung in its right half."""
+    columns = np.arange(label_map.shape[2])
+    halves = np.where(columns < len(columns) // 2, np.uint8(Side.RIGHT), np.uint8(Side.LEFT))
+    return np.where(label_map != Label.BACKGROUND, halves, np.uint8(0))
+
+
+def involvement_of(label_map: npt.NDArray[np.uint8]) -> tuple[float, float]:
     """Diseased share of the lungs in the picture's left half (the right lung) and right half."""
     middle = label_map.shape[2] // 2
     halves = (label_map[:, :, :middle], label_map[:, :, middle:])

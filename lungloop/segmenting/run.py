@@ -19,6 +19,7 @@ from chestct.intensity import Intensity, as_picture
 from chestct.labels import Label
 from chestct.prediction import SlicePrediction, fraction_of_lung
 from chestct.render import montage, overlay, png_bytes
+from chestct.severity import InvolvementCalibration, severity_of_predictions
 from chestct.study import FailedInput, Study
 from lungloop.segmenting.inputs import SegmentInput
 
@@ -32,6 +33,11 @@ class StudySegmenter(Protocol):
     @property
     def version(self) -> str:
         """Name of the model version."""
+        ...
+
+    @property
+    def involvement_calibration(self) -> InvolvementCalibration | None:
+        """What its card says of the interval of an involvement."""
         ...
 
     def segment_study(
@@ -104,11 +110,21 @@ def _segment(one: SegmentInput, out: Path, segmenter: StudySegmenter) -> dict[st
             "ground_glass": round(100 * fraction_of_lung(label_maps, (Label.GROUND_GLASS,)), 2),
             "consolidation": round(100 * fraction_of_lung(label_maps, (Label.CONSOLIDATION,)), 2),
         },
-        # A slice has no grade; a study gets its grade with `lungloop severity`, which is not here yet.
-        "severity": None,
+        "severity": None if study.geometry is None else _severity(study, predictions, segmenter),
         "label_map": written[0].relative_to(out).as_posix(),
         "overlay": written[1].relative_to(out).as_posix(),
     }
+
+
+def _severity(study: Study, predictions: list[SlicePrediction], segmenter: StudySegmenter) -> dict[str, Any]:
+    """Of a study; a slice has no grade."""
+    return severity_of_predictions(
+        predictions,
+        study.geometry,
+        study.intensity,
+        calibration=segmenter.involvement_calibration,
+        model_version=segmenter.version,
+    ).as_dict()
 
 
 def _write_image(stem: Path, study: Study, prediction: SlicePrediction) -> tuple[Path, Path]:
