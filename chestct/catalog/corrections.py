@@ -7,7 +7,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from chestct.catalog import moments, tables
-from chestct.catalog.current import current_corrections, newest_states, reviewed_slices
+from chestct.catalog.current import current_corrections, newest_of_annotations, reviewed_slices
 from chestct.catalog.predictions import PredictionStore
 from chestct.catalog.records import CorrectionRecord, CorrectionState, PredictionRecord, SliceRecord
 from chestct.catalog.slices import SLICE_ROWS
@@ -118,7 +118,7 @@ class CorrectionStore(PredictionStore):
 
         One row stands for all slices of an annotation of a study task: they came together.
         """
-        newest = newest_states()
+        newest = newest_of_annotations()
         query = sa.select(newest).where(newest.c.project_uid == project_uid)
         if task_id is not None:
             query = query.where(newest.c.task_id == task_id)

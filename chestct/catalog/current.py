@@ -8,6 +8,12 @@ from chestct.catalog.records import CorrectionState
 _REVIEWED = (CorrectionState.SUBMITTED.value, CorrectionState.ACCEPTED.value)
 
 
+def newest_of_annotations() -> sa.Subquery:
+    """One row for every annotation: the last of its newest state."""
+    rows = tables.corrections
+    return _first_of(sa.select(rows), rows, (rows.c.project_uid, rows.c.annotation_id))
+
+
 def newest_states() -> sa.Subquery:
     """The newest state of every annotation, by Label Studio's time; of equal times the last received.
 
@@ -16,10 +22,18 @@ def newest_states() -> sa.Subquery:
     rows = tables.corrections
     annotation = (rows.c.project_uid, rows.c.annotation_id)
     # What an older state said of a slice is void, even where the newest one does not speak of it.
-    latest = sa.func.rank().over(partition_by=annotation, order_by=rows.c.annotation_updated_at.desc())
-    ranked = sa.select(rows, latest.label("delivery")).subquery()
-    query = sa.select(ranked).where(ranked.c.delivery == 1)
-    return _first_of(query, ranked, (ranked.c.project_uid, ranked.c.annotation_id, ranked.c.slice_id))
+    latest = (
+        sa.select(*annotation, sa.func.max(rows.c.annotation_updated_at).label("updated_at"))
+        .group_by(*annotation)
+        .subquery()
+    )
+    query = sa.select(rows).join(
+        latest,
+        (rows.c.project_uid == latest.c.project_uid)
+        & (rows.c.annotation_id == latest.c.annotation_id)
+        & (rows.c.annotation_updated_at == latest.c.updated_at),
+    )
+    return _first_of(query, rows, (*annotation, rows.c.slice_id))
 
 
 def current_corrections() -> sa.Subquery:
@@ -59,5 +73,5 @@ def _first_of(
     newest_first = (rows.c.annotation_updated_at.desc(), rows.c.id.desc())
     rank = sa.func.row_number().over(partition_by=group, order_by=newest_first).label("rank")
     ranked = query.add_columns(rank).subquery()
-    kept = [column for column in ranked.columns if column.name not in ("rank", "delivery")]
+    kept = [column for column in ranked.columns if column.name != "rank"]
     return sa.select(*kept).where(ranked.c.rank == 1).subquery()
