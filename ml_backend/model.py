@@ -28,7 +28,6 @@ from ml_backend.counters import Counters
 from ml_backend.label_config import LabelConfig, parse_label_config
 from ml_backend.label_studio import LabelStudio
 from ml_backend.predictor import OutOfTimeError, Predicted, Predictor
-from ml_backend.prelabels import model_grade
 from ml_backend.results import failed_result, prediction_result
 from ml_backend.study_results import study_result, study_score
 from ml_backend.task_pictures import TaskPictures
@@ -200,29 +199,21 @@ class LungLoopModel:
         shown = self._backend.pictures.find_all(task, config.image_key)
         found = [self._find(one, segmenter, deadline) for one in shown]
         self._count(found)
-        grade = self._grade(shown, found, segmenter.version) if config.grade_tag is not None else None
+        grade = self._grade(shown, segmenter) if config.grade_tag is not None else None
         score = study_score([one.score for one in found])
         return study_result([one.label_map for one in found], score, grade, segmenter.version, config)
 
     def _grade(
-        self,
-        shown: Sequence[SliceRecord] | Sequence[npt.NDArray[np.uint8]],
-        found: Sequence[Predicted],
-        version: str,
+        self, shown: Sequence[SliceRecord] | Sequence[npt.NDArray[np.uint8]], segmenter: Segmenting
     ) -> SeverityGrade | None:
         """A grade is of whole studies: None for pictures, and for a part of a study loaded by hand."""
-        masks = {
-            one.index: predicted.label_map
-            for one, predicted in zip(shown, found, strict=True)
-            if isinstance(one, SliceRecord)
-        }
-        first = shown[0]
-        if not isinstance(first, SliceRecord):
+        catalog, first = self._backend.catalog, shown[0]
+        if not isinstance(first, SliceRecord) or len(shown) != catalog.study(first.study_name).slice_count:
             return None
-        study = self._backend.catalog.study(first.study_name)
-        if len(masks) != study.slice_count:
-            return None
-        return model_grade(study, [masks[index] for index in sorted(masks)], version)
+        severity = catalog.settle_severity(
+            first.study_id, segmenter.version, segmenter.involvement_calibration
+        )
+        return None if severity is None else severity.grade
 
     def _find(
         self, shown: SliceRecord | npt.NDArray[np.uint8], segmenter: Segmenting, deadline: float

@@ -8,6 +8,7 @@ from typing import Any
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord
 from chestct.errors import InputError, LungLoopError, ServiceUnavailableError
+from chestct.involvement_interval import InvolvementCalibration
 from ml_backend.champion import Champion, Segmenting
 from ml_backend.label_config import parse_label_config
 from ml_backend.label_studio import LabelStudio
@@ -70,7 +71,7 @@ def preannotate(
     while True:
         segmenter = champion.segmenter()
         report = PreannotateReport(segmenter.version)
-        push = _Push(catalog, client, project_id, report)
+        push = _Push(catalog, client, project_id, report, segmenter.involvement_calibration)
         if _compute(catalog, champion, segmenter, push, report, report_progress):
             break
         _LOG.info("preannotate: %s was replaced meanwhile, starting again", segmenter.version)
@@ -122,10 +123,12 @@ class _Push:
         client: LabelStudio | None,
         project_id: int | None,
         report: PreannotateReport,
+        calibration: InvolvementCalibration | None,
     ) -> None:
         self._catalog = catalog
         self._client = client
         self._report = report
+        self._calibration = calibration
         self.failure: ServiceUnavailableError | None = None
         if client is None or project_id is None:
             self._client = None
@@ -165,7 +168,7 @@ class _Push:
 
     def _rows(self, task_ids: Sequence[int]) -> Iterator[dict[str, Any]]:
         for task_id in task_ids:
-            result = self._prelabels.result(task_id, self._report.model_version)
+            result = self._prelabels.result(task_id, self._report.model_version, self._calibration)
             if result is not None:
                 yield {"task": task_id, **result}
 

@@ -1,15 +1,11 @@
 """What a project's open tasks are pre-labelled with: one slice each, or one study each."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
-
-import numpy as np
-import numpy.typing as npt
 
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord, StudyRecord
-from chestct.labels import SeverityGrade
-from chestct.severity import severity_of
+from chestct.involvement_interval import InvolvementCalibration
 from ml_backend.label_config import LabelConfig
 from ml_backend.label_studio_rows import Project
 from ml_backend.predictor import Predictor
@@ -35,8 +31,15 @@ class Prelabels(Protocol):
         """What a task shows, for people."""
         ...
 
-    def result(self, task_id: int, model_version: str) -> Json | None:
-        """The prediction to store; None while the version has not looked at all that the task shows."""
+    def result(
+        self, task_id: int, model_version: str, calibration: InvolvementCalibration | None
+    ) -> Json | None:
+        """The prediction to store; None while the version has not looked at all that the task shows.
+
+        Args:
+            model_version: whose prediction.
+            calibration: of its card.
+        """
         ...
 
 
@@ -44,22 +47,6 @@ def prelabels(catalog: Catalog, project: Project, config: LabelConfig) -> Prelab
     """Those that fit what the project's configuration shows."""
     kind = _StudyPrelabels if config.shows_studies else _SlicePrelabels
     return kind(catalog, project, config)
-
-
-def model_grade(
-    study: StudyRecord, label_maps: Sequence[npt.NDArray[np.uint8]], model_version: str
-) -> SeverityGrade | None:
-    """The grade that follows from a model's masks; None without lung or without millimetres.
-
-    Args:
-        study: the study of all the masks.
-        label_maps: (H, W) uint8 of every slice of the study, in their order.
-        model_version: whose masks.
-    """
-    if study.geometry is None:
-        return None
-    masks = np.stack(label_maps)
-    return severity_of(masks, study.geometry, study.intensity, model_version=model_version).grade
 
 
 class _SlicePrelabels:
@@ -78,7 +65,9 @@ class _SlicePrelabels:
     def name(self, task_id: int) -> str:
         return slice_name(self._catalog.slice(self._slice_of[task_id]))
 
-    def result(self, task_id: int, model_version: str) -> Json | None:
+    def result(
+        self, task_id: int, model_version: str, calibration: InvolvementCalibration | None
+    ) -> Json | None:
         known = self._predictor.known(self._catalog.slice(self._slice_of[task_id]), model_version)
         if known is None:
             return None
@@ -103,14 +92,17 @@ class _StudyPrelabels:
     def name(self, task_id: int) -> str:
         return self._study_of[task_id].name
 
-    def result(self, task_id: int, model_version: str) -> Json | None:
+    def result(
+        self, task_id: int, model_version: str, calibration: InvolvementCalibration | None
+    ) -> Json | None:
         study = self._study_of[task_id]
         known = self._catalog.predictions_of_study(study.id, model_version)
         # A slice without a prediction would look like one without disease.
         if len(known) < study.slice_count:
             return None
         label_maps = [self._catalog.storage.read_label_map(one.label_map_path) for one in known]
-        grade = model_grade(study, label_maps, model_version)
+        severity = self._catalog.settle_severity(study.id, model_version, calibration)
+        grade = None if severity is None else severity.grade
         score = study_score([one.score for one in known])
         return study_result(label_maps, score, grade, model_version, self._config)
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -18,7 +18,7 @@ _STATES = "state IN ('submitted', 'accepted', 'skipped', 'deleted')"
 
 
 def upgrade() -> None:
-    """Add to what the first version made; every row that it holds stays as it is."""
+    """Add to what the former version made; every row that it holds stays as it is."""
     _link_studies()
     if op.get_bind().dialect.name == "sqlite":
         _rebuild_corrections()
