@@ -8,6 +8,10 @@ from pathlib import Path
 
 from chestct.errors import SettingsError
 
+# What a task of a new project shows, and the languages of the shipped labelling configurations.
+TASK_KINDS = ("slice", "study")
+LANGUAGES = ("en", "ru")
+
 _CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -29,6 +33,10 @@ class Settings:
         label_studio_files_root: what Label Studio's `/data/local-files/?d=` is relative to.
         backend_url: where Label Studio reaches the backend.
         backend_key: what callers of the backend must send; None only on loopback.
+        tasks: whether a task shows one slice ("slice") or a whole study ("study"); None goes on with what
+            the home did before, slices at first.
+        language: of the labelling configuration ("en", "ru"); None leaves a project's as it is, English
+            at first.
         ml_backend_id: the backend's row in Label Studio, whose title follows the champion.
         retrain_every: ask for a retrain after this many new corrections; 0 = only when asked.
         retrain_steps: optimiser steps of a retrain.
@@ -47,6 +55,8 @@ class Settings:
     label_studio_token: str | None = None
     label_studio_files_root: str | None = None
     project_id: int | None = None
+    tasks: str | None = None
+    language: str | None = None
     ml_backend_id: int | None = None
     backend_url: str | None = None
     backend_key: str | None = None
@@ -92,6 +102,12 @@ class Settings:
         def row_id(name: str) -> int | None:
             return None if text(name) is None else number(name, 0)
 
+        def one_of(name: str, known: tuple[str, ...]) -> str | None:
+            found = text(name)
+            if found is not None and found not in known:
+                raise SettingsError(f"LUNGLOOP_{name.upper()} is {found!r}; expected {' or '.join(known)}")
+            return found
+
         shared = text("shared_data")
         beside_checkout = _CHECKOUT.parent / "shared" / "data"
         return cls(
@@ -105,6 +121,8 @@ class Settings:
             label_studio_token=text("label_studio_token"),
             label_studio_files_root=text("label_studio_files_root"),
             project_id=row_id("project_id"),
+            tasks=one_of("tasks", TASK_KINDS),
+            language=one_of("language", LANGUAGES),
             ml_backend_id=row_id("ml_backend_id"),
             backend_url=text("backend_url"),
             backend_key=text("backend_key"),

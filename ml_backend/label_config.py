@@ -5,9 +5,11 @@ from functools import lru_cache
 from xml.etree import ElementTree
 
 from chestct.errors import LabelConfigError
-from chestct.labels import BRUSH_LABEL_NAMES, LESIONS, Label
+from chestct.labels import BRUSH_LABEL_NAMES, LESIONS, Label, SeverityGrade
 
 _LONGEST_CONFIG = 1_000_000
+# The choice by which a reader vouches for every slice of a study task (docs/adr/0016).
+ALL_SLICES_VIEWED = "All slices viewed"
 _LABEL_OF_NAME = {name: label for label, name in BRUSH_LABEL_NAMES.items()}
 
 
@@ -17,15 +19,22 @@ class LabelConfig:
 
     Args:
         image_tag: name of the Image tag (`to_name`).
-        image_key: key of the task's `data` that holds the picture's address.
+        image_key: key of the task's `data` that holds the picture's address, or the list of them.
         brush_tag: name of the BrushLabels tag (`from_name`).
         label_names: every label of that tag, those that are not ours included.
+        shows_studies: whether a task shows all slices of a study (`valueList`) or one slice (`value`).
+        grade_tag: name of the Choices tag with CT-0 to CT-4; None without one, and on slice tasks,
+            because a slice has no grade.
+        viewed_tag: name of the Choices tag with `ALL_SLICES_VIEWED`; None without one.
     """
 
     image_tag: str
     image_key: str
     brush_tag: str
     label_names: frozenset[str]
+    shows_studies: bool = False
+    grade_tag: str | None = None
+    viewed_tag: str | None = None
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -58,23 +67,31 @@ def parse_label_config(xml: str) -> LabelConfig:
     """
     root = _parse_safely(xml)
     images = {
-        tag.get("name"): tag.get("value", "")
+        str(tag.get("name")): source
         for tag in root.iter("Image")
-        if tag.get("name") and tag.get("value", "").startswith("$")
+        if tag.get("name") and (source := _source(tag)).startswith("$")
     }
     if not images:
         raise LabelConfigError(
-            'the labelling configuration has no <Image name="image" value="$image"/>; '
-            "see annotation_configs/slice.xml"
+            'the labelling configuration has no <Image name="image" value="$image"/> or '
+            '<Image name="image" valueList="$images"/>; see annotation_configs'
         )
+    of_studies = {tag.get("name") for tag in root.iter("Image") if tag.get("valueList")}
     brushes = [brush for brush in root.iter("BrushLabels") if brush.get("toName") in images]
     needed = {BRUSH_LABEL_NAMES[label] for label in LESIONS}
     for brush in brushes:
         label_names = _label_names(brush)
         if brush.get("name") and needed <= label_names:
             image_tag = str(brush.get("toName"))
+            shows_studies = image_tag in of_studies
             return LabelConfig(
-                image_tag, images[image_tag].removeprefix("$"), str(brush.get("name")), label_names
+                image_tag,
+                images[image_tag].removeprefix("$"),
+                str(brush.get("name")),
+                label_names,
+                shows_studies,
+                _choices_tag(root, image_tag, frozenset(SeverityGrade)) if shows_studies else None,
+                _choices_tag(root, image_tag, frozenset({ALL_SLICES_VIEWED})) if shows_studies else None,
             )
     found = [sorted(_label_names(brush)) for brush in brushes]
     raise LabelConfigError(
@@ -98,8 +115,24 @@ def _parse_safely(xml: str) -> ElementTree.Element:
         raise LabelConfigError(f"the labelling configuration is not XML: {error}") from error
 
 
+def _source(image: ElementTree.Element) -> str:
+    return image.get("valueList") or image.get("value", "")
+
+
+def _choices_tag(root: ElementTree.Element, image_tag: str, names: frozenset[str]) -> str | None:
+    """The first Choices on the image that offers all these names."""
+    for choices in root.iter("Choices"):
+        if choices.get("name") and choices.get("toName") == image_tag and names <= _names(choices, "Choice"):
+            return choices.get("name")
+    return None
+
+
 def _label_names(brush: ElementTree.Element) -> frozenset[str]:
-    # Results carry a label's alias where it has one (Label Studio 1.23), so that a label may be
-    # shown in the reader's language and still be named in the contract's.
-    names = (label.get("alias") or label.get("value") for label in brush.iter("Label"))
+    return _names(brush, "Label")
+
+
+def _names(control: ElementTree.Element, tag: str) -> frozenset[str]:
+    # Results carry the alias where there is one (Label Studio 1.23), so that a label or a choice may
+    # be shown in the reader's language and still be named in the contract's.
+    names = (one.get("alias") or one.get("value") for one in control.iter(tag))
     return frozenset(name for name in names if name)

@@ -14,7 +14,15 @@ import httpx
 from chestct.errors import InputError, NotFoundError, ServiceUnavailableError
 from chestct.settings import Settings
 from ml_backend.label_studio_http import SERVICE, LabelStudioHttp
-from ml_backend.label_studio_rows import Annotation, AnnotationState, Project, read_annotation, read_project
+from ml_backend.label_studio_rows import (
+    Annotation,
+    AnnotationState,
+    Project,
+    StoredPrediction,
+    read_annotation,
+    read_prediction,
+    read_project,
+)
 
 Json = dict[str, Any]
 
@@ -44,6 +52,7 @@ _HIDDEN_IN_LIST = [
         "updated_at",
         "updated_by",
         "draft_exists",
+        "data.images",
     )
 ]
 _HIDDEN_WHILE_READING = [
@@ -137,14 +146,14 @@ class LabelStudio:
         """Raises InputError where Label Studio finds fault with a configuration."""
         self.http.json("POST", "/api/projects/validate/", json={"label_config": label_config})
 
-    def ensure_view(self, project_id: int) -> None:
+    def ensure_view(self, project_id: int, title: str = "Slices") -> None:
         """A Data Manager view: without one a task opened by its address shows no predictions.
 
         It shows what a reader goes by (study, slice, confidence) and hides Label Studio's book-keeping.
         """
         if not self.http.json("GET", "/api/dm/views/", params={"project": project_id}):
             hidden = {"explore": _HIDDEN_IN_LIST, "labeling": [*_HIDDEN_IN_LIST, *_HIDDEN_WHILE_READING]}
-            view = {"title": "Slices", "hiddenColumns": hidden}
+            view = {"title": title, "hiddenColumns": hidden}
             self.http.json("POST", "/api/dm/views/", json={"project": project_id, "data": view})
 
     def ensure_local_files(self, project_id: int, folder: str, title: str) -> None:
@@ -200,10 +209,10 @@ class LabelStudio:
                     f"Label Studio {path}", f"stored {created} predictions of {len(predictions)}"
                 )
 
-    def prediction_version(self, prediction_id: int) -> str | None:
-        """Model version of a stored prediction; None where it is gone."""
+    def prediction(self, prediction_id: int) -> StoredPrediction | None:
+        """A stored prediction; None where it is gone."""
         try:
-            return self.http.json("GET", f"/api/predictions/{prediction_id}/").get("model_version")
+            return read_prediction(self.http.json("GET", f"/api/predictions/{prediction_id}/"))
         except NotFoundError:
             return None
 

@@ -31,6 +31,18 @@ class Project:
 
 
 @dataclass(frozen=True)
+class StoredPrediction:
+    """A prediction as Label Studio holds it, which is what it showed the reader.
+
+    Args:
+        result: its regions and choices; None where Label Studio keeps none.
+    """
+
+    model_version: str | None
+    result: tuple[object, ...] | None
+
+
+@dataclass(frozen=True)
 class AnnotationState:
     """That an annotation exists, and its latest change; without its masks."""
 
@@ -69,6 +81,14 @@ def read_project(row: Json) -> Project:
         str(row["created_at"]),
         str(row.get("label_config") or ""),
         str(row.get("model_version") or ""),
+    )
+
+
+def read_prediction(row: Json) -> StoredPrediction:
+    """A prediction as the API writes it."""
+    result, version = row.get("result"), row.get("model_version")
+    return StoredPrediction(
+        None if version is None else str(version), tuple(result) if isinstance(result, list) else None
     )
 
 

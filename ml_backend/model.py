@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord
 from chestct.errors import (
@@ -18,13 +21,15 @@ from chestct.errors import (
     ServiceUnavailableError,
 )
 from chestct.job_queue import JobQueue
+from chestct.labels import SeverityGrade
 from chestct.settings import Settings
 from ml_backend.champion import Champion, Segmenting, load_with_torch
 from ml_backend.counters import Counters
 from ml_backend.label_config import LabelConfig, parse_label_config
 from ml_backend.label_studio import LabelStudio
-from ml_backend.predictor import OutOfTimeError, Predictor
+from ml_backend.predictor import OutOfTimeError, Predicted, Predictor
 from ml_backend.results import failed_result, prediction_result
+from ml_backend.study_results import study_result, study_score
 from ml_backend.task_pictures import TaskPictures
 
 _LOG = logging.getLogger(__name__)
@@ -181,14 +186,45 @@ class LungLoopModel:
         if not isinstance(task, Mapping):
             raise InputError("task", f"is {type(task).__name__}, expected an object")
         backend = self._backend
-        shown = backend.pictures.find(task, config.image_key)
-        if isinstance(shown, SliceRecord):
-            found = backend.predictor.of_slice(shown, segmenter, deadline)
-        else:
-            found = backend.predictor.of_picture(shown, segmenter, deadline)
-        outcome = "computed" if found.computed else "known"
-        backend.counters.add("lungloop_predicted_tasks_total", outcome=outcome)
+        if config.shows_studies:
+            return self._predict_study(task, config, segmenter, deadline)
+        found = self._find(backend.pictures.find(task, config.image_key), segmenter, deadline)
+        self._count([found])
         return prediction_result(found.label_map, found.score, found.model_version, config)
+
+    def _predict_study(
+        self, task: Mapping[str, Any], config: LabelConfig, segmenter: Segmenting, deadline: float
+    ) -> Json:
+        """All slices or none: one that is missing would look like one without disease."""
+        shown = self._backend.pictures.find_all(task, config.image_key)
+        found = [self._find(one, segmenter, deadline) for one in shown]
+        self._count(found)
+        grade = self._grade(shown, segmenter) if config.grade_tag is not None else None
+        score = study_score([one.score for one in found])
+        return study_result([one.label_map for one in found], score, grade, segmenter.version, config)
+
+    def _grade(
+        self, shown: Sequence[SliceRecord] | Sequence[npt.NDArray[np.uint8]], segmenter: Segmenting
+    ) -> SeverityGrade | None:
+        """A grade is of whole studies: None for pictures, and for a part of a study loaded by hand."""
+        catalog, first = self._backend.catalog, shown[0]
+        if not isinstance(first, SliceRecord) or len(shown) != catalog.study(first.study_name).slice_count:
+            return None
+        severity = catalog.settle_severity(
+            first.study_id, segmenter.version, segmenter.involvement_calibration
+        )
+        return None if severity is None else severity.grade
+
+    def _find(
+        self, shown: SliceRecord | npt.NDArray[np.uint8], segmenter: Segmenting, deadline: float
+    ) -> Predicted:
+        if isinstance(shown, SliceRecord):
+            return self._backend.predictor.of_slice(shown, segmenter, deadline)
+        return self._backend.predictor.of_picture(shown, segmenter, deadline)
+
+    def _count(self, found: Sequence[Predicted]) -> None:
+        outcome = "computed" if any(one.computed for one in found) else "known"
+        self._backend.counters.add("lungloop_predicted_tasks_total", outcome=outcome)
 
     def _tell_failure(self, task: Any, error: Exception) -> None:
         task_id = task.get("id") if isinstance(task, Mapping) else None

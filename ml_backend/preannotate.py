@@ -3,15 +3,17 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord
 from chestct.errors import InputError, LungLoopError, ServiceUnavailableError
+from chestct.involvement_interval import InvolvementCalibration
 from ml_backend.champion import Champion, Segmenting
 from ml_backend.label_config import parse_label_config
 from ml_backend.label_studio import LabelStudio
 from ml_backend.predictor import Predictor
-from ml_backend.results import prediction_result
+from ml_backend.prelabels import prelabels, slice_name
 
 _LOG = logging.getLogger(__name__)
 
@@ -29,7 +31,8 @@ class PreannotateReport:
         model_version: the champion whose predictions these are.
         computed: slices that the model looked at; others were known.
         pushed: predictions that Label Studio gained.
-        failed: slice ("study_0255 slice 12") -> why it has no prediction there.
+        failed: slice ("study_0255 slice 12"), or study where tasks show studies -> why it has no
+            prediction there.
     """
 
     model_version: str
@@ -46,6 +49,8 @@ def preannotate(
     on_progress: OnProgress | None = None,
 ) -> PreannotateReport:
     """Gives every slice a prediction of the champion, and every open task its pre-label.
+
+    A study task is pre-labelled once all its slices are predicted.
 
     Older predictions stay in Label Studio: an annotation names the prediction that it started
     from, and Label Studio 1.23 refuses a reader's submit where that one was deleted meanwhile.
@@ -66,7 +71,7 @@ def preannotate(
     while True:
         segmenter = champion.segmenter()
         report = PreannotateReport(segmenter.version)
-        push = _Push(catalog, client, project_id, report)
+        push = _Push(catalog, client, project_id, report, segmenter.involvement_calibration)
         if _compute(catalog, champion, segmenter, push, report, report_progress):
             break
         _LOG.info("preannotate: %s was replaced meanwhile, starting again", segmenter.version)
@@ -101,8 +106,8 @@ def _compute(
             except ServiceUnavailableError:
                 raise
             except LungLoopError as error:
-                _LOG.warning("no prediction of %s: %s", _name(one), error)
-                report.failed[_name(one)] = str(error)
+                _LOG.warning("no prediction of %s: %s", slice_name(one), error)
+                report.failed[slice_name(one)] = str(error)
             done += 1
             report_progress(0.9 * done / len(missing), "predicting")
         push.some([one for one in chunk if one.id in open_ids])
@@ -118,11 +123,12 @@ class _Push:
         client: LabelStudio | None,
         project_id: int | None,
         report: PreannotateReport,
+        calibration: InvolvementCalibration | None,
     ) -> None:
         self._catalog = catalog
-        self._predictor = Predictor(catalog)
         self._client = client
         self._report = report
+        self._calibration = calibration
         self.failure: ServiceUnavailableError | None = None
         if client is None or project_id is None:
             self._client = None
@@ -133,62 +139,61 @@ class _Push:
         except ServiceUnavailableError as error:
             self.failure, self._client = error, None
             return
-        self._config = parse_label_config(self._project.label_config)
-        self._task_of = catalog.tasks_of_project(self._project.uid)
+        config = parse_label_config(self._project.label_config)
+        self._prelabels = prelabels(catalog, self._project, config)
 
     def rest(self, report_progress: OnProgress) -> None:
-        """Every open slice whose task lacks the version."""
+        """Every task with an open slice that lacks the version."""
+        if self._client is not None:
+            self.some(
+                self._catalog.open_slices(),
+                lambda fraction: report_progress(0.9 + 0.1 * fraction, "pushing pre-labels"),
+            )
+
+    def some(
+        self, slices: Sequence[SliceRecord], on_progress: Callable[[float], None] = lambda fraction: None
+    ) -> None:
+        """Those tasks of the slices that lack the version and whose prediction is known."""
         if self._client is None:
             return
-        lacking = [one for one in self._catalog.open_slices() if self._lacks(one)]
-        for done, chunk in enumerate(_chunks(lacking)):
-            report_progress(0.9 + 0.1 * done * _SLICES_A_CHUNK / len(lacking), "pushing pre-labels")
-            self.some(chunk)
+        lacking = [task_id for task_id in self._prelabels.tasks_of(slices) if self._lacks(task_id)]
+        size = self._prelabels.tasks_a_request
+        for start in range(0, len(lacking), size):
+            on_progress(start / len(lacking))
+            try:
+                self._store(list(self._rows(lacking[start : start + size])))
+            except ServiceUnavailableError as error:
+                self.failure, self._client = error, None
+                return
 
-    def some(self, slices: Sequence[SliceRecord]) -> None:
-        """Those of the slices whose task lacks the version, in one request."""
-        if self._client is None:
-            return
-        version = self._report.model_version
-        rows = []
-        for one in slices:
-            known = self._predictor.known(one, version) if self._lacks(one) else None
-            if known is not None:
-                result = prediction_result(known.label_map, known.score, version, self._config)
-                rows.append((one, {"task": self._task_of[one.id], **result}))
-        try:
-            self._store(rows)
-        except ServiceUnavailableError as error:
-            self.failure, self._client = error, None
+    def _rows(self, task_ids: Sequence[int]) -> Iterator[dict[str, Any]]:
+        for task_id in task_ids:
+            result = self._prelabels.result(task_id, self._report.model_version, self._calibration)
+            if result is not None:
+                yield {"task": task_id, **result}
 
-    def _lacks(self, slice_record: SliceRecord) -> bool:
-        task_id = self._task_of.get(slice_record.id)
+    def _lacks(self, task_id: int) -> bool:
         return task_id in self._there and self._report.model_version not in self._there[task_id]
 
-    def _store(self, rows: Sequence[tuple[SliceRecord, dict[str, object]]]) -> None:
+    def _store(self, rows: Sequence[dict[str, Any]]) -> None:
         client = self._client
         if client is None or not rows:
             return
         try:
-            client.add_predictions(self._project.id, [row for _, row in rows])
+            client.add_predictions(self._project.id, rows)
         except InputError as error:
             # One bad row (a task deleted this moment) makes Label Studio refuse all of them.
             if len(rows) > 1:
                 for row in rows:
                     self._store([row])
             else:
-                self._report.failed[_name(rows[0][0])] = str(error)
+                self._report.failed[self._prelabels.name(rows[0]["task"])] = str(error)
             return
         self._report.pushed += len(rows)
-        for one, _ in rows:
-            task_id = self._task_of[one.id]
-            self._there[task_id] |= {self._report.model_version}
+        for row in rows:
+            self._there[row["task"]] |= {self._report.model_version}
 
 
 def _chunks(slices: Sequence[SliceRecord]) -> Iterator[Sequence[SliceRecord]]:
     for start in range(0, len(slices), _SLICES_A_CHUNK):
         yield slices[start : start + _SLICES_A_CHUNK]
-
-
-def _name(slice_record: SliceRecord) -> str:
-    return f"{slice_record.study_name} slice {slice_record.index}"

@@ -22,7 +22,8 @@ def ensure_project(
     if project is None:
         parse_label_config(label_config)
         project = client.create_project(title, label_config)
-    client.ensure_view(project.id)
+    shows_studies = parse_label_config(project.label_config or label_config).shows_studies
+    client.ensure_view(project.id, "Studies" if shows_studies else "Slices")
     client.ensure_local_files(project.id, pictures_folder, "LungLoop slices")
     return project
 

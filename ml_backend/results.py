@@ -31,8 +31,22 @@ def prediction_result(
     Returns:
         `{"result": [...], "score": ..., "model_version": ...}`, one region per class that occurs.
     """
+    return {
+        "result": brush_regions(label_map, config),
+        "score": float(score),
+        "model_version": model_version,
+    }
+
+
+def brush_regions(label_map: npt.NDArray[np.uint8], config: LabelConfig) -> list[Json]:
+    """One brush region per class that occurs and that the reader can paint.
+
+    Args:
+        label_map: (H, W) uint8, values of Label.
+        config: the project's tag names.
+    """
     height, width = label_map.shape
-    regions = [
+    return [
         {
             "type": "brushlabels",
             "from_name": config.brush_tag,
@@ -49,7 +63,6 @@ def prediction_result(
         for label in config.labels
         if (label_map == label).any()
     ]
-    return {"result": regions, "score": float(score), "model_version": model_version}
 
 
 def failed_result(model_version: str) -> Json:

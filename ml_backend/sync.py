@@ -1,17 +1,19 @@
 """Corrections from Label Studio into the catalog. Its annotations are the truth, webhooks only hints."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.moments import utc_text
 from chestct.catalog.records import CorrectionRecord, CorrectionState, SliceRecord
+from chestct.catalog.study_annotations import StudyAnnotation
 from chestct.errors import InputError, LabelConfigError, NotFoundError
 from ml_backend.label_config import LabelConfig, parse_label_config
 from ml_backend.label_studio import LabelStudio
 from ml_backend.label_studio_rows import Annotation, AnnotationState, Project
 from ml_backend.results import is_failed, read_label_map
+from ml_backend.study_results import StudyReading, read_study
 from ml_backend.task_pictures import TaskPictures
 
 _LOG = logging.getLogger(__name__)
@@ -32,7 +34,7 @@ class SetAside:
 
 @dataclass(frozen=True)
 class SyncReport:
-    """What one sync found.
+    """What one sync found, counted in annotations; one of a study task speaks of many slices.
 
     Args:
         created, updated: submitted annotations that are new, and new states of known ones.
@@ -51,7 +53,7 @@ class SyncReport:
 
     @property
     def changed(self) -> int:
-        """How many rows the catalog gained."""
+        """How many annotations brought news."""
         return self.created + self.updated + self.skipped + self.deleted
 
 
@@ -134,7 +136,11 @@ class _Sync:
                 if known is not None and known.state is not CorrectionState.DELETED:
                     self.mark_deleted(known)
                 return
-            created = self._add(annotation, self._slice_of(annotation.task_id))
+            shown = self._shown(annotation.task_id)
+            if isinstance(shown, SliceRecord):
+                created = self._add(annotation, shown)
+            else:
+                created = self._add_study(annotation, shown)
         except (InputError, LabelConfigError, NotFoundError) as error:
             _LOG.warning("annotation %s of task %s is set aside: %s", state.id, state.task_id, error)
             self.set_aside.append(SetAside(state.id, state.task_id, str(error)))
@@ -145,18 +151,9 @@ class _Sync:
 
     def mark_deleted(self, row: CorrectionRecord) -> None:
         """The annotation is gone; its history stays."""
-        _, created = self._catalog.add_correction(
-            slice_id=row.slice_id,
-            project_uid=row.project_uid,
-            task_id=row.task_id,
-            annotation_id=row.annotation_id,
-            annotation_updated_at=row.annotation_updated_at,
-            state=CorrectionState.DELETED,
-            annotator=row.annotator,
-            ground_truth=row.ground_truth,
-            via=self._via,
+        self.counted["deleted"] += self._catalog.mark_annotation_deleted(
+            row.project_uid, row.annotation_id, self._via
         )
-        self.counted["deleted"] += created
 
     def _add(self, annotation: Annotation, shown: SliceRecord) -> bool:
         label_map = None
@@ -178,13 +175,56 @@ class _Sync:
         )
         return created
 
-    def _slice_of(self, task_id: int) -> SliceRecord:
+    def _add_study(self, annotation: Annotation, slices: Sequence[SliceRecord]) -> bool:
+        """Every slice of a study task in one step; which of them are corrections, see docs/adr/0016."""
+        shown = None
+        if annotation.parent_prediction is not None:
+            shown = self._client.prediction(annotation.parent_prediction)
+            if shown is not None and is_failed(shown.model_version or ""):
+                shown = None
+        if annotation.was_cancelled:
+            reading = StudyReading((None,) * len(slices), None, None)
+        else:
+            sizes = [(one.height, one.width) for one in slices]
+            result = None if shown is None else shown.result
+            reading = read_study(annotation.result, self._config, sizes, result)
+        return self._catalog.add_study_annotation(
+            StudyAnnotation(
+                study_id=slices[0].study_id,
+                project_uid=self._project.uid,
+                task_id=annotation.task_id,
+                annotation_id=annotation.id,
+                annotation_updated_at=annotation.updated_at,
+                state=CorrectionState.SKIPPED if annotation.was_cancelled else CorrectionState.SUBMITTED,
+                annotator=annotation.annotator,
+                via=self._via,
+                label_maps=dict(zip((one.id for one in slices), reading.label_maps, strict=True)),
+                lead_time_seconds=annotation.lead_time_seconds,
+                ground_truth=annotation.ground_truth,
+                model_version=None if shown is None else shown.model_version,
+                model_grade=reading.model_grade,
+                grade=reading.grade,
+            )
+        )
+
+    def _shown(self, task_id: int) -> SliceRecord | Sequence[SliceRecord]:
+        """The slice of a slice task, or the slices of a study task in the order of its pictures."""
         linked = self._catalog.slice_of_task(self._project.uid, task_id)
         if linked is not None:
             return linked
-        # A task that somebody loaded into Label Studio by hand, or whose link a crash kept from us.
         data = self._client.one_task_data(self._project.id, task_id)
-        meant = TaskPictures(self._catalog).slice_of(data, self._config.image_key)
+        pictures = TaskPictures(self._catalog)
+        if self._config.shows_studies:
+            slices = pictures.slices_of(data, self._config.image_key)
+            if slices is None:
+                raise InputError(
+                    f"task {task_id}",
+                    "shows pictures that are not slices of one study of the catalog; "
+                    "`lungloop import` that study first",
+                )
+            return slices
+        # A task that somebody loaded into Label Studio by hand, or whose link a crash kept from us.
+        meant = pictures.slice_of(data, self._config.image_key)
         if meant is None:
             raise InputError(
                 f"task {task_id}", "shows a picture that is not in the catalog; `lungloop import` it first"
@@ -196,7 +236,8 @@ class _Sync:
         if prediction_id is None:
             return None
         if prediction_id not in self._version_of:
-            version = self._client.prediction_version(prediction_id)
+            stored = self._client.prediction(prediction_id)
+            version = None if stored is None else stored.model_version
             # A failed prediction showed nothing: the reader drew from scratch.
             self._version_of[prediction_id] = None if version is None or is_failed(version) else version
         return self._version_of[prediction_id]

@@ -55,6 +55,60 @@ class TaskPictures:
             raise InputError("task", f"its data has no address of a picture under {image_key!r}")
         return self.slice_of(data, image_key) or self._picture(address)
 
+    def find_all(
+        self, task: Mapping[str, Any], image_key: str
+    ) -> list[SliceRecord] | list[npt.NDArray[np.uint8]]:
+        """The catalog's slices that a study task shows, in the order of its pictures, or their pixels.
+
+        Args:
+            task: as Label Studio sends it.
+            image_key: key of its `data` that holds the list of addresses.
+        Raises:
+            InputError: the task names no pictures that may be read.
+        """
+        data = task.get("data")
+        if not isinstance(data, Mapping):
+            raise InputError("task", "has no `data`")
+        addresses = data.get(image_key)
+        if not isinstance(addresses, list) or not addresses or not all(isinstance(a, str) for a in addresses):
+            raise InputError("task", f"its data has no list of pictures' addresses under {image_key!r}")
+        return self.slices_of(data, image_key) or [self._picture(address) for address in addresses]
+
+    def slices_of(self, data: Mapping[str, Any], image_key: str = "images") -> list[SliceRecord] | None:
+        """The slices of one study that a study task's `data` means, in the order of its pictures.
+
+        None where it means none, pictures of several studies, or one slice twice.
+        """
+        addresses = data.get(image_key)
+        if not isinstance(addresses, list) or not addresses:
+            return None
+        named = self._slices_of_study(data.get("study"))
+        indices = data.get("slice")
+        if not isinstance(indices, list) or len(indices) != len(addresses):
+            indices = [None] * len(addresses)
+        found: dict[int, SliceRecord] = {}
+        for address, index in zip(addresses, indices, strict=True):
+            key = _storage_key(str(address))
+            # In Python True is 1, but in JSON it is no index.
+            one = named.get(index) if isinstance(index, int) and not isinstance(index, bool) else None
+            if one is None or key not in (None, one.picture_path):
+                one = None if key is None else self._catalog.slice_by_picture(key)
+            if one is None:
+                return None
+            found[one.id] = one
+        is_one_study = len({one.study_id for one in found.values()}) == 1 and len(found) == len(addresses)
+        return list(found.values()) if is_one_study else None
+
+    def _slices_of_study(self, study: object) -> dict[int, SliceRecord]:
+        """Index -> slice of the study of this name; empty where there is none."""
+        if not isinstance(study, str):
+            return {}
+        try:
+            record = self._catalog.study(study)
+        except NotFoundError:
+            return {}
+        return {one.index: one for one in self._catalog.slices(study_id=record.id)}
+
     def slice_of(self, data: Mapping[str, Any], image_key: str = "image") -> SliceRecord | None:
         """The catalog's slice that a task's `data` means, None where it means none.
 

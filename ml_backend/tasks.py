@@ -1,15 +1,17 @@
-"""Slices as tasks of a Label Studio project."""
+"""Slices, or whole studies, as tasks of a Label Studio project."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from chestct.catalog.catalog import Catalog
-from chestct.catalog.records import SliceRecord
+from chestct.catalog.records import SliceRecord, StudyRecord
 from chestct.errors import SettingsError
 from ml_backend.label_config import parse_label_config
 from ml_backend.label_studio import LabelStudio
+from ml_backend.label_studio_rows import Project
 from ml_backend.task_pictures import TaskPictures
 
 
@@ -31,10 +33,12 @@ class TaskReport:
 def create_missing_tasks(
     catalog: Catalog, client: LabelStudio, project_id: int, files_root: Path
 ) -> TaskReport:
-    """One task for every slice that the project does not show; again makes none.
+    """One task for every slice or study that the project does not show; again makes none.
+
+    Which of the two is what the project's configuration shows: `value` a slice, `valueList` a study.
 
     Args:
-        catalog: slices, and the links to their tasks.
+        catalog: studies and slices, and the links to their tasks.
         client: where tasks are made.
         project_id: the readers' project.
         files_root: Label Studio's local files document root; the storage lies below it.
@@ -44,8 +48,11 @@ def create_missing_tasks(
         SettingsError: the storage lies outside `files_root`.
     """
     project = client.project(project_id)
-    image_key = parse_label_config(project.label_config).image_key
+    config = parse_label_config(project.label_config)
     there = dict(client.task_data(project.id))
+    if config.shows_studies:
+        return _create_study_tasks(catalog, client, project, there, config.image_key, files_root)
+    image_key = config.image_key
     gone = [task for task in catalog.tasks_of_project(project.uid).values() if task not in there]
     catalog.unlink_tasks(project.uid, gone)
 
@@ -67,9 +74,59 @@ def create_missing_tasks(
     return TaskReport(len(task_ids), adopted, len(gone))
 
 
+def _create_study_tasks(
+    catalog: Catalog,
+    client: LabelStudio,
+    project: Project,
+    there: Mapping[int, Mapping[str, Any]],
+    image_key: str,
+    files_root: Path,
+) -> TaskReport:
+    gone = [task for task in catalog.study_tasks_of_project(project.uid).values() if task not in there]
+    catalog.unlink_tasks(project.uid, gone)
+
+    linked = set(catalog.study_tasks_of_project(project.uid).values())
+    whole = {study.id: study.slice_count for study in catalog.studies()}
+    pictures = TaskPictures(catalog)
+    adopted = 0
+    for task_id in sorted(there.keys() - linked):
+        slices = pictures.slices_of(there[task_id], image_key)
+        # A part of a study that somebody loaded by hand is no task for the whole of it.
+        if slices is not None and len(slices) == whole[slices[0].study_id]:
+            catalog.link_study_task(slices[0].study_id, project.uid, task_id)
+            adopted += 1
+
+    missing = catalog.studies_without_task(project.uid)
+    data = [_study_task_data(catalog, study, image_key, files_root) for study in missing]
+    task_ids = client.create_tasks(project.id, data) if data else []
+    for study, task_id in zip(missing, task_ids, strict=True):
+        catalog.link_study_task(study.id, project.uid, task_id)
+    return TaskReport(len(task_ids), adopted, len(gone))
+
+
+def _study_task_data(
+    catalog: Catalog, study: StudyRecord, image_key: str, files_root: Path
+) -> dict[str, Any]:
+    slices = catalog.slices(study_id=study.id)
+    return {
+        image_key: [_address(catalog, one, files_root) for one in slices],
+        "study": study.name,
+        "slice": [one.index for one in slices],
+    }
+
+
 def _task_data(
     catalog: Catalog, slice_record: SliceRecord, image_key: str, files_root: Path
 ) -> dict[str, Any]:
+    return {
+        image_key: _address(catalog, slice_record, files_root),
+        "study": slice_record.study_name,
+        "slice": slice_record.index,
+    }
+
+
+def _address(catalog: Catalog, slice_record: SliceRecord, files_root: Path) -> str:
+    """Where Label Studio serves the picture of a slice."""
     picture = catalog.storage.local_path(slice_record.picture_path).resolve()
     try:
         relative = picture.relative_to(files_root.resolve())
@@ -78,8 +135,4 @@ def _task_data(
             f"the storage lies outside {files_root}, which Label Studio serves; correct LUNGLOOP_STORAGE_URL "
             "or LUNGLOOP_LABEL_STUDIO_FILES_ROOT"
         ) from error
-    return {
-        image_key: f"/data/local-files/?d={quote(relative.as_posix())}",
-        "study": slice_record.study_name,
-        "slice": slice_record.index,
-    }
+    return f"/data/local-files/?d={quote(relative.as_posix())}"

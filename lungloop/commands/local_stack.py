@@ -2,6 +2,7 @@
 
 import os
 import signal
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,20 @@ from lungloop.console import answer, say
 _DOWN_SECONDS = 90.0
 
 
+class TaskKind(StrEnum):
+    """What a task of Label Studio shows."""
+
+    SLICE = "slice"
+    STUDY = "study"
+
+
+class Language(StrEnum):
+    """Languages of the shipped labelling configurations."""
+
+    EN = "en"
+    RU = "ru"
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
     app.command(epilog="Example: lungloop up --data ~/MosMedData --label-studio-port 8081")(up)
@@ -26,6 +41,13 @@ def up(
         list[Path] | None, typer.Option(exists=True, help="Studies to import; without it, phantoms are made.")
     ] = None,
     layout: Annotated[str, typer.Option(help="auto, mosmed, nifti, images, covid-ct-seg, medseg.")] = "auto",
+    tasks: Annotated[
+        TaskKind | None,
+        typer.Option(help="One slice a task, or a whole study; without it as before, slices at first."),
+    ] = None,
+    language: Annotated[
+        Language | None, typer.Option(help="Of the labels in Label Studio; without it as before.")
+    ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Of the backend and its pages.")] = 9090,
     label_studio_port: Annotated[int, typer.Option(min=1, max=65535, help="Of Label Studio.")] = 8080,
     label_studio_env: Annotated[
@@ -43,6 +65,8 @@ def up(
         UpOptions(
             data=tuple(data or ()),
             layout=layout,
+            tasks=None if tasks is None else tasks.value,
+            language=None if language is None else language.value,
             port=port,
             label_studio_port=label_studio_port,
             label_studio_environment=label_studio_env,

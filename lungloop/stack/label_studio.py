@@ -2,15 +2,18 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from chestct.errors import NotFoundError, SettingsError
-from chestct.settings import Settings
+from chestct.settings import LANGUAGES, TASK_KINDS, Settings
+from lungloop.console import say
 from lungloop.stack.credentials import write_private
 from ml_backend import provision
 from ml_backend.label_studio import LabelStudio, Project
 
-PROJECT_TITLE = "LungLoop"
-_CONFIG = Path(__file__).resolve().parents[2] / "annotation_configs" / "slice.xml"
+# Slices and studies are two projects: what readers did in one stays when they go on in the other.
+PROJECT_TITLES = {"slice": "LungLoop", "study": "LungLoop studies"}
+_CONFIGS = Path(__file__).resolve().parents[2] / "annotation_configs"
 _OURS = "http://127.0.0.1:"
 
 
@@ -18,17 +21,54 @@ def ensure_project(client: LabelStudio, settings: Settings) -> Project:
     """The project that readers work in, made where it is missing.
 
     It is remembered by id and time of creation: people rename projects, and Label Studio gives the id
-    of a deleted project again.
+    of a deleted project again. `settings.tasks` chooses between the project of slices and that of
+    studies; without it the one that was in use last goes on.
     """
     note = settings.home / "label-studio-project.json"
+    notes = _read_notes(note)
+    kind = settings.tasks or notes.get("in_use", TASK_KINDS[0])
     pictures = pictures_folder(settings)
     # Label Studio refuses a storage whose folder does not exist.
     pictures.mkdir(parents=True, exist_ok=True)
     project = provision.ensure_project(
-        client, PROJECT_TITLE, _CONFIG.read_text(encoding="utf-8"), str(pictures), _remembered(client, note)
+        client,
+        PROJECT_TITLES[kind],
+        shipped_config(kind, settings.language or LANGUAGES[0]),
+        str(pictures),
+        _remembered(client, notes.get(kind)),
     )
-    write_private(note, json.dumps({"project_id": project.id, "uid": project.uid}))
+    if settings.language is not None:
+        project = _speak(client, project, kind, settings.language)
+    write_private(
+        note, json.dumps({**notes, "in_use": kind, kind: {"project_id": project.id, "uid": project.uid}})
+    )
     return project
+
+
+def shipped_config(kind: str, language: str) -> str:
+    """A labelling configuration of ours, as XML.
+
+    Args:
+        kind: one of TASK_KINDS.
+        language: one of LANGUAGES.
+    """
+    ending = "" if language == LANGUAGES[0] else f".{language}"
+    return (_CONFIGS / f"{kind}{ending}.xml").read_text(encoding="utf-8")
+
+
+def _speak(client: LabelStudio, project: Project, kind: str, language: str) -> Project:
+    """Changes the language where the configuration is one of ours; one that readers changed is theirs."""
+    wanted, now = shipped_config(kind, language), project.label_config.strip()
+    if now == wanted.strip():
+        return project
+    if now not in [shipped_config(kind, one).strip() for one in LANGUAGES]:
+        say(
+            f"the project's labelling configuration is its readers' own and stays as it is; paste "
+            f"annotation_configs/{kind}.{language}.xml there to change its language"
+        )
+        return project
+    client.update_project(project.id, label_config=wanted)
+    return client.project(project.id)
 
 
 def connect_backend(client: LabelStudio, project_id: int, settings: Settings, champion: str) -> int:
@@ -59,10 +99,22 @@ def pictures_folder(settings: Settings) -> Path:
     return storage / "picture"
 
 
-def _remembered(client: LabelStudio, note: Path) -> int | None:
+def _read_notes(note: Path) -> dict[str, Any]:
+    """Kind of task -> its project's id and uid, and which is `in_use`; empty where nothing was noted."""
     try:
-        remembered = json.loads(note.read_text())
-        project = client.project(int(remembered["project_id"]))
-    except (OSError, ValueError, KeyError, TypeError, NotFoundError):
+        notes = json.loads(note.read_text())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(notes, dict):
+        return {}
+    # Before there were study tasks, the note was that of the one project.
+    known = {TASK_KINDS[0]: notes} if "project_id" in notes else notes
+    return known if known.get("in_use", TASK_KINDS[0]) in TASK_KINDS else {}
+
+
+def _remembered(client: LabelStudio, noted: Any) -> int | None:
+    try:
+        project = client.project(int(noted["project_id"]))
+        return project.id if project.uid == noted["uid"] else None
+    except (ValueError, KeyError, TypeError, NotFoundError):
         return None  # never made, or deleted since
-    return project.id if project.uid == remembered.get("uid") else None

@@ -30,6 +30,8 @@ class UpOptions:
     Args:
         data: folders or files to import; none means phantoms where the catalog is empty.
         layout: of `data`.
+        tasks: what a task shows, of TASK_KINDS; None = as the settings say.
+        language: of the labelling configuration, of LANGUAGES; None = as the settings say.
         port, label_studio_port: of the backend with its pages, and of Label Studio.
         label_studio_environment: where Label Studio is installed; None = beside the product's own.
         wait_minutes: for pre-annotation, before the stack says Ready all the same.
@@ -37,6 +39,8 @@ class UpOptions:
 
     data: tuple[Path, ...] = ()
     layout: str = "auto"
+    tasks: str | None = None
+    language: str | None = None
     port: int = 9090
     label_studio_port: int = 8080
     label_studio_environment: Path | None = None
@@ -117,6 +121,8 @@ def _plan(options: UpOptions) -> _Plan:
         label_studio_token=login.token,
         label_studio_files_root=str(storage.parent),
         backend_url=f"http://{LOOPBACK}:{options.port}",
+        tasks=options.tasks or given.tasks,
+        language=options.language or given.language,
     )
     return _Plan(settings, login, port, services.label_studio_program(options.label_studio_environment))
 
@@ -156,7 +162,7 @@ def _connect(
     supervisor.start(services.backend_service(settings, port))
     supervisor.wait_until_ready(services.BACKEND)
     backend_id = label_studio.connect_backend(client, project.id, settings, champion)
-    say("tasks for every slice that Label Studio does not show yet")
+    say("tasks for what Label Studio does not show yet")
     create_missing_tasks(catalog, client, project.id, Path(str(settings.label_studio_files_root)))
     client.close()
     return dataclasses.replace(settings, ml_backend_id=backend_id)

@@ -42,6 +42,15 @@ def test_a_later_update_replaces_the_earlier_and_both_stay_on_record(catalog, on
     assert catalog.all_corrections() == [late, early]
 
 
+def test_an_annotation_that_moved_to_another_slice_counts_there_only(catalog, make_study, correct):
+    catalog.add_study(make_study(), "nifti")
+    first, second = catalog.slices()
+    correct(first.id, minute=1)
+    moved, _ = correct(second.id, minute=2)  # its task was linked to the wrong slice at first
+    assert catalog.current_corrections() == [moved]
+    assert catalog.open_slices() == [first]
+
+
 @pytest.mark.parametrize("withdrawn", [SKIPPED, DELETED])
 def test_a_withdrawn_annotation_no_longer_counts(catalog, one_slice, correct, withdrawn):
     correct(one_slice.id)

@@ -26,6 +26,15 @@ def test_a_number_that_cannot_be_used_names_its_variable(tmp_path, name, value):
         Settings.load({"LUNGLOOP_HOME": str(tmp_path), f"LUNGLOOP_{name}": value})
 
 
+@pytest.mark.parametrize(("name", "known"), [("TASKS", "slice or study"), ("LANGUAGE", "en or ru")])
+def test_a_word_that_is_none_of_the_known_ones_is_answered_with_them(tmp_path, name, known):
+    with pytest.raises(SettingsError, match=f"LUNGLOOP_{name} is 'other'; expected {known}"):
+        Settings.load({"LUNGLOOP_HOME": str(tmp_path), f"LUNGLOOP_{name}": "other"})
+    assert Settings.load({"LUNGLOOP_HOME": str(tmp_path)}).tasks is None
+    given = Settings.load({"LUNGLOOP_HOME": str(tmp_path), "LUNGLOOP_TASKS": "study"})
+    assert given.tasks == "study"
+
+
 def test_a_damaged_stack_file_says_what_to_do(tmp_path):
     (tmp_path / "stack.json").write_text("{")
     with pytest.raises(SettingsError, match="stop the stack and delete it"):

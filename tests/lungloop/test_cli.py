@@ -18,8 +18,10 @@ from chestct.errors import (
     TrainingDataError,
     WeightsError,
 )
+from chestct.settings import LANGUAGES, TASK_KINDS
 from lungloop import cli
 from lungloop.cli import ExitCode, exit_code_of
+from lungloop.commands import local_stack
 
 IN_SCOPE = {
     "up", "down", "status", "doctor", "serve", "worker", "import", "preannotate", "next", "sync", "retrain",
@@ -54,6 +56,11 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LUNGLOOP_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("LUNGLOOP_WEIGHTS_DIR", str(tmp_path / "weights"))
     return tmp_path
+
+
+def test_up_offers_the_tasks_and_languages_that_the_settings_know() -> None:
+    assert tuple(kind.value for kind in local_stack.TaskKind) == TASK_KINDS
+    assert tuple(language.value for language in local_stack.Language) == LANGUAGES
 
 
 def test_every_command_of_the_contract_is_there() -> None:
@@ -164,7 +171,15 @@ def test_status_of_a_stack_that_is_down_is_one_json_value(
     assert cli.run(["status", "--json"]) == 0
     state = json.loads(capsys.readouterr().out)
     assert set(state["services"].values()) == {"down"}
-    assert set(state["counts"]) == {"studies", "slices", "predicted", "corrected", "open"}
+    assert set(state["counts"]) == {
+        "studies",
+        "slices",
+        "predicted",
+        "corrected",
+        "accepted",
+        "graded",
+        "open",
+    }
     assert {"queued", "running", "failed", "kind", "progress", "seconds_left"} <= set(state["queue"])
     assert state["champion"] is None
 

@@ -24,6 +24,7 @@ class FakeLabelStudio:
             "webhooks": [],
             "storages": [],
         }
+        self.views: list[str] = []
         self._next = 1
 
     def answer(self, request: httpx.Request) -> httpx.Response:
@@ -31,6 +32,8 @@ class FakeLabelStudio:
         kind = parts[0]
         body = json.loads(request.content) if request.content else {}
         if parts == ["projects", "validate"] or kind == "dm":
+            if request.method == "POST" and kind == "dm":
+                self.views.append(body["data"]["title"])
             return httpx.Response(200, json=[])
         found = self.rows[kind]
         numbers = [int(part) for part in parts if part.isdecimal()]
@@ -107,6 +110,62 @@ def test_a_backend_that_moved_to_another_port_keeps_its_row_and_loses_its_old_we
         "http://127.0.0.1:9191/webhook",
     }
     assert client.project(project.id).model_version == "base-2"
+
+
+def test_slices_and_studies_are_two_projects_and_the_one_in_use_goes_on(
+    client: LabelStudio, fake: FakeLabelStudio, settings: Settings
+) -> None:
+    slices = label_studio.ensure_project(client, settings)
+    studies = label_studio.ensure_project(client, replace(settings, tasks="study"))
+    assert (slices.title, studies.title) == ("LungLoop", "LungLoop studies")
+    assert "valueList" in studies.label_config
+    assert "valueList" not in slices.label_config
+    assert fake.views == ["Slices", "Studies"]
+    assert label_studio.ensure_project(client, settings) == studies
+    assert label_studio.ensure_project(client, replace(settings, tasks="slice")) == slices
+    assert label_studio.ensure_project(client, settings) == slices
+    assert len(fake.rows["projects"]) == 2
+
+
+def test_the_project_that_an_earlier_release_noted_is_the_one_of_slices(
+    client: LabelStudio, fake: FakeLabelStudio, settings: Settings
+) -> None:
+    first = label_studio.ensure_project(client, settings)
+    fake.rows["projects"][0]["title"] = "Renamed"
+    note = settings.home / "label-studio-project.json"
+    note.write_text(json.dumps({"project_id": first.id, "uid": first.uid}))
+    assert label_studio.ensure_project(client, settings).id == first.id
+
+
+@pytest.mark.parametrize("note", ["", "[]", '{"in_use": "volumes"}', '{"slice": 7}'])
+def test_a_damaged_note_costs_nothing_but_the_look_for_the_title(
+    client: LabelStudio, settings: Settings, note: str
+) -> None:
+    first = label_studio.ensure_project(client, settings)
+    (settings.home / "label-studio-project.json").write_text(note)
+    assert label_studio.ensure_project(client, settings) == first
+
+
+@pytest.mark.parametrize("kind", ["slice", "study"])
+def test_a_projects_language_changes_when_asked_for_and_stays_otherwise(
+    client: LabelStudio, settings: Settings, kind: str
+) -> None:
+    english = label_studio.ensure_project(client, replace(settings, tasks=kind))
+    russian = label_studio.ensure_project(client, replace(settings, tasks=kind, language="ru"))
+    assert russian.id == english.id
+    assert "Матовое стекло" not in english.label_config
+    assert "Матовое стекло" in russian.label_config
+    assert label_studio.ensure_project(client, replace(settings, tasks=kind)) == russian
+
+
+def test_a_configuration_that_readers_changed_is_left_alone(
+    client: LabelStudio, fake: FakeLabelStudio, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    label_studio.ensure_project(client, settings)
+    theirs = fake.rows["projects"][0]["label_config"].replace("Header", "Header ")
+    fake.rows["projects"][0]["label_config"] = theirs
+    assert label_studio.ensure_project(client, replace(settings, language="ru")).label_config == theirs
+    assert "readers' own" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("storage", ["/elsewhere/storage", "s3://bucket/lungloop"])

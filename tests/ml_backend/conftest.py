@@ -28,6 +28,7 @@ from ml_backend.task_pictures import TaskPictures
 
 REPOSITORY = Path(__file__).parents[2]
 SLICE_XML = (REPOSITORY / "annotation_configs" / "slice.xml").read_text()
+STUDY_XML = (REPOSITORY / "annotation_configs" / "study.xml").read_text()
 SIDE = 64
 
 
@@ -272,3 +273,8 @@ def backend(
 @pytest.fixture
 def slice_xml() -> str:
     return SLICE_XML
+
+
+@pytest.fixture
+def study_xml() -> str:
+    return STUDY_XML

@@ -1,6 +1,7 @@
 """Labelling configurations: what is found in them, and what is refused."""
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -22,6 +23,54 @@ def test_shipped_configurations_name_what_the_contract_says(name: str) -> None:
     config = parse_label_config((CONFIGS / name).read_text())
     assert (config.image_tag, config.image_key, config.brush_tag) == ("image", "image", "lesions")
     assert config.labels == (Label.GROUND_GLASS, Label.CONSOLIDATION)
+    assert (config.shows_studies, config.grade_tag, config.viewed_tag) == (False, None, None)
+
+
+@pytest.mark.parametrize("name", ["study.xml", "study.ru.xml"])
+def test_shipped_configurations_of_studies_also_name_the_grades(name: str) -> None:
+    config = parse_label_config((CONFIGS / name).read_text())
+    assert (config.image_tag, config.image_key, config.brush_tag) == ("image", "images", "lesions")
+    assert config.labels == (Label.GROUND_GLASS, Label.CONSOLIDATION)
+    assert (config.shows_studies, config.grade_tag, config.viewed_tag) == (True, "severity", "viewed")
+
+
+@pytest.mark.parametrize("kind", ["slice", "study"])
+def test_the_russian_twin_differs_in_what_is_shown_only(kind: str) -> None:
+    def skeleton(name: str) -> list[tuple[str, dict[str, str]]]:
+        """Every tag with its attributes, by the names that results carry."""
+        shown = ("value", "alias", "hint")
+        return [
+            (
+                tag.tag,
+                {
+                    **{key: text for key, text in tag.attrib.items() if key not in shown},
+                    "name in results": "" if tag.tag == "Header" else tag.get("alias", tag.get("value", "")),
+                },
+            )
+            for tag in ElementTree.fromstring((CONFIGS / name).read_text()).iter()
+        ]
+
+    assert skeleton(f"{kind}.ru.xml") == skeleton(f"{kind}.xml")
+
+
+GRADES = "".join(f'<Choice value="CT-{number}"/>' for number in range(5))
+
+
+@pytest.mark.parametrize(
+    ("choices", "grade_tag"),
+    [
+        (f'<Choices name="g" toName="i">{GRADES}</Choices>', "g"),
+        (f'<Choices name="g" toName="i">{GRADES}<Choice value="CT-9"/></Choices>', "g"),
+        (f'<Choices name="g" toName="other">{GRADES}</Choices>', None),
+        ('<Choices name="g" toName="i"><Choice value="CT-0"/></Choices>', None),
+        ("", None),
+    ],
+)
+def test_a_grade_is_read_where_all_five_are_offered(choices: str, grade_tag: str | None) -> None:
+    image = '<Image name="i" valueList="$pictures"/>' + choices
+    config = parse_label_config(config_xml(image=image))
+    assert (config.image_key, config.shows_studies, config.grade_tag) == ("pictures", True, grade_tag)
+    assert parse_label_config(config_xml(image=IMAGE + choices)).grade_tag is None, "a slice has no grade"
 
 
 def test_names_of_a_projects_own_are_found_and_a_lung_label_counts() -> None:

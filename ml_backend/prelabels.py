@@ -1,0 +1,112 @@
+"""What a project's open tasks are pre-labelled with: one slice each, or one study each."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from chestct.catalog.catalog import Catalog
+from chestct.catalog.records import SliceRecord, StudyRecord
+from chestct.involvement_interval import InvolvementCalibration
+from ml_backend.label_config import LabelConfig
+from ml_backend.label_studio_rows import Project
+from ml_backend.predictor import Predictor
+from ml_backend.results import prediction_result
+from ml_backend.study_results import study_result, study_score
+
+Json = dict[str, Any]
+
+
+class Prelabels(Protocol):
+    """The tasks of one project and what the catalog knows for them."""
+
+    @property
+    def tasks_a_request(self) -> int:
+        """How many predictions travel together."""
+        ...
+
+    def tasks_of(self, slices: Iterable[SliceRecord]) -> list[int]:
+        """The tasks that show any of the slices, each once."""
+        ...
+
+    def name(self, task_id: int) -> str:
+        """What a task shows, for people."""
+        ...
+
+    def result(
+        self, task_id: int, model_version: str, calibration: InvolvementCalibration | None
+    ) -> Json | None:
+        """The prediction to store; None while the version has not looked at all that the task shows.
+
+        Args:
+            model_version: whose prediction.
+            calibration: of its card.
+        """
+        ...
+
+
+def prelabels(catalog: Catalog, project: Project, config: LabelConfig) -> Prelabels:
+    """Those that fit what the project's configuration shows."""
+    kind = _StudyPrelabels if config.shows_studies else _SlicePrelabels
+    return kind(catalog, project, config)
+
+
+class _SlicePrelabels:
+    tasks_a_request = 25
+
+    def __init__(self, catalog: Catalog, project: Project, config: LabelConfig) -> None:
+        self._catalog = catalog
+        self._config = config
+        self._predictor = Predictor(catalog)
+        self._task_of = catalog.tasks_of_project(project.uid)
+        self._slice_of = {task_id: slice_id for slice_id, task_id in self._task_of.items()}
+
+    def tasks_of(self, slices: Iterable[SliceRecord]) -> list[int]:
+        return [self._task_of[one.id] for one in slices if one.id in self._task_of]
+
+    def name(self, task_id: int) -> str:
+        return slice_name(self._catalog.slice(self._slice_of[task_id]))
+
+    def result(
+        self, task_id: int, model_version: str, calibration: InvolvementCalibration | None
+    ) -> Json | None:
+        known = self._predictor.known(self._catalog.slice(self._slice_of[task_id]), model_version)
+        if known is None:
+            return None
+        return prediction_result(known.label_map, known.score, model_version, self._config)
+
+
+class _StudyPrelabels:
+    # A study's prediction weighs megabytes.
+    tasks_a_request = 1
+
+    def __init__(self, catalog: Catalog, project: Project, config: LabelConfig) -> None:
+        self._catalog = catalog
+        self._config = config
+        self._task_of = catalog.study_tasks_of_project(project.uid)
+        studies: Mapping[int, StudyRecord] = {study.id: study for study in catalog.studies()}
+        self._study_of = {task_id: studies[study_id] for study_id, task_id in self._task_of.items()}
+
+    def tasks_of(self, slices: Iterable[SliceRecord]) -> list[int]:
+        studies = dict.fromkeys(one.study_id for one in slices)
+        return [self._task_of[study_id] for study_id in studies if study_id in self._task_of]
+
+    def name(self, task_id: int) -> str:
+        return self._study_of[task_id].name
+
+    def result(
+        self, task_id: int, model_version: str, calibration: InvolvementCalibration | None
+    ) -> Json | None:
+        study = self._study_of[task_id]
+        known = self._catalog.predictions_of_study(study.id, model_version)
+        # A slice without a prediction would look like one without disease.
+        if len(known) < study.slice_count:
+            return None
+        label_maps = [self._catalog.storage.read_label_map(one.label_map_path) for one in known]
+        severity = self._catalog.settle_severity(study.id, model_version, calibration)
+        grade = None if severity is None else severity.grade
+        score = study_score([one.score for one in known])
+        return study_result(label_maps, score, grade, model_version, self._config)
+
+
+def slice_name(slice_record: SliceRecord) -> str:
+    """A slice in a sentence."""
+    return f"{slice_record.study_name} slice {slice_record.index}"
