@@ -16,6 +16,8 @@ class ExportFormat(StrEnum):
 
     PNG = "png"
     NIFTI = "nifti"
+    NPY = "npy"
+    COCO = "coco"
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +28,11 @@ def register(app: typer.Typer) -> None:
 def export(
     out: Annotated[Path, typer.Argument(help="Folder to make; an earlier export there is replaced.")],
     file_format: Annotated[
-        ExportFormat, typer.Option("--format", help="A picture a slice, or a volume a study.")
+        ExportFormat,
+        typer.Option(
+            "--format",
+            help="png: a picture a slice. nifti: a volume a study. npy: Kaggle's arrays. coco: COCO JSON.",
+        ),
     ] = ExportFormat.PNG,
     all_versions: Annotated[
         bool, typer.Option("--all-versions", help="Every version of a correction, not only the newest.")

@@ -15,13 +15,17 @@ from pathlib import Path
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import CorrectionRecord, CorrectionState
 from chestct.errors import InputError
+from lungloop.exporting.coco import CocoWriter
 from lungloop.exporting.nifti import NiftiWriter
+from lungloop.exporting.npy import NpyWriter
 from lungloop.exporting.png import PngWriter
 from lungloop.exporting.rows import COLUMNS, FormatWriter, LeftOutError, Line, Row
 
 _WRITERS: dict[str, Callable[[Catalog, Path], FormatWriter]] = {
     "png": PngWriter,
     "nifti": NiftiWriter,
+    "npy": NpyWriter,
+    "coco": CocoWriter,
 }
 FORMATS = tuple(_WRITERS)
 

@@ -1,10 +1,12 @@
 import csv
+import json
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
 from PIL import Image
+from pycocotools.coco import COCO
 
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import CorrectionState
@@ -31,9 +33,16 @@ def add_volume(catalog: Catalog) -> None:
     catalog.add_study(Study("study_0001", "P1", slices, Intensity.HU, Path("a.nii.gz"), geometry), "nifti")
 
 
-def correct(catalog: Catalog, index: int, label_map: np.ndarray, at: str, annotation_id: int = 1) -> None:
+def correct(
+    catalog: Catalog,
+    index: int,
+    label_map: np.ndarray,
+    at: str,
+    annotation_id: int = 1,
+    study: str = "study_0001",
+) -> None:
     catalog.add_correction(
-        slice_id=catalog.slice_by("study_0001", index).id,
+        slice_id=catalog.slice_by(study, index).id,
         project_uid="1:2026",
         task_id=index + 1,
         annotation_id=annotation_id,
@@ -100,6 +109,67 @@ def test_the_newest_correction_counts_unless_all_are_asked_for(catalog, tmp_path
     assert np.asarray(Image.open(tmp_path / "out" / newest["mask"]))[0, 0] == 3
 
 
+def test_npy_arrays_are_in_the_seeds_class_order_and_in_the_order_of_the_table(catalog, tmp_path):
+    add_volume(catalog)
+    grey = np.arange(25, dtype=np.uint8).reshape(5, 5)
+    catalog.add_study(Study("loose", "P2", (grey,), Intensity.PICTURE, Path("b")), "images")
+    correct(catalog, 2, marked(3), "2026-03-01T09:00:00Z", annotation_id=2)
+    correct(catalog, 0, marked(1), "2026-03-02T09:00:00Z")
+    correct(catalog, 0, np.ones((5, 5), np.uint8), "2026-03-02T09:00:00Z", annotation_id=3, study="loose")
+    report = export_dataset(catalog, tmp_path / "out", "npy")
+    assert (report.rows, report.warnings) == (3, ())
+    assert [(row["slice"], row["image"], row["mask"]) for row in rows_of(tmp_path / "out")] == [
+        ("0", "images_6x4_hu.npy", "masks_6x4_hu.npy"),
+        ("2", "images_6x4_hu.npy", "masks_6x4_hu.npy"),
+        ("0", "images_5x5_picture.npy", "masks_5x5_picture.npy"),
+    ]
+    images, masks = (np.load(tmp_path / "out" / f"{kind}_6x4_hu.npy") for kind in ("images", "masks"))
+    assert (images.shape, masks.shape) == ((2, 6, 4, 1), (2, 6, 4, 4))
+    for item, index in enumerate((0, 2)):
+        expected = catalog.read_pixels(catalog.slice_by("study_0001", index))
+        np.testing.assert_array_equal(images[item, ..., 0], expected)
+    assert masks[0, 0, 0].tolist() == [1, 0, 0, 0]
+    assert masks[0, 5, 1].tolist() == [0, 1, 0, 0]
+    assert masks[1, 0, 0].tolist() == [0, 0, 1, 0]
+    assert masks[0, 3, 3].tolist() == [0, 0, 0, 1]
+    pictures = np.load(tmp_path / "out/images_5x5_picture.npy")
+    np.testing.assert_array_equal(pictures[0, ..., 0], grey)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
+@pytest.mark.parametrize("name", ["annotations.json", "annotations-polygons.json"])
+def test_coco_annotations_draw_the_submitted_label_map(catalog, tmp_path, name):
+    add_volume(catalog)
+    correct(catalog, 1, marked(1), "2026-03-01T09:00:00Z")
+    correct(catalog, 2, np.zeros((6, 4), np.uint8), "2026-03-01T09:00:00Z", annotation_id=2)
+    export_dataset(catalog, tmp_path / "out", "coco")
+    coco = COCO()
+    coco.dataset = json.loads((tmp_path / "out" / name).read_text())
+    coco.createIndex()
+    first, second = coco.loadImgs(coco.getImgIds())
+    assert (first["file_name"], first["width"], first["height"]) == ("images/study_0001/0001.png", 4, 6)
+    assert np.asarray(Image.open(tmp_path / "out" / first["file_name"])).shape == (6, 4)
+    assert (second["slice"], coco.getAnnIds(imgIds=[second["id"]])) == (2, [])
+    drawn = np.zeros((6, 4), np.uint8)
+    for annotation in coco.loadAnns(coco.getAnnIds(imgIds=[first["id"]])):
+        drawn[coco.annToMask(annotation) > 0] = annotation["category_id"]
+    np.testing.assert_array_equal(drawn, marked(1))
+    assert [row["mask"] for row in rows_of(tmp_path / "out")] == ["annotations.json"] * 2
+
+
+@pytest.mark.parametrize("file_format", ["nifti", "coco"])
+def test_older_versions_are_pictures_beside_one_mask_a_slice(catalog, tmp_path, file_format):
+    add_volume(catalog)
+    correct(catalog, 0, marked(1), "2026-03-01T09:00:00Z")
+    correct(catalog, 0, marked(3), "2026-03-02T09:00:00Z")
+    export_dataset(catalog, tmp_path / "out", file_format, all_versions=True)
+    older, newest = rows_of(tmp_path / "out")
+    assert older["mask"].startswith("masks/study_0001/0000.version-")
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / older["mask"])), marked(1))
+    assert newest["mask"] != older["mask"]
+    assert newest["image"] == older["image"]
+
+
 def test_an_export_is_replaced_and_anything_else_left_alone(catalog, tmp_path):
     add_volume(catalog)
     export_dataset(catalog, tmp_path / "out", "png")
@@ -127,5 +197,5 @@ def test_loose_pictures_have_no_nifti_and_say_so(catalog, tmp_path):
 
 
 def test_an_unknown_format_names_those_that_exist(catalog, tmp_path):
-    with pytest.raises(InputError, match="expected one of png, nifti"):
-        export_dataset(catalog, tmp_path / "out", "coco")
+    with pytest.raises(InputError, match="expected one of png, nifti, npy, coco"):
+        export_dataset(catalog, tmp_path / "out", "jpeg")
