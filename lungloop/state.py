@@ -15,7 +15,9 @@ from lungloop.opened import opened_catalog
 from lungloop.stack import home_lock, pidfiles, services
 
 _TIMEOUT_SECONDS = 3.0
-_NO_COUNTS = {"studies": 0, "slices": 0, "predicted": 0, "corrected": 0, "open": 0}
+_NO_COUNTS: dict[str, int] = dict.fromkeys(
+    ("studies", "slices", "predicted", "corrected", "graded", "accepted", "open"), 0
+)
 # Nothing is known of a queue that does not answer: null, never a zero that looks like an answer.
 _NO_QUEUE = dict.fromkeys(("queued", "running", "failed", "kind", "progress", "seconds_left", "stage"))
 

@@ -6,20 +6,19 @@ from typing import Self
 import sqlalchemy as sa
 
 from chestct.catalog import tables
-from chestct.catalog.corrections import CorrectionStore
-from chestct.catalog.current import current_corrections
+from chestct.catalog.current import current_corrections, current_grades, reviewed_slices
 from chestct.catalog.database import Database
 from chestct.catalog.frozen_patients import FrozenPatientStore
 from chestct.catalog.migrate import migrate
 from chestct.catalog.records import VersionState
 from chestct.catalog.requests import RequestStore
 from chestct.catalog.storage import Storage
-from chestct.catalog.studies import StudyStore
+from chestct.catalog.study_annotations import StudyAnnotationStore
 from chestct.catalog.tasks import TaskStore
 from chestct.catalog.versions import VersionStore
 
 
-class Catalog(StudyStore, FrozenPatientStore, TaskStore, CorrectionStore, VersionStore, RequestStore):
+class Catalog(TaskStore, FrozenPatientStore, StudyAnnotationStore, VersionStore, RequestStore):
     """Rows in a database, pixels in files named by their content.
 
     Safe to use from many threads at once, and from many processes if each opens its own: never
@@ -66,9 +65,11 @@ class Catalog(StudyStore, FrozenPatientStore, TaskStore, CorrectionStore, Versio
 
         Returns:
             `studies`, `slices`, `predicted` (slices that the champion has looked at), `corrected`
-            (slices with a current correction) and `open` (the others).
+            (slices with a current correction), `accepted` (not corrected, but of a study that was
+            submitted as a whole), `graded` (studies that a reader has graded) and `open` (the other slices).
         """
-        current = current_corrections()
+        current, grades = current_corrections(), current_grades()
+        reviewed = reviewed_slices().subquery()
         champion = sa.select(tables.versions.c.version).where(
             tables.versions.c.state == VersionState.CHAMPION.value
         )
@@ -78,7 +79,14 @@ class Catalog(StudyStore, FrozenPatientStore, TaskStore, CorrectionStore, Versio
             sa.select(sa.func.count()).select_from(tables.slices).scalar_subquery().label("slices"),
             sa.select(sa.func.count()).where(by_champion).scalar_subquery().label("predicted"),
             sa.select(sa.func.count(current.c.slice_id.distinct())).scalar_subquery().label("corrected"),
+            sa.select(sa.func.count()).select_from(reviewed).scalar_subquery().label("reviewed"),
+            sa.select(sa.func.count(grades.c.study_id.distinct())).scalar_subquery().label("graded"),
         )
         with self._database.reading() as connection:
             counted = {name: int(value) for name, value in connection.execute(query).mappings().one().items()}
-        return {**counted, "open": counted["slices"] - counted["corrected"]}
+        reviewed_count = counted.pop("reviewed")
+        return {
+            **counted,
+            "accepted": reviewed_count - counted["corrected"],
+            "open": counted["slices"] - reviewed_count,
+        }

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from chestct.catalog import moments, tables
-from chestct.catalog.current import current_corrections, newest_states
+from chestct.catalog.current import current_corrections, newest_states, reviewed_slices
 from chestct.catalog.predictions import PredictionStore
 from chestct.catalog.records import CorrectionRecord, CorrectionState, PredictionRecord, SliceRecord
 from chestct.catalog.slices import SLICE_ROWS
@@ -77,7 +77,7 @@ class CorrectionStore(PredictionStore):
             "model_version": model_version,
             "via": via,
         }
-        unique = ("project_uid", "annotation_id", "annotation_updated_at", "state")
+        unique = ("project_uid", "annotation_id", "annotation_updated_at", "slice_id", "state")
         same = sa.and_(*(tables.corrections.c[name] == row[name] for name in unique))
         known = self._corrections(sa.select(tables.corrections).where(same))
         if known:
@@ -114,7 +114,10 @@ class CorrectionStore(PredictionStore):
         return self._corrections(sa.select(tables.corrections).order_by(tables.corrections.c.id))
 
     def annotation_states(self, project_uid: str, task_id: int | None = None) -> dict[int, CorrectionRecord]:
-        """Annotation id -> its newest known state, for comparison with what Label Studio has."""
+        """Annotation id -> its newest known state, for comparison with what Label Studio has.
+
+        One row stands for all slices of an annotation of a study task: they came together.
+        """
         newest = newest_states()
         query = sa.select(newest).where(newest.c.project_uid == project_uid)
         if task_id is not None:
@@ -122,9 +125,8 @@ class CorrectionStore(PredictionStore):
         return {correction.annotation_id: correction for correction in self._corrections(query)}
 
     def open_slices(self, limit: int | None = None) -> list[SliceRecord]:
-        """Slices that no reader has a current submitted correction of."""
-        corrected = sa.select(current_corrections().c.slice_id)
-        return self._slices(SLICE_ROWS.where(tables.slices.c.id.not_in(corrected)).limit(limit))
+        """Slices that no reader has corrected, or accepted with their study."""
+        return self._slices(SLICE_ROWS.where(tables.slices.c.id.not_in(reviewed_slices())).limit(limit))
 
     def _changed_fraction(
         self, label_map: npt.NDArray[np.uint8] | None, started_from: PredictionRecord | None

@@ -1,26 +1,56 @@
-"""Which of the appended corrections count now."""
+"""Which of the appended rows count now."""
 
 import sqlalchemy as sa
 
 from chestct.catalog import tables
 from chestct.catalog.records import CorrectionState
 
+_REVIEWED = (CorrectionState.SUBMITTED.value, CorrectionState.ACCEPTED.value)
+
 
 def newest_states() -> sa.Subquery:
-    """The newest state of every annotation, by Label Studio's time; of equal times the last received."""
+    """The newest state of every annotation, by Label Studio's time; of equal times the last received.
+
+    One row a slice: an annotation of a study task has as many as its task has slices.
+    """
     rows = tables.corrections
-    return _first_of(sa.select(rows), rows, (rows.c.project_uid, rows.c.annotation_id))
+    annotation = (rows.c.project_uid, rows.c.annotation_id)
+    # What an older state said of a slice is void, even where the newest one does not speak of it.
+    latest = sa.func.rank().over(partition_by=annotation, order_by=rows.c.annotation_updated_at.desc())
+    ranked = sa.select(rows, latest.label("delivery")).subquery()
+    query = sa.select(ranked).where(ranked.c.delivery == 1)
+    return _first_of(query, ranked, (ranked.c.project_uid, ranked.c.annotation_id, ranked.c.slice_id))
 
 
 def current_corrections() -> sa.Subquery:
     """What readers hold true now: one submitted row for each slice and annotator.
 
     Annotations that were skipped or deleted drop out first, so that a reader who deletes a second
-    attempt is back at the first.
+    attempt is back at the first. Slices that were only accepted with their study are no label.
     """
     newest = newest_states()
     submitted = sa.select(newest).where(newest.c.state == CorrectionState.SUBMITTED.value)
     return _first_of(submitted, newest, (newest.c.slice_id, newest.c.annotator))
+
+
+def reviewed_slices() -> sa.Select[tuple[int]]:
+    """Ids of slices that readers are done with: corrected, or accepted with their study."""
+    newest = newest_states()
+    return sa.select(newest.c.slice_id).where(newest.c.state.in_(_REVIEWED)).distinct()
+
+
+def newest_grades() -> sa.Subquery:
+    """The newest state of every annotation of a study task."""
+    rows = tables.study_grades
+    return _first_of(sa.select(rows), rows, (rows.c.project_uid, rows.c.annotation_id))
+
+
+def current_grades() -> sa.Subquery:
+    """The grade that each reader gives each study now."""
+    newest = newest_grades()
+    submitted = newest.c.state == CorrectionState.SUBMITTED.value
+    graded = sa.select(newest).where(submitted & newest.c.grade.is_not(None))
+    return _first_of(graded, newest, (newest.c.study_id, newest.c.annotator))
 
 
 def _first_of(
@@ -29,5 +59,5 @@ def _first_of(
     newest_first = (rows.c.annotation_updated_at.desc(), rows.c.id.desc())
     rank = sa.func.row_number().over(partition_by=group, order_by=newest_first).label("rank")
     ranked = query.add_columns(rank).subquery()
-    kept = [ranked.c[column.name] for column in tables.corrections.columns]
+    kept = [column for column in ranked.columns if column.name not in ("rank", "delivery")]
     return sa.select(*kept).where(ranked.c.rank == 1).subquery()

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from chestct.catalog import moments, tables
-from chestct.catalog.current import current_corrections
+from chestct.catalog.current import reviewed_slices
 from chestct.catalog.records import PredictionRecord, SliceRecord
 from chestct.catalog.slices import SLICE_ROWS, SliceStore
 from chestct.errors import InputError
@@ -57,20 +57,26 @@ class PredictionStore(SliceStore):
         """All that a version found, in the order of the slices."""
         return self._predictions(tables.predictions.c.model_version == model_version)
 
+    def predictions_of_study(self, study_id: int, model_version: str) -> list[PredictionRecord]:
+        """What a version found in the slices of a study, as far as it has looked, in their order."""
+        of_study = sa.select(tables.slices.c.id).where(tables.slices.c.study_id == study_id)
+        here = tables.predictions.c.slice_id.in_(of_study)
+        return self._predictions(here & (tables.predictions.c.model_version == model_version))
+
     def slices_without_prediction(
         self, model_version: str, limit: int | None = None, *, open_only: bool = False
     ) -> list[SliceRecord]:
         """Slices that a version has not looked at.
 
         Args:
-            open_only: leave out those that a reader has corrected.
+            open_only: leave out those that readers are done with.
         """
         predicted = sa.select(tables.predictions.c.slice_id).where(
             tables.predictions.c.model_version == model_version
         )
         query = SLICE_ROWS.where(tables.slices.c.id.not_in(predicted)).limit(limit)
         if open_only:
-            query = query.where(tables.slices.c.id.not_in(sa.select(current_corrections().c.slice_id)))
+            query = query.where(tables.slices.c.id.not_in(reviewed_slices()))
         return self._slices(query)
 
     def _predictions(self, condition: sa.ColumnElement[bool]) -> list[PredictionRecord]:

@@ -14,9 +14,14 @@ from chestct.labels import SeverityGrade, Split
 
 
 class CorrectionState(StrEnum):
-    """What a reader did with an annotation."""
+    """What a reader did with an annotation.
+
+    ACCEPTED is of study tasks only: the study was submitted, but nothing says that the reader looked at
+    this slice (docs/adr/0016). It closes the slice; it is no label.
+    """
 
     SUBMITTED = "submitted"
+    ACCEPTED = "accepted"
     SKIPPED = "skipped"
     DELETED = "deleted"
 
@@ -123,8 +128,9 @@ class CorrectionRecord:
     Args:
         project_uid: "<project id>:<its creation time>": Label Studio reuses bare ids.
         annotation_updated_at: Label Studio's own time of this state.
-        lead_time_seconds: what the reader spent.
-        label_map_path: storage key of exactly what was submitted; None for skipped and deleted.
+        lead_time_seconds: what the reader spent; None for slices of a study task, whose time is kept
+            with its grade.
+        label_map_path: storage key of exactly what was submitted; None for every other state.
         model_version: the prediction it started from; None when drawn from scratch.
         changed_fraction: pixels whose lesion class differs from that prediction / all pixels.
         via: how it reached us ("webhook", "sync", ...).
@@ -146,6 +152,41 @@ class CorrectionRecord:
     changed_fraction: float | None
     received_at: str
     via: str
+
+
+@dataclass(frozen=True)
+class StudyGradeRecord:
+    """One state of one annotation of a study task, with the grade it names. Rows are only ever added.
+
+    Args:
+        state: SUBMITTED, SKIPPED or DELETED.
+        lead_time_seconds: what the reader spent on the whole study.
+        grade: the reader's; None where none was chosen.
+        model_version: the prediction that the annotation started from; None when begun from nothing.
+        model_grade: the grade that this prediction showed the reader.
+        via: how it reached us ("webhook", "sync", ...).
+    """
+
+    id: int
+    study_id: int
+    project_uid: str
+    task_id: int
+    annotation_id: int
+    annotation_updated_at: str
+    state: CorrectionState
+    annotator: str
+    lead_time_seconds: float | None
+    ground_truth: bool
+    grade: SeverityGrade | None
+    model_version: str | None
+    model_grade: SeverityGrade | None
+    received_at: str
+    via: str
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether the reader named another grade than the model showed."""
+        return self.grade is not None and self.grade != self.model_grade
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,15 @@ tasks = sa.Table(
     sa.Column("slice_id", sa.ForeignKey("slices.id"), nullable=False, index=True),
 )
 
+# Tasks that show a whole study; which slices those are, and in which order, the task's own data say.
+study_tasks = sa.Table(
+    "study_tasks",
+    metadata,
+    sa.Column("project_uid", sa.Text, primary_key=True),
+    sa.Column("task_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("study_id", sa.ForeignKey("studies.id"), nullable=False, index=True),
+)
+
 predictions = sa.Table(
     "predictions",
     metadata,
@@ -83,7 +92,8 @@ predictions = sa.Table(
     sa.UniqueConstraint("slice_id", "model_version"),
 )
 
-# Append-only: triggers made by the first migration refuse UPDATE and DELETE.
+# Append-only: triggers made by the migrations refuse UPDATE and DELETE. An annotation of a study task
+# is one row for each of its slices.
 corrections = sa.Table(
     "corrections",
     metadata,
@@ -104,7 +114,36 @@ corrections = sa.Table(
     sa.Column("received_at", sa.Text, nullable=False),
     sa.Column("via", sa.Text, nullable=False),
     sa.UniqueConstraint(
-        "project_uid", "annotation_id", "annotation_updated_at", "state", name="uq_corrections_one_delivery"
+        "project_uid",
+        "annotation_id",
+        "annotation_updated_at",
+        "slice_id",
+        "state",
+        name="uq_corrections_one_delivery",
+    ),
+)
+
+# Append-only like the corrections.
+study_grades = sa.Table(
+    "study_grades",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("study_id", sa.ForeignKey("studies.id"), nullable=False, index=True),
+    sa.Column("project_uid", sa.Text, nullable=False),
+    sa.Column("task_id", sa.BigInteger, nullable=False),
+    sa.Column("annotation_id", sa.BigInteger, nullable=False),
+    sa.Column("annotation_updated_at", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("annotator", sa.Text, nullable=False),
+    sa.Column("lead_time_seconds", sa.Double),
+    sa.Column("ground_truth", sa.Boolean, nullable=False),
+    sa.Column("grade", sa.Text),
+    sa.Column("model_version", sa.Text),
+    sa.Column("model_grade", sa.Text),
+    sa.Column("received_at", sa.Text, nullable=False),
+    sa.Column("via", sa.Text, nullable=False),
+    sa.UniqueConstraint(
+        "project_uid", "annotation_id", "annotation_updated_at", "state", name="uq_study_grades_one_delivery"
     ),
 )
 

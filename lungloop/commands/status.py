@@ -39,5 +39,8 @@ def _show(state: dict[str, Any]) -> None:
     answer(f"champion: {state['champion'] or 'none'}")
     answer(
         f"{counts['studies']} studies, {counts['slices']} slices: {counts['predicted']} predicted, "
-        f"{counts['corrected']} corrected, {counts['open']} open"
+        f"{counts['corrected']} corrected, "
+        f"{counts['accepted']} accepted with their study, {counts['open']} open"
     )
+    if counts["graded"]:
+        answer(f"{counts['graded']} studies graded by a reader")

@@ -92,6 +92,8 @@ def test_processes_that_begin_a_catalog_and_add_the_same_at_once_leave_one_of_ea
             "slices": 1,
             "predicted": 0,
             "corrected": 1,
+            "accepted": 0,
+            "graded": 0,
             "open": 0,
         }
         assert [len(catalog.predictions(f"v{turn}")) for turn in range(10)] == [1] * 10

@@ -48,7 +48,7 @@ def test_a_catalog_of_a_newer_lungloop_is_left_alone(catalog, database_url, stor
 
 
 def test_counts_of_an_empty_and_of_a_worked_on_catalog(catalog, make_study, make_prediction, correct):
-    assert catalog.counts() == {"studies": 0, "slices": 0, "predicted": 0, "corrected": 0, "open": 0}
+    assert set(catalog.counts().values()) == {0}
     catalog.add_study(make_study(slice_count=3), "nifti")
     first, second, _ = catalog.slices()
     catalog.ensure_base("base-1")
@@ -56,7 +56,15 @@ def test_counts_of_an_empty_and_of_a_worked_on_catalog(catalog, make_study, make
     catalog.add_prediction(second.id, "base-1", make_prediction())
     catalog.add_prediction(second.id, "v2", make_prediction())
     correct(second.id)
-    assert catalog.counts() == {"studies": 1, "slices": 3, "predicted": 2, "corrected": 1, "open": 2}
+    assert catalog.counts() == {
+        "studies": 1,
+        "slices": 3,
+        "predicted": 2,
+        "corrected": 1,
+        "accepted": 0,
+        "graded": 0,
+        "open": 2,
+    }
 
 
 @pytest.mark.parametrize(
@@ -156,7 +164,7 @@ def test_a_catalog_goes_on_after_its_server_dropped_the_connections(migrated_pos
         drop_the_rest = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'migrated' "
         with other.writing() as connection:
             connection.execute(sa.text(drop_the_rest + "AND pid <> pg_backend_pid()"))
-        assert catalog.counts().keys() == {"studies", "slices", "predicted", "corrected", "open"}
+        assert catalog.counts().keys() >= {"studies", "slices", "predicted", "corrected", "open"}
 
 
 def test_a_connection_that_breaks_inside_a_transaction_is_unavailable(migrated_postgres_url, storage_url):

@@ -163,7 +163,15 @@ def test_status_of_a_stack_that_is_down_is_one_json_value(
     assert cli.run(["status", "--json"]) == 0
     state = json.loads(capsys.readouterr().out)
     assert set(state["services"].values()) == {"down"}
-    assert set(state["counts"]) == {"studies", "slices", "predicted", "corrected", "open"}
+    assert set(state["counts"]) == {
+        "studies",
+        "slices",
+        "predicted",
+        "corrected",
+        "accepted",
+        "graded",
+        "open",
+    }
     assert {"queued", "running", "failed", "kind", "progress", "seconds_left"} <= set(state["queue"])
     assert state["champion"] is None
 
