@@ -18,6 +18,7 @@ class ExportFormat(StrEnum):
     NIFTI = "nifti"
     NPY = "npy"
     COCO = "coco"
+    DICOM_SEG = "dicom-seg"
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +32,8 @@ def export(
         ExportFormat,
         typer.Option(
             "--format",
-            help="png: a picture a slice. nifti: a volume a study. npy: Kaggle's arrays. coco: COCO JSON.",
+            help="png: a picture a slice. nifti: a volume a study. npy: Kaggle's arrays. coco: COCO JSON. "
+            "dicom-seg: DICOM SEG for studies that came as DICOM.",
         ),
     ] = ExportFormat.PNG,
     all_versions: Annotated[

@@ -16,6 +16,7 @@ from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import CorrectionRecord, CorrectionState
 from chestct.errors import InputError
 from lungloop.exporting.coco import CocoWriter
+from lungloop.exporting.dicom_seg import DicomSegWriter
 from lungloop.exporting.nifti import NiftiWriter
 from lungloop.exporting.npy import NpyWriter
 from lungloop.exporting.png import PngWriter
@@ -26,6 +27,7 @@ _WRITERS: dict[str, Callable[[Catalog, Path], FormatWriter]] = {
     "nifti": NiftiWriter,
     "npy": NpyWriter,
     "coco": CocoWriter,
+    "dicom-seg": DicomSegWriter,
 }
 FORMATS = tuple(_WRITERS)
 

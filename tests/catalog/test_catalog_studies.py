@@ -1,9 +1,12 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
+from dicom_series import SERIES, write_series
 
 from chestct.catalog.storage import Storage
+from chestct.dicom_source import read_headers
 from chestct.errors import InputError, NotFoundError
 from chestct.geometry import Geometry
 from chestct.intensity import Intensity
@@ -185,3 +188,24 @@ def test_slices_can_be_asked_for_by_split(catalog, make_study):
     catalog.add_study(make_study("b", seed=2, split=Split.TRAIN), "nifti")
     assert {part.study_name for part in catalog.slices(split=Split.TEST)} == {"a"}
     assert {part.study_name for part in catalog.slices(split=Split.TRAIN)} == {"b"}
+
+
+def test_dicom_headers_are_kept_and_added_to_a_study_that_came_without(catalog, make_study, tmp_path):
+    files = write_series(tmp_path / "ct", SERIES["coronal"])
+    plain = make_study()
+    record, _ = catalog.add_study(plain, "nifti")
+    assert (record.dicom_source_path, catalog.dicom_headers(record)) == (None, [])
+    record, created = catalog.add_study(dataclasses.replace(plain, dicom_files=tuple(files)), "dicom")
+    assert not created
+    assert catalog.dicom_headers(record) == read_headers(files)
+    others = write_series(tmp_path / "other", SERIES["oblique"])
+    record, _ = catalog.add_study(dataclasses.replace(plain, dicom_files=tuple(others)), "dicom")
+    assert catalog.dicom_headers(record) == read_headers(files)
+
+
+def test_a_new_dicom_study_is_whole_with_its_headers(catalog, make_study, tmp_path):
+    files = write_series(tmp_path / "ct", SERIES["coronal"])
+    study = dataclasses.replace(make_study(), dicom_files=tuple(files))
+    record, created = catalog.add_study(study, "dicom")
+    assert created
+    assert catalog.dicom_headers(record) == read_headers(files)

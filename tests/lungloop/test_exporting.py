@@ -4,7 +4,9 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+import pydicom
 import pytest
+from dicom_series import SERIES, geometry_of, write_series
 from PIL import Image
 from pycocotools.coco import COCO
 
@@ -168,6 +170,52 @@ def test_older_versions_are_pictures_beside_one_mask_a_slice(catalog, tmp_path, 
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out" / older["mask"])), marked(1))
     assert newest["mask"] != older["mask"]
     assert newest["image"] == older["image"]
+
+
+def test_a_dicom_study_exports_as_a_segmentation_of_its_instances_also_when_its_files_are_gone(
+    catalog, tmp_path
+):
+    files, geometry = write_series(tmp_path / "ct", SERIES["coronal"]), geometry_of(SERIES["coronal"])
+    pixels = np.zeros(geometry.view_shape, np.int16)
+    catalog.add_study(
+        Study("study_0001", "P1", tuple(pixels), Intensity.HU, tmp_path, geometry, dicom_files=tuple(files)),
+        "dicom",
+    )
+    uids = {str(pydicom.dcmread(file).SOPInstanceUID) for file in files}
+    for file in files:
+        file.unlink()
+    rng = np.random.default_rng(2)
+    view = rng.integers(0, 3, geometry.view_shape).astype(np.uint8)
+    for index, label_map in enumerate(view):
+        correct(catalog, index, label_map, "2026-03-01T09:00:00Z", annotation_id=index + 1)
+    report = export_dataset(catalog, tmp_path / "out", "dicom-seg")
+    assert (report.rows, report.warnings) == (len(view), ())
+    rows = rows_of(tmp_path / "out")
+    assert {(row["image"], row["mask"]) for row in rows} == {("", "masks/study_0001.dcm")}
+    seg = pydicom.dcmread(tmp_path / "out/masks/study_0001.dcm")
+    assert seg.SegmentSequence[0].SegmentAlgorithmType == "MANUAL"
+    referenced = seg.ReferencedSeriesSequence[0].ReferencedInstanceSequence
+    assert {one.ReferencedSOPInstanceUID for one in referenced} == uids
+    assert seg.pixel_array.sum() == np.count_nonzero(view)
+
+
+def test_studies_that_are_no_dicom_are_named_and_the_rest_is_exported(catalog, tmp_path):
+    add_volume(catalog)
+    files, geometry = write_series(tmp_path / "ct", SERIES["oblique"]), geometry_of(SERIES["oblique"])
+    pixels = tuple(np.zeros(geometry.view_shape, np.int16))
+    catalog.add_study(
+        Study("from_dicom", "P2", pixels, Intensity.HU, tmp_path, geometry, dicom_files=tuple(files)), "dicom"
+    )
+    correct(catalog, 1, marked(1), "2026-03-01T09:00:00Z")
+    correct(
+        catalog, 1, np.ones((4, 5), np.uint8), "2026-03-01T09:00:00Z", annotation_id=2, study="from_dicom"
+    )
+    report = export_dataset(catalog, tmp_path / "out", "dicom-seg")
+    assert [row["study"] for row in rows_of(tmp_path / "out")] == ["from_dicom"]
+    assert report.warnings == (
+        "study_0001: did not come from DICOM, so there are no instances that a DICOM SEG could refer to; "
+        "export it with --format nifti or png",
+    )
 
 
 def test_an_export_is_replaced_and_anything_else_left_alone(catalog, tmp_path):
