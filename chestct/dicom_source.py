@@ -1,7 +1,7 @@
 """Which DICOM instances a study's slices came from: what a DICOM result must say about its source.
 
-Only the attributes of KEPT are ever read, and only they travel further: into the catalog's storage and
-into a DICOM SEG. See docs/adr/0014-dicom-seg.md for what patient data that is and why.
+Only the attributes named here are ever read. Whose images they are travels from files at hand into a
+result beside them, never into the catalog's storage: see docs/adr/0014-dicom-seg.md.
 """
 
 import json
@@ -33,9 +33,8 @@ _PLACE = (
     "ImagePositionPatient",
     "SliceThickness",
 )
-# What an archive files a result under. Two type 2 attributes of the General Study module are among them
-# only because a result that leaves them empty is sorted out by hand at many sites.
-_PATIENT_AND_STUDY = (
+# What an archive files a result under.
+PATIENT_AND_STUDY = (
     "PatientID",
     "PatientName",
     "PatientBirthDate",
@@ -48,21 +47,44 @@ _PATIENT_AND_STUDY = (
     "AccessionNumber",
 )
 _LOSSY = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
-KEPT = (*_IDENTITY, *_PLACE, *_PATIENT_AND_STUDY, *_LOSSY)
+_FRAMES = ("NumberOfFrames",)
+# What the catalog may keep: where the instances lie, not whose they are.
+KEPT = (*_IDENTITY, *_PLACE, *_LOSSY, *_FRAMES)
 _NEEDED = (
     *(keyword for keyword in _IDENTITY if keyword not in ("PositionReferenceIndicator", "Modality")),
     *(keyword for keyword in _PLACE if keyword != "SliceThickness"),
 )
 _UTF_8 = "ISO_IR 192"
+_METHOD = "Patient and study attributes left out by LungLoop"
 
 
 def read_headers(files: Sequence[Path]) -> list[Dataset]:
-    """The kept attributes of each file, without pixels, text in UTF-8, in the order given.
+    """What a result needs of each file (KEPT and PATIENT_AND_STUDY), text in UTF-8, in the order given.
 
     Raises:
         InputError: a file is no readable DICOM.
     """
-    return [_kept_of(path) for path in files]
+    return [_header_of(path) for path in files]
+
+
+def pseudonymous(headers: Sequence[Dataset], patient: str) -> list[Dataset]:
+    """Copies that name the patient by a pseudonym and say nothing else of them or their study.
+
+    Args:
+        patient: the pseudonym; "" to say nothing at all.
+    """
+    copies = []
+    for header in headers:
+        copy = Dataset()
+        for keyword in (*KEPT, "SpecificCharacterSet"):
+            if keyword in header:
+                copy[keyword] = header[keyword]
+        if patient:
+            copy.PatientID = patient
+            copy.PatientIdentityRemoved = "YES"
+            copy.DeidentificationMethod = _METHOD
+        copies.append(copy)
+    return copies
 
 
 def require_place(headers: Sequence[Dataset], source: Path | str) -> None:
@@ -75,6 +97,12 @@ def require_place(headers: Sequence[Dataset], source: Path | str) -> None:
     """
     if not headers:
         raise InputError(source, "has no DICOM instances that a result could refer to")
+    if any(int(header.get("NumberOfFrames") or 1) > 1 for header in headers):
+        raise InputError(
+            source,
+            "came from an enhanced CT (many frames in one file), and a DICOM SEG is written for one file a "
+            "slice only; export NIfTI instead",
+        )
     missing = sorted({keyword for header in headers for keyword in _NEEDED if not header.get(keyword)})
     if missing:
         raise InputError(
@@ -109,17 +137,18 @@ def from_bytes(data: bytes, source: str) -> list[Dataset]:
         raise InputError(source, f"holds no DICOM headers of ours: {error}") from error
 
 
-def _kept_of(path: Path) -> Dataset:
+def _header_of(path: Path) -> Dataset:
+    wanted: list[Any] = [*KEPT, *PATIENT_AND_STUDY]
     try:
         with warnings.catch_warnings():
             # Values that break a rule of their type are kept as they are; the study was read with them.
-            warnings.filterwarnings("ignore", category=UserWarning, module="pydicom")
-            found = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(KEPT))
+            warnings.simplefilter("ignore")
+            found = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=wanted)
             found.decode()
-            kept: dict[str, Any] = found.to_json_dict()
+            given: dict[str, Any] = found.to_json_dict()
     except (InvalidDicomError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise InputError(path, f"is no readable DICOM file: {error}") from error
-    header = Dataset.from_json(kept)
+    header = Dataset.from_json(given)
     # The JSON model is UTF-8, whatever the file's own character set was.
     header.SpecificCharacterSet = _UTF_8
     return header

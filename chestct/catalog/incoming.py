@@ -107,8 +107,8 @@ def write_record(storage: Storage, candidates: npt.NDArray[np.uint8]) -> str:
 
 
 def write_dicom_source(storage: Storage, study: Study) -> str | None:
-    """Store the headers of a DICOM study's instances; None where it came from something else."""
+    """Store where a DICOM study's instances lie, not whose they are; None for what is no DICOM."""
     if not study.dicom_files:
         return None
-    headers = dicom_source.read_headers(study.dicom_files)
+    headers = dicom_source.pseudonymous(dicom_source.read_headers(study.dicom_files), "")
     return storage.write_bytes(DICOM_SOURCE, dicom_source.to_bytes(headers), "json")

@@ -103,9 +103,12 @@ class StudyStore(SliceStore):
         return found
 
     def dicom_headers(self, study: StudyRecord) -> list[Dataset]:
-        """The headers of the DICOM instances that a study came from; none where it came from others."""
+        """The headers of a study's DICOM instances, its patient by pseudonym; none for what is no DICOM."""
         path = study.dicom_source_path
-        return [] if path is None else dicom_source.from_bytes(self.storage.read_bytes(path), path)
+        if path is None:
+            return []
+        headers = dicom_source.from_bytes(self.storage.read_bytes(path), path)
+        return dicom_source.pseudonymous(headers, study.patient)
 
     def _study_where(self, condition: sa.ColumnElement[bool]) -> StudyRecord | None:
         with self._database.reading() as connection:

@@ -17,8 +17,8 @@ class DicomSegWriter:
     legend = (
         "`masks/<study>.dcm` is a DICOM SEG (segment numbers are the mask values) that refers to the\n"
         "study's own instances, which are not copied: load it beside them. A slice without a frame was not\n"
-        "looked at. It carries the patient and study attributes of its source (name and birth date too,\n"
-        "where the source had them): treat it as you treat the source. Older versions of a mask are PNG."
+        "looked at. It names the patient by the pseudonym of `dataset.csv` and says nothing else of them;\n"
+        "its UIDs are those of the source. Older versions of a mask are PNG files."
     )
 
     def __init__(self, catalog: Catalog, folder: Path) -> None:

@@ -11,8 +11,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from chestct.dicom_source import read_headers
 from chestct.errors import InputError, LungLoopError
 from chestct.formats.archives import is_archive_name, unpacked
+from chestct.formats.dicom_seg import MadeBy, write_dicom_seg
 from chestct.formats.images import write_label_map_png
 from chestct.formats.layouts import discover
 from chestct.formats.nifti import write_label_map_nifti
@@ -56,8 +58,9 @@ def segment_inputs(
         out: created where missing.
         on_done: called after each input with the count so far and its name.
     Returns:
-        The report: per input `input`, and `kind`, `model_version`, `percent`, `severity`, `label_map` and
-        `overlay` (paths below `out`), `notes` (sentences, where there are any), `seconds`, or `error`.
+        The report: per input `input`, and `kind`, `model_version`, `percent`, `severity`, `label_map`,
+        `overlay` and, where a study came as DICOM, `dicom_seg` (paths below `out`), `notes` (sentences,
+        where there are any), `seconds`, or `error`.
         An archive has an entry for each input in it, an array or a TIFF of several pages one for each
         slice.
     Raises:
@@ -115,7 +118,8 @@ def _segment(one: SegmentInput, out: Path, segmenter: StudySegmenter) -> Iterato
     if study.geometry is not None:
         (out / one.stem).parent.mkdir(parents=True, exist_ok=True)
         written = _write_study(out / one.stem, study, study.geometry, predictions)
-        yield _entry(str(one.path), study, segmenter.version, predictions, written, out)
+        entry = _entry(str(one.path), study, segmenter.version, predictions, written, out)
+        yield entry | _write_dicom(out / one.stem, study, segmenter.version, predictions, out)
         return
     for index, prediction in enumerate(predictions):
         alone = len(predictions) == 1
@@ -169,6 +173,22 @@ def _write_study(
     overlays = [overlay(as_picture(study.slices[index], study.intensity), view[index]) for index in shown]
     _write(overlay_path, png_bytes(montage(overlays)))
     return label_path, overlay_path
+
+
+def _write_dicom(
+    stem: Path, study: Study, version: str, predictions: list[SlicePrediction], out: Path
+) -> dict[str, Any]:
+    """A DICOM SEG beside the NIfTI of a study that came as DICOM; where it cannot be, a note says why."""
+    if study.geometry is None or not study.dicom_files:
+        return {}
+    path = _beside(stem, ".label.dcm")
+    view = np.stack([prediction.label_map for prediction in predictions])
+    try:
+        headers = read_headers(study.dicom_files)
+        write_dicom_seg(path, view, study.geometry, headers, MadeBy.model(version))
+    except InputError as error:
+        return {"notes": [*study.notes, f"no DICOM SEG was written: the study {error.reason}"]}
+    return {"dicom_seg": path.relative_to(out).as_posix()}
 
 
 def _beside(stem: Path, ending: str) -> Path:

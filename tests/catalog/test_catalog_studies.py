@@ -6,7 +6,7 @@ import pytest
 from dicom_series import SERIES, write_series
 
 from chestct.catalog.storage import Storage
-from chestct.dicom_source import read_headers
+from chestct.dicom_source import pseudonymous, read_headers
 from chestct.errors import InputError, NotFoundError
 from chestct.geometry import Geometry
 from chestct.intensity import Intensity
@@ -197,15 +197,23 @@ def test_dicom_headers_are_kept_and_added_to_a_study_that_came_without(catalog, 
     assert (record.dicom_source_path, catalog.dicom_headers(record)) == (None, [])
     record, created = catalog.add_study(dataclasses.replace(plain, dicom_files=tuple(files)), "dicom")
     assert not created
-    assert catalog.dicom_headers(record) == read_headers(files)
+    assert catalog.dicom_headers(record) == pseudonymous(read_headers(files), record.patient)
     others = write_series(tmp_path / "other", SERIES["oblique"])
     record, _ = catalog.add_study(dataclasses.replace(plain, dicom_files=tuple(others)), "dicom")
-    assert catalog.dicom_headers(record) == read_headers(files)
+    assert catalog.dicom_headers(record) == pseudonymous(read_headers(files), record.patient)
 
 
-def test_a_new_dicom_study_is_whole_with_its_headers(catalog, make_study, tmp_path):
+def test_the_storage_holds_where_dicom_instances_lie_and_not_whose_they_are(catalog, make_study, tmp_path):
     files = write_series(tmp_path / "ct", SERIES["coronal"])
     study = dataclasses.replace(make_study(), dicom_files=tuple(files))
     record, created = catalog.add_study(study, "dicom")
     assert created
-    assert catalog.dicom_headers(record) == read_headers(files)
+    assert record.dicom_source_path is not None
+    data = catalog.storage.read_bytes(record.dicom_source_path)
+    for private in ("Иван", "P-7", "1950", "20260301", "Secret"):
+        assert private.encode() not in data
+    headers = catalog.dicom_headers(record)
+    assert {header.PatientID for header in headers} == {record.patient}
+    assert [header.SOPInstanceUID for header in headers] == [
+        header.SOPInstanceUID for header in read_headers(files)
+    ]

@@ -50,6 +50,8 @@ def write_series(folder: Path, directions: tuple[Triple, Triple, Triple], **chan
         "ReferringPhysicianName": "Secret^Doctor",
         "InstitutionName": "Secret Hospital",
         "SliceThickness": 1.0,
+        "RescaleIntercept": -1024,
+        "RescaleSlope": 1,
         **changed,
     }
     files = []
@@ -69,7 +71,6 @@ def write_series(folder: Path, directions: tuple[Triple, Triple, Triple], **chan
         header.InstanceNumber = index + 1
         header.SamplesPerPixel, header.PhotometricInterpretation = 1, "MONOCHROME2"
         header.BitsAllocated, header.BitsStored, header.HighBit, header.PixelRepresentation = 16, 16, 15, 1
-        header.RescaleIntercept, header.RescaleSlope = -1024, 1
         values = np.arange(ROWS * COLUMNS, dtype="<i2").reshape(ROWS, COLUMNS) + 100 * index
         header.PixelData = values.tobytes()
         header.file_meta = FileMetaDataset()

@@ -194,6 +194,7 @@ def test_a_dicom_study_exports_as_a_segmentation_of_its_instances_also_when_its_
     assert {(row["image"], row["mask"]) for row in rows} == {("", "masks/study_0001.dcm")}
     seg = pydicom.dcmread(tmp_path / "out/masks/study_0001.dcm")
     assert seg.SegmentSequence[0].SegmentAlgorithmType == "MANUAL"
+    assert (seg.PatientID, seg.PatientName, seg.StudyDate) == ("P1", "", "")
     referenced = seg.ReferencedSeriesSequence[0].ReferencedInstanceSequence
     assert {one.ReferencedSOPInstanceUID for one in referenced} == uids
     assert seg.pixel_array.sum() == np.count_nonzero(view)
