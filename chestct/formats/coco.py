@@ -60,7 +60,7 @@ class Finding:
             "area": int(self.part.sum()),
             "bbox": [self.left, self.top, width, height],
             "iscrowd": 0,
-            "segmentation": self._polygons() if polygons else rle(self._on_slice(shape)),
+            "segmentation": self._polygons() if polygons else rle(self.part, self.top, self.left, shape),
         }
 
     def _polygons(self) -> list[list[int]]:
@@ -68,12 +68,6 @@ class Finding:
             [value for x, y in polygon for value in (x + self.left, y + self.top)]
             for polygon in outlines(self.part)
         ]
-
-    def _on_slice(self, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
-        whole = np.zeros(shape, dtype=np.bool_)
-        height, width = self.part.shape
-        whole[self.top : self.top + height, self.left : self.left + width] = self.part
-        return whole
 
 
 def findings(label_map: npt.NDArray[np.uint8]) -> Iterator[Finding]:

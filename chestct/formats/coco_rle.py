@@ -11,16 +11,26 @@ import numpy.typing as npt
 _VALUE_BITS, _SIGN, _MORE, _FIRST_CHARACTER = 5, 0x10, 0x20, 48
 
 
-def counts(mask: npt.NDArray[np.bool_]) -> list[int]:
-    """Lengths of runs of 0, 1, 0, ... in column order; the first is 0 where the first pixel is set.
+def counts(part: npt.NDArray[np.bool_], top: int, left: int, shape: tuple[int, int]) -> list[int]:
+    """Lengths of runs of 0, 1, 0, ... down the columns; the first is 0 where the first pixel is set.
 
     Args:
-        mask: (H, W) boolean.
+        part: (h, w) boolean, all that is set of the mask; the rest of it is never built.
+        top, left: where the part lies.
+        shape: (H, W) of the whole mask.
     """
-    flat = mask.ravel(order="F")
-    ends = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    lengths = np.diff(np.concatenate([[0], ends, [flat.size]])).tolist()
-    return [0, *lengths] if flat.size and flat[0] else lengths
+    height, width = shape
+    columns, rows = np.nonzero(part.T)
+    positions = (columns + left) * height + rows + top
+    if positions.size == 0:
+        return [height * width]
+    gaps = np.flatnonzero(np.diff(positions) > 1)
+    starts = positions[np.concatenate([[0], gaps + 1])]
+    ends = positions[np.concatenate([gaps, [positions.size - 1]])] + 1
+    borders = np.stack([starts, ends], axis=1).ravel()
+    lengths = np.diff(np.concatenate([[0], borders, [height * width]])).tolist()
+    # A mask that ends with ones has no last run of zeros.
+    return lengths if lengths[-1] else lengths[:-1]
 
 
 def packed(run_lengths: Sequence[int]) -> str:
@@ -37,7 +47,6 @@ def packed(run_lengths: Sequence[int]) -> str:
     return "".join(characters)
 
 
-def rle(mask: npt.NDArray[np.bool_]) -> dict[str, object]:
-    """What a COCO annotation holds as `segmentation`: `size` [H, W] and the packed `counts`."""
-    height, width = mask.shape
-    return {"size": [height, width], "counts": packed(counts(mask))}
+def rle(part: npt.NDArray[np.bool_], top: int, left: int, shape: tuple[int, int]) -> dict[str, object]:
+    """What a COCO annotation holds as `segmentation`: `size` [H, W] and the packed `counts`; see `counts`."""
+    return {"size": list(shape), "counts": packed(counts(part, top, left, shape))}
