@@ -24,6 +24,7 @@ from chestct import candidates
 from chestct.errors import InputError
 from chestct.formats.folders import reading
 from chestct.formats.images import MIN_SIDE
+from chestct.formats.kaggle_channels import CHANNELS
 from chestct.formats.nifti_stream import MAX_SIDE
 from chestct.intensity import Intensity, as_hu
 from chestct.labels import Label
@@ -33,9 +34,8 @@ from chestct.study import Study
 MAX_SLICES = 20_000
 # HU of a chest always go far below this; a picture of 8 bits and scaled numbers never do.
 _NO_AIR_ABOVE_HU = -300
-# In the order in which they are painted, each with its channel: the last one wins.
-_PAINTED_IN_ORDER = ((Label.LUNG, 2), (Label.GROUND_GLASS, 0), (Label.CONSOLIDATION, 1))
-_CHANNELS = 4
+# The last one wins.
+_PAINTED_IN_ORDER = (Label.LUNG, Label.GROUND_GLASS, Label.CONSOLIDATION)
 _HEADER_BYTES = 4096
 _MAGIC = b"\x93NUMPY"
 _IMAGES = re.compile("images?", re.IGNORECASE)
@@ -97,8 +97,8 @@ class MaskCandidates(Mapping[int, npt.NDArray[np.uint8]]):
 def label_map_of_channels(channels: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     """(H, W) uint8 values of Label of one (H, W, 4) mask."""
     label_map = np.zeros(channels.shape[:2], np.uint8)
-    for label, channel in _PAINTED_IN_ORDER:
-        label_map[np.greater(channels[..., channel], 0.5)] = label
+    for label in _PAINTED_IN_ORDER:
+        label_map[np.greater(channels[..., CHANNELS.index(label)], 0.5)] = label
     return label_map
 
 
@@ -156,9 +156,9 @@ def read_mask_array(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.generi
         InputError: no such array.
     """
     array = _mapped(path)
-    if array.shape != (*shape, _CHANNELS):
+    if array.shape != (*shape, len(CHANNELS)):
         raise InputError(
-            path, f"has the shape {array.shape}; expected {(*shape, _CHANNELS)}, four channels a slice"
+            path, f"has the shape {array.shape}; expected {(*shape, len(CHANNELS))}, four channels a slice"
         )
     return array
 

@@ -10,9 +10,11 @@ from dicom_series import SERIES, geometry_of, write_series
 from PIL import Image
 from pycocotools.coco import COCO
 
+from chestct.candidates import from_given_label_map
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import CorrectionState
 from chestct.errors import InputError
+from chestct.formats.kaggle import read_kaggle
 from chestct.geometry import Geometry
 from chestct.intensity import Intensity
 from chestct.study import Study
@@ -136,6 +138,19 @@ def test_npy_arrays_are_in_the_seeds_class_order_and_in_the_order_of_the_table(c
     assert masks[0, 3, 3].tolist() == [0, 0, 0, 1]
     pictures = np.load(tmp_path / "out/images_5x5_picture.npy")
     np.testing.assert_array_equal(pictures[0, ..., 0], grey)
+
+
+def test_npy_arrays_come_back_through_our_own_reader_of_kaggle_arrays(catalog, tmp_path):
+    pixels = np.random.default_rng(1).integers(-1000, 200, (2, 64, 80)).astype(np.int16)
+    labels = np.random.default_rng(2).integers(0, 4, (2, 64, 80)).astype(np.uint8)
+    catalog.add_study(Study("study_0001", "P1", tuple(pixels), Intensity.HU, Path("a")), "nifti")
+    for index, label_map in enumerate(labels):
+        correct(catalog, index, label_map, "2026-03-01T09:00:00Z", annotation_id=index + 1)
+    export_dataset(catalog, tmp_path / "out", "npy")
+    study = read_kaggle(tmp_path / "out/images_64x80_hu.npy")
+    np.testing.assert_array_equal(np.stack(list(study.slices)), pixels)
+    for index, label_map in enumerate(labels):
+        np.testing.assert_array_equal(study.candidates[index], from_given_label_map(label_map))
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")
