@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from chestct.settings import Settings
-from lungloop.console import AsJson, answer, print_json, say
+from lungloop.console import AsJson, answer, print_json, progress, say
 
 
 class ExportFormat(StrEnum):
@@ -46,8 +46,8 @@ def export(
     from lungloop.exporting import export_dataset
     from lungloop.opened import opened_catalog
 
-    with opened_catalog(Settings.load()) as catalog:
-        report = export_dataset(catalog, out, file_format.value, all_versions=all_versions)
+    with opened_catalog(Settings.load()) as catalog, progress(f"export as {file_format.value}") as update:
+        report = export_dataset(catalog, out, file_format.value, all_versions=all_versions, on_study=update)
     for warning in report.warnings:
         say(f"warning: {warning}")
     if as_json:

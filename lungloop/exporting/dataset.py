@@ -42,7 +42,12 @@ class ExportReport:
 
 
 def export_dataset(
-    catalog: Catalog, out: Path, file_format: str, *, all_versions: bool = False
+    catalog: Catalog,
+    out: Path,
+    file_format: str,
+    *,
+    all_versions: bool = False,
+    on_study: Callable[[int, int, str], None] = lambda done, total, name: None,
 ) -> ExportReport:
     """Writes the corrected slices of the catalog as a dataset.
 
@@ -53,6 +58,7 @@ def export_dataset(
         out: folder to make; an earlier export there is replaced, anything else is left alone.
         file_format: one of FORMATS.
         all_versions: every submitted version of a correction, not only the newest of each slice.
+        on_study: called after each study with the count so far, the count of all and its name.
     Raises:
         InputError: `out` holds something that is not an export, or the format is unknown.
     """
@@ -63,7 +69,7 @@ def export_dataset(
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     try:
-        report = _write(catalog, beside, _WRITERS[file_format](catalog, beside), all_versions)
+        report = _write(catalog, beside, _WRITERS[file_format](catalog, beside), all_versions, on_study)
         _swap(beside, out)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -93,16 +99,23 @@ def _swap(beside: Path, out: Path) -> None:
     shutil.rmtree(retired, ignore_errors=True)
 
 
-def _write(catalog: Catalog, folder: Path, writer: FormatWriter, all_versions: bool) -> ExportReport:
+def _write(
+    catalog: Catalog,
+    folder: Path,
+    writer: FormatWriter,
+    all_versions: bool,
+    on_study: Callable[[int, int, str], None],
+) -> ExportReport:
     warnings: list[str] = []
     lines: list[Line] = []
     by_study = _rows_by_study(catalog, all_versions)
-    for study in catalog.studies():
-        if study.id in by_study:
-            try:
-                lines.extend(writer.add(study, by_study[study.id]))
-            except LeftOutError as error:
-                warnings.append(str(error))
+    studies = [study for study in catalog.studies() if study.id in by_study]
+    for done, study in enumerate(studies, start=1):
+        try:
+            lines.extend(writer.add(study, by_study[study.id]))
+        except LeftOutError as error:
+            warnings.append(str(error))
+        on_study(done, len(studies), study.name)
     writer.finish()
     with (folder / "dataset.csv").open("w", newline="") as stream:
         table = csv.writer(stream)

@@ -18,7 +18,8 @@ from chestct.formats.kaggle import read_kaggle
 from chestct.geometry import Geometry
 from chestct.intensity import Intensity
 from chestct.study import Study
-from lungloop.exporting import COLUMNS, export_dataset
+from lungloop.commands.export import ExportFormat
+from lungloop.exporting import COLUMNS, FORMATS, export_dataset
 
 # RAS: columns and rows are both flipped for the reader, so a wrong turn shows at once.
 RAS = np.diag([1.0, 1.0, 8.0, 1.0])
@@ -258,6 +259,18 @@ def test_loose_pictures_have_no_nifti_and_say_so(catalog, tmp_path):
     report = export_dataset(catalog, tmp_path / "out", "nifti")
     assert report.rows == 0
     assert "export them with --format png" in report.warnings[0]
+
+
+def test_the_command_offers_every_format_that_there_is():
+    assert tuple(one.value for one in ExportFormat) == FORMATS == ("png", "nifti", "npy", "coco", "dicom-seg")
+
+
+def test_progress_is_told_once_a_study(catalog, tmp_path):
+    add_volume(catalog)
+    correct(catalog, 1, marked(1), "2026-03-01T09:00:00Z")
+    told = []
+    export_dataset(catalog, tmp_path / "out", "npy", on_study=lambda *said: told.append(said))
+    assert told == [(1, 1, "study_0001")]
 
 
 def test_an_unknown_format_names_those_that_exist(catalog, tmp_path):
