@@ -101,14 +101,14 @@ def require_place(headers: Sequence[Dataset], source: Path | str) -> None:
         raise InputError(
             source,
             "came from an enhanced CT (many frames in one file), and a DICOM SEG is written for one file a "
-            "slice only; export NIfTI instead",
+            "slice only; NIfTI holds the same masks",
         )
     missing = sorted({keyword for header in headers for keyword in _NEEDED if not header.get(keyword)})
     if missing:
         raise InputError(
             source,
             f"came from DICOM files without {', '.join(missing)}, so no DICOM result can refer to them; "
-            "export NIfTI instead",
+            "NIfTI holds the same masks",
         )
     series = {(str(one.SeriesInstanceUID), int(one.Rows), int(one.Columns)) for one in headers}
     if len(series) > 1:

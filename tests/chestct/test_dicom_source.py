@@ -53,7 +53,7 @@ def test_a_pseudonym_replaces_everything_that_is_said_of_the_patient_and_the_stu
 
 def test_many_frames_in_one_file_are_refused_with_a_way_out(tmp_path):
     headers = read_headers(write_series(tmp_path, SERIES["coronal"], NumberOfFrames=3))
-    with pytest.raises(InputError, match=r"enhanced CT.*export NIfTI instead"):
+    with pytest.raises(InputError, match=r"enhanced CT.*NIfTI holds the same masks"):
         require_place(headers, "study_1")
 
 
