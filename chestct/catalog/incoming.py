@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chestct import dicom_source
 from chestct.candidates import UNKNOWN
 from chestct.catalog import pixels
 from chestct.catalog.storage import CANDIDATES, DICOM_SOURCE, PICTURE, PIXELS, Storage
@@ -109,8 +110,5 @@ def write_dicom_source(storage: Storage, study: Study) -> str | None:
     """Store where a DICOM study's instances lie, not whose they are; None for what is no DICOM."""
     if not study.dicom_files:
         return None
-    # pydicom takes 0.3 s, which every command would pay for the catalog.
-    from chestct import dicom_source
-
     headers = dicom_source.pseudonymous(dicom_source.read_headers(study.dicom_files), "")
     return storage.write_bytes(DICOM_SOURCE, dicom_source.to_bytes(headers), "json")

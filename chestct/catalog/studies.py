@@ -1,10 +1,12 @@
 """Studies: finding them and adding them exactly once."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+from pydicom.dataset import Dataset
 
+from chestct import dicom_source
 from chestct.catalog import incoming, moments, tables
 from chestct.catalog.records import StudyRecord
 from chestct.catalog.slices import SliceStore
@@ -14,9 +16,6 @@ from chestct.geometry import Geometry
 from chestct.intensity import Intensity
 from chestct.labels import SeverityGrade, Split
 from chestct.study import Study
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
 
 STUDY_ROWS = (
     sa.select(tables.studies, tables.patients.c.split)
@@ -103,14 +102,11 @@ class StudyStore(SliceStore):
             raise NotFoundError(f"the catalog has no study {name!r}")
         return found
 
-    def dicom_headers(self, study: StudyRecord) -> "list[Dataset]":
+    def dicom_headers(self, study: StudyRecord) -> list[Dataset]:
         """The headers of a study's DICOM instances, its patient by pseudonym; none for what is no DICOM."""
         path = study.dicom_source_path
         if path is None:
             return []
-        # pydicom takes 0.3 s, which every command would pay for the catalog.
-        from chestct import dicom_source
-
         headers = dicom_source.from_bytes(self.storage.read_bytes(path), path)
         return dicom_source.pseudonymous(headers, study.patient)
 
