@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chestct import dicom_source
 from chestct.candidates import UNKNOWN
 from chestct.catalog import pixels
-from chestct.catalog.storage import CANDIDATES, PICTURE, PIXELS, Storage
+from chestct.catalog.storage import CANDIDATES, DICOM_SOURCE, PICTURE, PIXELS, Storage
 from chestct.errors import InputError
 from chestct.intensity import Intensity, as_picture
 from chestct.study import Study
@@ -103,3 +104,11 @@ def write_slice(storage: Storage, study: Study, index: int, slice_key: str) -> d
 def write_record(storage: Storage, candidates: npt.NDArray[np.uint8]) -> str:
     """Store a (H, W) uint8 candidate map losslessly."""
     return storage.write_bytes(CANDIDATES, pixels.to_png(candidates), "png")
+
+
+def write_dicom_source(storage: Storage, study: Study) -> str | None:
+    """Store where a DICOM study's instances lie, not whose they are; None for what is no DICOM."""
+    if not study.dicom_files:
+        return None
+    headers = dicom_source.pseudonymous(dicom_source.read_headers(study.dicom_files), "")
+    return storage.write_bytes(DICOM_SOURCE, dicom_source.to_bytes(headers), "json")

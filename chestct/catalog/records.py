@@ -53,6 +53,8 @@ class StudyRecord:
         name: unique in the catalog; the source's name, with part of the key added where that was taken.
         source: the path it was first imported from, for people only.
         split: its patient's side of the frozen line.
+        dicom_source_path: storage key of the headers of its DICOM instances, None where it came from
+            something else.
     """
 
     id: int
@@ -66,6 +68,7 @@ class StudyRecord:
     grade: SeverityGrade | None
     split: Split
     slice_count: int
+    dicom_source_path: str | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+from pydicom.dataset import Dataset
 
+from chestct import dicom_source
 from chestct.catalog import incoming, moments, tables
 from chestct.catalog.records import StudyRecord
 from chestct.catalog.slices import SliceStore
@@ -40,6 +42,7 @@ def study_record(row: sa.RowMapping) -> StudyRecord:
         grade=None if row["grade"] is None else SeverityGrade(row["grade"]),
         split=Split(row["split"]),
         slice_count=row["slice_count"],
+        dicom_source_path=row["dicom_source_path"],
     )
 
 
@@ -50,9 +53,10 @@ class StudyStore(SliceStore):
         """Add a study with all its slices, unless the catalog holds the same content already.
 
         The same pixels with the same geometry are the same study, whatever its name, path or patient;
-        then only labels of record and a grade that were missing are added. A name that another study
-        has taken gets the first letters of the content's hash appended, so that two sources may both
-        have a "study_0001"; the patient stays as given, which can only keep more together on one side.
+        then only labels of record, a grade and DICOM headers that were missing are added. A name that
+        another study has taken gets the first letters of the content's hash appended, so that two sources
+        may both have a "study_0001"; the patient stays as given, which can only keep more together on one
+        side.
 
         Files are written first and one slice at a time, then all rows in one transaction: killed
         at any moment, it leaves a whole study or none.
@@ -72,8 +76,9 @@ class StudyStore(SliceStore):
             incoming.write_slice(self.storage, study, index, slice_key)
             for index, slice_key in enumerate(identity.slice_keys)
         ]
+        headers_path = incoming.write_dicom_source(self.storage, study)
         with self._database.writing(SPLITS_TOPIC) as connection:
-            created = self._insert_study(connection, study, layout, identity.key, rows)
+            created = self._insert_study(connection, study, layout, identity.key, rows, headers_path)
         stored = self._study_where(tables.studies.c.key == identity.key)
         if stored is None:
             raise NotFoundError(f"the study {study.name!r} vanished from the catalog while it was added")
@@ -97,13 +102,27 @@ class StudyStore(SliceStore):
             raise NotFoundError(f"the catalog has no study {name!r}")
         return found
 
+    def dicom_headers(self, study: StudyRecord) -> list[Dataset]:
+        """The headers of a study's DICOM instances, its patient by pseudonym; none for what is no DICOM."""
+        path = study.dicom_source_path
+        if path is None:
+            return []
+        headers = dicom_source.from_bytes(self.storage.read_bytes(path), path)
+        return dicom_source.pseudonymous(headers, study.patient)
+
     def _study_where(self, condition: sa.ColumnElement[bool]) -> StudyRecord | None:
         with self._database.reading() as connection:
             row = connection.execute(STUDY_ROWS.where(condition)).mappings().first()
         return None if row is None else study_record(row)
 
     def _insert_study(
-        self, connection: sa.Connection, study: Study, layout: str, key: str, rows: list[dict[str, Any]]
+        self,
+        connection: sa.Connection,
+        study: Study,
+        layout: str,
+        key: str,
+        rows: list[dict[str, Any]],
+        dicom_source_path: str | None,
     ) -> bool:
         """All rows of a new study; false where another process has just added the same content."""
         if connection.execute(sa.select(tables.studies.c.id).where(tables.studies.c.key == key)).first():
@@ -124,6 +143,7 @@ class StudyStore(SliceStore):
                 grade=None if study.grade is None else study.grade.value,
                 slice_count=len(rows),
                 created_at=moments.now(),
+                dicom_source_path=dicom_source_path,
             )
             .returning(tables.studies.c.id)
         )
@@ -148,7 +168,9 @@ class StudyStore(SliceStore):
             )
 
     def _add_labels(self, known: StudyRecord, study: Study) -> None:
-        """Labels of record and a grade for a study that came without; what is there never changes.
+        """Labels of record, a grade and DICOM headers for a study that came without.
+
+        What is there never changes. The same voxels sent twice by a scanner keep the first headers.
 
         Raises:
             InputError: they contradict what is there. The frozen test set must not move underneath
@@ -169,7 +191,15 @@ class StudyStore(SliceStore):
                     f"has other labels for slice {record.index} than the catalog's labels of record, which "
                     "never change; import it into a catalog of its own",
                 )
+        headers_path = None
+        if known.dicom_source_path is None:
+            headers_path = incoming.write_dicom_source(self.storage, study)
         with self._database.writing(SPLITS_TOPIC) as connection:
+            if headers_path is not None:
+                here = (tables.studies.c.id == known.id) & tables.studies.c.dicom_source_path.is_(None)
+                connection.execute(
+                    sa.update(tables.studies).where(here).values(dicom_source_path=headers_path)
+                )
             for slice_id, path in new_paths.items():
                 here = (tables.slices.c.id == slice_id) & tables.slices.c.record_path.is_(None)
                 connection.execute(sa.update(tables.slices).where(here).values(record_path=path))

@@ -39,6 +39,7 @@ studies = sa.Table(
     sa.Column("grade", sa.Text),
     sa.Column("slice_count", sa.Integer, nullable=False),
     sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("dicom_source_path", sa.Text),
 )
 
 slices = sa.Table(

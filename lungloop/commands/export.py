@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from chestct.settings import Settings
-from lungloop.console import AsJson, answer, print_json, say
+from lungloop.console import AsJson, answer, print_json, progress, say
 
 
 class ExportFormat(StrEnum):
@@ -16,6 +16,9 @@ class ExportFormat(StrEnum):
 
     PNG = "png"
     NIFTI = "nifti"
+    NPY = "npy"
+    COCO = "coco"
+    DICOM_SEG = "dicom-seg"
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +29,12 @@ def register(app: typer.Typer) -> None:
 def export(
     out: Annotated[Path, typer.Argument(help="Folder to make; an earlier export there is replaced.")],
     file_format: Annotated[
-        ExportFormat, typer.Option("--format", help="A picture a slice, or a volume a study.")
+        ExportFormat,
+        typer.Option(
+            "--format",
+            help="png: a picture a slice. nifti: a volume a study. npy: Kaggle's arrays. coco: COCO JSON. "
+            "dicom-seg: DICOM SEG for studies that came as DICOM.",
+        ),
     ] = ExportFormat.PNG,
     all_versions: Annotated[
         bool, typer.Option("--all-versions", help="Every version of a correction, not only the newest.")
@@ -38,8 +46,8 @@ def export(
     from lungloop.exporting import export_dataset
     from lungloop.opened import opened_catalog
 
-    with opened_catalog(Settings.load()) as catalog:
-        report = export_dataset(catalog, out, file_format.value, all_versions=all_versions)
+    with opened_catalog(Settings.load()) as catalog, progress(f"export as {file_format.value}") as update:
+        report = export_dataset(catalog, out, file_format.value, all_versions=all_versions, on_study=update)
     for warning in report.warnings:
         say(f"warning: {warning}")
     if as_json:

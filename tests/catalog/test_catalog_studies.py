@@ -1,9 +1,12 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
+from dicom_series import SERIES, write_series
 
 from chestct.catalog.storage import Storage
+from chestct.dicom_source import pseudonymous, read_headers
 from chestct.errors import InputError, NotFoundError
 from chestct.geometry import Geometry
 from chestct.intensity import Intensity
@@ -185,3 +188,32 @@ def test_slices_can_be_asked_for_by_split(catalog, make_study):
     catalog.add_study(make_study("b", seed=2, split=Split.TRAIN), "nifti")
     assert {part.study_name for part in catalog.slices(split=Split.TEST)} == {"a"}
     assert {part.study_name for part in catalog.slices(split=Split.TRAIN)} == {"b"}
+
+
+def test_dicom_headers_are_kept_and_added_to_a_study_that_came_without(catalog, make_study, tmp_path):
+    files = write_series(tmp_path / "ct", SERIES["coronal"])
+    plain = make_study()
+    record, _ = catalog.add_study(plain, "nifti")
+    assert (record.dicom_source_path, catalog.dicom_headers(record)) == (None, [])
+    record, created = catalog.add_study(dataclasses.replace(plain, dicom_files=tuple(files)), "dicom")
+    assert not created
+    assert catalog.dicom_headers(record) == pseudonymous(read_headers(files), record.patient)
+    others = write_series(tmp_path / "other", SERIES["oblique"])
+    record, _ = catalog.add_study(dataclasses.replace(plain, dicom_files=tuple(others)), "dicom")
+    assert catalog.dicom_headers(record) == pseudonymous(read_headers(files), record.patient)
+
+
+def test_the_storage_holds_where_dicom_instances_lie_and_not_whose_they_are(catalog, make_study, tmp_path):
+    files = write_series(tmp_path / "ct", SERIES["coronal"])
+    study = dataclasses.replace(make_study(), dicom_files=tuple(files))
+    record, created = catalog.add_study(study, "dicom")
+    assert created
+    assert record.dicom_source_path is not None
+    data = catalog.storage.read_bytes(record.dicom_source_path)
+    for private in ("Иван", "P-7", "1950", "20260301", "Secret"):
+        assert private.encode() not in data
+    headers = catalog.dicom_headers(record)
+    assert {header.PatientID for header in headers} == {record.patient}
+    assert [header.SOPInstanceUID for header in headers] == [
+        header.SOPInstanceUID for header in read_headers(files)
+    ]

@@ -7,7 +7,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
+import pydicom
 import pytest
+from dicom_series import SERIES, write_series
 from PIL import Image
 
 from chestct.errors import InputError
@@ -98,6 +100,31 @@ def test_a_volume_gets_a_label_map_of_its_shape_and_affine(tmp_path: Path) -> No
     said = BrightIsLung().segment_study(phantom.study.slices, Intensity.HU)
     np.testing.assert_array_equal(view, np.stack([one.label_map for one in said]))
     assert pixels(tmp_path / "out/deep/ct.1.overlay.png").shape[2] == 3
+
+
+def test_a_dicom_study_gets_a_segmentation_of_its_own_patient_beside_the_nifti(tmp_path: Path) -> None:
+    # Stored 0 to 219 as HU, so that the last two slices are bright.
+    write_series(tmp_path / "in/case", SERIES["oblique"], RescaleIntercept=0)
+    found = find_inputs([tmp_path / "in"], tmp_path / "out")
+    (entry,) = segment_inputs(found, tmp_path / "out", BrightIsLung())
+    assert entry["dicom_seg"] == entry["label_map"].replace(".nii.gz", ".dcm")
+    seg = pydicom.dcmread(tmp_path / "out" / entry["dicom_seg"])
+    assert (seg.Modality, seg.PatientID, str(seg.PatientName)) == ("SEG", "P-7", "Иванов^Иван")
+    labels = nib.load(tmp_path / "out" / entry["label_map"])
+    assert seg.pixel_array.sum() > 0
+    assert seg.pixel_array.sum() == np.count_nonzero(np.asarray(labels.dataobj))
+
+
+def test_a_dicom_study_that_no_segmentation_can_refer_to_says_why(tmp_path: Path) -> None:
+    write_series(tmp_path / "in/case", SERIES["oblique"], FrameOfReferenceUID=None)
+    found = find_inputs([tmp_path / "in"], tmp_path / "out")
+    (entry,) = segment_inputs(found, tmp_path / "out", BrightIsLung())
+    assert "dicom_seg" not in entry
+    assert (
+        "no DICOM SEG was written: the study came from DICOM files without FrameOfReferenceUID"
+        in (entry["notes"][-1])
+    )
+    assert (tmp_path / "out" / entry["label_map"]).exists()
 
 
 def test_bad_files_are_entries_and_the_rest_is_done(tmp_path: Path) -> None:

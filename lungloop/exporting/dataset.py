@@ -1,0 +1,154 @@
+"""Corrected masks as a dataset: pictures or volumes, masks, and one `dataset.csv` that says whose.
+
+A mask holds exactly what the reader submitted: 0 where nothing was marked, 1 ground-glass,
+2 consolidation, 3 lung where the reader drew lung. Predicted lungs are never mixed in.
+"""
+
+import csv
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from chestct.catalog.catalog import Catalog
+from chestct.catalog.records import CorrectionRecord, CorrectionState
+from chestct.errors import InputError
+from lungloop.exporting.coco import CocoWriter
+from lungloop.exporting.dicom_seg import DicomSegWriter
+from lungloop.exporting.nifti import NiftiWriter
+from lungloop.exporting.npy import NpyWriter
+from lungloop.exporting.png import PngWriter
+from lungloop.exporting.rows import COLUMNS, FormatWriter, LeftOutError, Line, Row
+
+_WRITERS: dict[str, Callable[[Catalog, Path], FormatWriter]] = {
+    "png": PngWriter,
+    "nifti": NiftiWriter,
+    "npy": NpyWriter,
+    "coco": CocoWriter,
+    "dicom-seg": DicomSegWriter,
+}
+FORMATS = tuple(_WRITERS)
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export wrote; `warnings` are sentences about what was left out and why."""
+
+    rows: int
+    studies: int
+    warnings: tuple[str, ...]
+
+
+def export_dataset(
+    catalog: Catalog,
+    out: Path,
+    file_format: str,
+    *,
+    all_versions: bool = False,
+    on_study: Callable[[int, int, str], None] = lambda done, total, name: None,
+) -> ExportReport:
+    """Writes the corrected slices of the catalog as a dataset.
+
+    Written beside `out` and swapped in at the end, so that `out` is either the old export or the new.
+
+    Args:
+        catalog: where the corrections are.
+        out: folder to make; an earlier export there is replaced, anything else is left alone.
+        file_format: one of FORMATS.
+        all_versions: every submitted version of a correction, not only the newest of each slice.
+        on_study: called after each study with the count so far, the count of all and its name.
+    Raises:
+        InputError: `out` holds something that is not an export, or the format is unknown.
+    """
+    if file_format not in FORMATS:
+        raise InputError("--format", f"is {file_format!r}; expected one of {', '.join(FORMATS)}")
+    _refuse_foreign(out)
+    beside = out.with_name(f"{out.name}.partial-{os.getpid()}")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    try:
+        report = _write(catalog, beside, _WRITERS[file_format](catalog, beside), all_versions, on_study)
+        _swap(beside, out)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return report
+
+
+def newest_per_slice(corrections: Iterable[CorrectionRecord]) -> dict[int, CorrectionRecord]:
+    """The correction that counts for each slice id: the newest one, whoever made it."""
+    newest: dict[int, CorrectionRecord] = {}
+    for correction in sorted(corrections, key=lambda one: (one.annotation_updated_at, one.id)):
+        newest[correction.slice_id] = correction
+    return newest
+
+
+def _refuse_foreign(out: Path) -> None:
+    if out.is_file():
+        raise InputError(out, "is a file; name a folder for the export")
+    if out.is_dir() and any(out.iterdir()) and not (out / "dataset.csv").is_file():
+        raise InputError(out, "holds files that are not an export of ours; name an empty or a new folder")
+
+
+def _swap(beside: Path, out: Path) -> None:
+    retired = out.with_name(f"{out.name}.replaced-{os.getpid()}")
+    if out.exists():
+        out.rename(retired)
+    beside.rename(out)
+    shutil.rmtree(retired, ignore_errors=True)
+
+
+def _write(
+    catalog: Catalog,
+    folder: Path,
+    writer: FormatWriter,
+    all_versions: bool,
+    on_study: Callable[[int, int, str], None],
+) -> ExportReport:
+    warnings: list[str] = []
+    lines: list[Line] = []
+    by_study = _rows_by_study(catalog, all_versions)
+    studies = [study for study in catalog.studies() if study.id in by_study]
+    for done, study in enumerate(studies, start=1):
+        try:
+            lines.extend(writer.add(study, by_study[study.id]))
+        except LeftOutError as error:
+            warnings.append(str(error))
+        on_study(done, len(studies), study.name)
+    writer.finish()
+    with (folder / "dataset.csv").open("w", newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow(COLUMNS)
+        table.writerows(lines)
+    (folder / "README.md").write_text(_LEGEND.format(of_format=f"{writer.legend}\n\n" * bool(writer.legend)))
+    return ExportReport(len(lines), len({line[0] for line in lines}), tuple(warnings))
+
+
+def _rows_by_study(catalog: Catalog, all_versions: bool) -> dict[int, list[Row]]:
+    newest = newest_per_slice(catalog.current_corrections())
+    chosen: Iterable[CorrectionRecord] = newest.values()
+    if all_versions:
+        chosen = (one for one in catalog.all_corrections() if one.state is CorrectionState.SUBMITTED)
+    counting = {one.id for one in newest.values()}
+    by_study: dict[int, list[Row]] = defaultdict(list)
+    for correction in chosen:
+        found = catalog.slice(correction.slice_id)
+        by_study[found.study_id].append(Row(correction, found, correction.id in counting))
+    for rows in by_study.values():
+        rows.sort(key=lambda row: (row.slice.index, row.correction.id))
+    return dict(by_study)
+
+
+_LEGEND = """# Corrected chest CT masks
+
+`dataset.csv` has one row per corrected slice; `image` and `mask` are relative to this folder.
+
+Mask values: 0 nothing marked, 1 ground-glass, 2 consolidation, 3 lung (only where a reader drew lung).
+A mask holds exactly what the reader submitted.
+
+{of_format}`slice` counts from 0 in the order in which the study's file stores its slices. Rows with `split` =
+`test` belong to patients held out of training: keep them out of yours if you compare with LungLoop's figures.
+
+Made by research software, not a medical device. The images keep the licence of their source.
+"""

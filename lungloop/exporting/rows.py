@@ -1,0 +1,117 @@
+"""What every format shares: a corrected slice, its line of `dataset.csv` and the writer's interface."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from chestct.catalog.catalog import Catalog
+from chestct.catalog.records import CorrectionRecord, SliceRecord, StudyRecord
+from chestct.errors import InputError
+from chestct.render import png_bytes
+
+COLUMNS = (
+    "study",
+    "slice",
+    "patient",
+    "annotator",
+    "updated_at",
+    "lead_time_seconds",
+    "model_version",
+    "changed_fraction",
+    "split",
+    "image",
+    "mask",
+)
+Line = list[object]
+
+
+class LeftOutError(InputError):
+    """A study that a format cannot hold; the rest is exported."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One corrected slice.
+
+    Args:
+        newest: whether the correction is the one that counts for its slice.
+    """
+
+    correction: CorrectionRecord
+    slice: SliceRecord
+    newest: bool
+
+    def label_map(self, catalog: Catalog) -> npt.NDArray[np.uint8]:
+        """(H, W) uint8 values of Label, exactly as submitted."""
+        key = self.correction.label_map_path
+        if key is None:
+            raise InputError(
+                f"correction {self.correction.id}", "is submitted but has no mask; run `lungloop sync`"
+            )
+        return catalog.storage.read_label_map(key)
+
+    def line(self, image: str | Path, mask: str | Path) -> Line:
+        """The row of `dataset.csv`; paths are relative to the export, "" where there is no such file."""
+        correction = self.correction
+        return [
+            self.slice.study_name,
+            self.slice.index,
+            self.slice.patient,
+            correction.annotator,
+            correction.annotation_updated_at,
+            "" if correction.lead_time_seconds is None else f"{correction.lead_time_seconds:.3f}",
+            correction.model_version or "",
+            "" if correction.changed_fraction is None else f"{correction.changed_fraction:.6f}",
+            self.slice.split.value,
+            image.as_posix() if isinstance(image, Path) else image,
+            mask.as_posix() if isinstance(mask, Path) else mask,
+        ]
+
+    def mask_png(self) -> Path:
+        """The newest mask carries the slice's plain name; older ones say which version they are."""
+        version = "" if self.newest else f".version-{self.correction.id}"
+        return Path("masks") / self.slice.study_name / f"{self.slice.index:04d}{version}.png"
+
+
+class FormatWriter(Protocol):
+    """One format's files in one folder.
+
+    Made with the catalog and the folder; `add` is called once a study, `finish` once at the end.
+    """
+
+    legend: str
+    """What the README says of these files."""
+
+    def add(self, study: StudyRecord, rows: list[Row]) -> list[Line]:
+        """Writes a study's corrected slices.
+
+        Args:
+            rows: in the order of slices, then of corrections; never empty.
+        Raises:
+            LeftOutError: this format cannot hold the study.
+        """
+        ...
+
+    def finish(self) -> None:
+        """Writes what needs all studies."""
+        ...
+
+
+def write_image_png(catalog: Catalog, folder: Path, row: Row) -> Path:
+    """The slice as Label Studio showed it, once a slice; returns its path below the folder."""
+    image = Path("images") / row.slice.study_name / f"{row.slice.index:04d}.png"
+    if not (folder / image).exists():
+        (folder / image).parent.mkdir(parents=True, exist_ok=True)
+        (folder / image).write_bytes(catalog.storage.read_bytes(row.slice.picture_path))
+    return image
+
+
+def write_mask_png(catalog: Catalog, folder: Path, row: Row) -> Path:
+    """The row's label map as PNG; returns its path below the folder."""
+    mask = row.mask_png()
+    (folder / mask).parent.mkdir(parents=True, exist_ok=True)
+    (folder / mask).write_bytes(png_bytes(row.label_map(catalog)))
+    return mask
