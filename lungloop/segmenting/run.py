@@ -124,7 +124,7 @@ def _segment(one: SegmentInput, out: Path, segmenter: StudySegmenter) -> Iterato
     if study.geometry is not None:
         (out / one.stem).parent.mkdir(parents=True, exist_ok=True)
         written = _write_study(out / one.stem, study, study.geometry, predictions)
-        entry = _entry(str(one.path), study, segmenter.version, predictions, written, out)
+        entry = _entry(str(one.path), study, segmenter, predictions, written, out)
         yield entry | _write_dicom(out / one.stem, study, segmenter.version, predictions, out)
         return
     for index, prediction in enumerate(predictions):
@@ -133,13 +133,13 @@ def _segment(one: SegmentInput, out: Path, segmenter: StudySegmenter) -> Iterato
         stem.parent.mkdir(parents=True, exist_ok=True)
         written = _write_image(stem, study, index, prediction)
         name = str(one.path) if alone else f"{one.path}[{index}]"
-        yield _entry(name, study, segmenter.version, [prediction], written, out)
+        yield _entry(name, study, segmenter, [prediction], written, out)
 
 
 def _entry(
     name: str,
     study: Study,
-    version: str,
+    segmenter: StudySegmenter,
     predictions: Sequence[SlicePrediction],
     written: tuple[Path, Path],
     out: Path,
@@ -148,7 +148,7 @@ def _entry(
     entry = {
         "input": name,
         "kind": "image" if study.geometry is None else "study",
-        "model_version": version,
+        "model_version": segmenter.version,
         "percent": {
             "ground_glass": round(100 * fraction_of_lung(label_maps, (Label.GROUND_GLASS,)), 2),
             "consolidation": round(100 * fraction_of_lung(label_maps, (Label.CONSOLIDATION,)), 2),
@@ -160,7 +160,9 @@ def _entry(
     return {**entry, "notes": list(study.notes)} if study.notes else entry
 
 
-def _severity(study: Study, predictions: list[SlicePrediction], segmenter: StudySegmenter) -> dict[str, Any]:
+def _severity(
+    study: Study, predictions: Sequence[SlicePrediction], segmenter: StudySegmenter
+) -> dict[str, Any]:
     """Of a study; a slice has no grade."""
     return severity_of_predictions(
         predictions,
