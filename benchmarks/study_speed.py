@@ -138,7 +138,7 @@ def write_phantom(path: Path) -> None:
 def label_maps(path: Path, segmenter: Segmenter) -> np.ndarray:
     """(S, H, W) uint8 of a NIfTI file."""
     study = read_nifti(path)
-    found = segmenter.segment_study(study.slices, study.intensity)
+    found = segmenter.segment_study(study.slices, study.intensity, slices_apart_mm=study.slices_apart_mm)
     return np.stack([one.label_map for one in found])
 
 

@@ -48,6 +48,11 @@ class Study:
     notes: tuple[str, ...] = ()
     dicom_files: tuple[Path, ...] = ()
 
+    @property
+    def slices_apart_mm(self) -> float | None:
+        """Distance between neighbouring slices; None for loose pictures, which have no neighbours."""
+        return self.geometry.spacing_mm[0] if self.geometry is not None and len(self.slices) > 1 else None
+
 
 @dataclass(frozen=True)
 class FailedInput:

@@ -46,7 +46,7 @@ def by_model(segmenter: StudySegmenter, rule: SeverityRule) -> Grading:
 
     def graded(study: Study) -> Severity:
         return severity_of_predictions(
-            segmenter.segment_study(study.slices, study.intensity),
+            segmenter.segment_study(study.slices, study.intensity, slices_apart_mm=study.slices_apart_mm),
             study.geometry,
             study.intensity,
             rule=rule,

@@ -48,7 +48,11 @@ class StudySegmenting(Protocol):
         ...
 
     def segment_study(
-        self, slices: Sequence[npt.NDArray[np.generic]], intensity: Intensity
+        self,
+        slices: Sequence[npt.NDArray[np.generic]],
+        intensity: Intensity,
+        *,
+        slices_apart_mm: float | None = None,
     ) -> list[SlicePrediction]:
         """What the model says of each (H, W) slice."""
         ...
@@ -127,7 +131,9 @@ def measured(study: Study, segmenter: StudySegmenting) -> HeldOutStudy | None:
         truth = severity_of(label_maps, study.geometry, study.intensity).deciding_percent
     if truth is None:
         return None
-    predictions = segmenter.segment_study(study.slices, study.intensity)
+    predictions = segmenter.segment_study(
+        study.slices, study.intensity, slices_apart_mm=study.slices_apart_mm
+    )
     found = severity_of_predictions(
         predictions, study.geometry, study.intensity, model_version=segmenter.version
     )

@@ -1,7 +1,8 @@
 """Which views of a slice the network is shown; their answers are averaged.
 
-Measured with base-1 on patients that it was not fitted on, see docs/adr/0011-looks-and-thresholds.md:
-a look at the lungs alone is worth a look at the whole slice and more, flips add little.
+A slice alone gets two passes: the whole of it and its lungs, or, where the lungs fill the picture, the
+picture and its mirror image. In a study one pass at the lungs is enough, since the slices beside it are
+averaged in. Measured in docs/adr/0011-looks-and-thresholds.md.
 """
 
 from dataclasses import dataclass
@@ -15,9 +16,9 @@ class Looks:
 
     Args:
         whole: the slice as it is.
-        lung: the lungs alone, found at a glance (a look at an eighth of the usual pixels' cost or
-            so). Where they fill the picture, or hardly any lung is found, the whole slice is looked
-            at in its place.
+        lung: the lungs alone, found at a glance (a look at a quarter of the usual pixels). Where they
+            fill the picture, or hardly any lung is found, the whole slice is looked at in its place,
+            and mirrored too where `whole` asks for it as well.
         flip: each view a second time, left and right exchanged.
     Raises:
         SettingsError: neither `whole` nor `lung`.
@@ -32,5 +33,7 @@ class Looks:
             raise SettingsError("looks name no view; expected whole, lung or both")
 
 
-# Four passes for one: what `--tta` asks for.
+SLICE_ALONE = Looks(whole=True, lung=True)
+SLICE_OF_STUDY = Looks(whole=False, lung=True)
+# Four passes: what `--tta` asks for.
 THOROUGH = Looks(whole=True, lung=True, flip=True)

@@ -1,7 +1,7 @@
 """From a slice to what a model says of it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from chestct.unet.looks import Looks
 from chestct.unet.lung_box import Box
 from chestct.unet.network import build_network
 from chestct.unet.slice_looks import SliceLooks, View, composed
-from chestct.unet.study_looks import boxes_between, glanced_at, in_turn
+from chestct.unet.study_looks import Smoothing, boxes_between, glanced_at, in_turn, neighbour_share
 from chestct.unet.weights import ModelCard, load_version
 
 
@@ -31,7 +31,7 @@ class Segmenter:
         network: as `build_network` gives it, with its weights.
         card: the version's card: window, input size, temperature and lesion threshold count.
         device: where to run; the best one present by default.
-        looks: which views of a slice are averaged; the card's by default.
+        looks: which views of a slice are averaged; the card's by default, fewer in a study.
     """
 
     def __init__(
@@ -42,7 +42,9 @@ class Segmenter:
         looks: Looks | None = None,
     ) -> None:
         self.card = card
-        self._looks = SliceLooks(Engine(network, card, device), looks or card.looks, card.input_size)
+        engine = Engine(network, card, device)
+        self._alone = SliceLooks(engine, looks or card.looks, card.input_size)
+        self._in_study = SliceLooks(engine, looks or card.study_looks, card.input_size)
 
     @classmethod
     def load(
@@ -108,8 +110,8 @@ class Segmenter:
     def unit_probabilities(self, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The same for a picture that is already (H, W) float32 in [0, 1]."""
         picture = torch.from_numpy(np.ascontiguousarray(image))
-        views = self._looks.views(picture, self._looks.glance(picture))
-        return composed(self._looks.look(picture, views), (image.shape[0], image.shape[1]))
+        views = self._alone.views(picture, self._alone.glance(picture))
+        return composed(self._alone.look(picture, views), (image.shape[0], image.shape[1]))
 
     def label_map(self, probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
         """(H, W) uint8 label map of (4, H, W) probabilities, by the card's lesion threshold."""
@@ -130,41 +132,65 @@ class Segmenter:
         slices: Sequence[npt.NDArray[np.generic]],
         intensity: Intensity,
         on_progress: Callable[[float], None] = lambda fraction: None,
+        *,
+        slices_apart_mm: float | None = None,
     ) -> list[SlicePrediction]:
         """What the model says of each slice; `on_progress` gets the share done after each.
 
-        Slices of one size share a glance with their neighbours, so that a study costs little more
-        than one pass a slice; a box that turns out to cut the lungs is mended for that slice.
+        Slices of a stack share a glance with their neighbours, so that a study costs little more than
+        one pass a slice, and neighbours are averaged in; a box that turns out to cut the lungs is mended
+        for that slice. Loose pictures are each looked at alone.
+
+        Args:
+            slices: (H, W) each; of one size where they are a stack.
+            slices_apart_mm: see `Study.slices_apart_mm`; None for loose pictures.
         """
-        boxes = self._boxes(slices, intensity)
-
-        def prepare(index: int) -> tuple[torch.Tensor, list[View]]:
-            picture = self._picture(slices[index], intensity)
-            return picture, self._looks.views(picture, boxes[index])
-
-        def look(prepared: tuple[torch.Tensor, list[View]]) -> tuple[list[View], tuple[int, int]]:
-            picture, views = prepared
-            return self._looks.look(picture, views), (picture.shape[0], picture.shape[1])
-
-        def finish(seen: tuple[list[View], tuple[int, int]]) -> SlicePrediction:
-            return self._prediction(composed(*seen))
-
+        if slices_apart_mm is None:
+            found = (self.segment(pixels, intensity) for pixels in slices)
+        else:
+            found = self._in_stack(slices, intensity, slices_apart_mm)
         predictions: list[SlicePrediction] = []
-        last = time.perf_counter()
-        for found in in_turn(len(slices), prepare, look, finish):
-            now = time.perf_counter()
-            predictions.append(replace(found, seconds=now - last))
-            last = now
+        for prediction in found:
+            predictions.append(prediction)
             on_progress(len(predictions) / len(slices))
         return predictions
 
+    def _in_stack(
+        self, slices: Sequence[npt.NDArray[np.generic]], intensity: Intensity, slices_apart_mm: float
+    ) -> Iterator[SlicePrediction]:
+        boxes = self._boxes(slices, intensity)
+        smoothing = Smoothing(neighbour_share(slices_apart_mm))
+
+        def prepare(index: int) -> tuple[torch.Tensor, list[View]]:
+            picture = self._picture(slices[index], intensity)
+            return picture, self._in_study.views(picture, boxes[index])
+
+        def look(prepared: tuple[torch.Tensor, list[View]]) -> tuple[list[View], tuple[int, int]]:
+            picture, views = prepared
+            return self._in_study.look(picture, views), (picture.shape[0], picture.shape[1])
+
+        def finish(seen: tuple[list[View], tuple[int, int]]) -> SlicePrediction | None:
+            """Of the slice before, whose neighbours are known now."""
+            before = smoothing.push(composed(*seen))
+            return None if before is None else self._prediction(before)
+
+        last = time.perf_counter()
+        for found in in_turn(len(slices), prepare, look, finish):
+            if found is not None:
+                now = time.perf_counter()
+                yield replace(found, seconds=now - last)
+                last = now
+        at_the_end = smoothing.push(None)
+        if at_the_end is not None:
+            yield replace(self._prediction(at_the_end), seconds=time.perf_counter() - last)
+
     def _boxes(self, slices: Sequence[npt.NDArray[np.generic]], intensity: Intensity) -> list[Box | None]:
-        """Where to look in each slice; loose pictures of several sizes have no neighbours."""
-        count = len(slices)
-        one_size = len({pixels.shape for pixels in slices}) == 1
-        chosen = glanced_at(count) if one_size else range(count)
-        found = {index: self._looks.glance(self._picture(slices[index], intensity)) for index in chosen}
-        return boxes_between(found, count)
+        """Where to look in each slice of a stack."""
+        found = {
+            index: self._in_study.glance(self._picture(slices[index], intensity))
+            for index in glanced_at(len(slices))
+        }
+        return boxes_between(found, len(slices))
 
     def _picture(self, pixels: npt.NDArray[np.generic], intensity: Intensity) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(unit_range(pixels, intensity, self.card.window_hu)))

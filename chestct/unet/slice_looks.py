@@ -24,10 +24,12 @@ class View:
     Args:
         box: rows and columns of the slice.
         pixels: the view at the network's size before the look; its probabilities after it.
+        flip: looked at a second time, left and right exchanged.
     """
 
     box: Box
     pixels: torch.Tensor
+    flip: bool = False
 
 
 class SliceLooks:
@@ -57,7 +59,8 @@ class SliceLooks:
         boxes = [box] if box is not None and is_worth_a_look(box, shape) else []
         if self._looks.whole or not boxes:
             boxes.insert(0, _whole(shape))
-        return [View(one, self._engine.prepared(picture[one], self._side)) for one in boxes]
+        flip = self._looks.flip or (self._looks.whole and self._looks.lung and len(boxes) == 1)
+        return [View(one, self._engine.prepared(picture[one], self._side), flip) for one in boxes]
 
     def look(self, picture: torch.Tensor, views: list[View]) -> list[View]:
         """The probabilities of each view.
@@ -71,11 +74,11 @@ class SliceLooks:
         shape = _shape(picture)
         whole = _whole(shape)
         if seen[0].box != whole and cuts_lung(seen[0].pixels.numpy(), seen[0].box, shape):
-            seen.insert(0, self._seen(View(whole, self._engine.prepared(picture, self._side))))
+            seen.insert(0, self._seen(View(whole, self._engine.prepared(picture, self._side), views[0].flip)))
         return seen
 
     def _seen(self, view: View) -> View:
-        return View(view.box, self._engine.look(view.pixels, flip=self._looks.flip))
+        return View(view.box, self._engine.look(view.pixels, flip=view.flip))
 
 
 def composed(seen: list[View], shape: tuple[int, int]) -> npt.NDArray[np.float32]:

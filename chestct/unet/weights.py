@@ -18,7 +18,7 @@ import torch
 
 from chestct.errors import WeightsError
 from chestct.intensity import LUNG_WINDOW_HU
-from chestct.unet.looks import Looks
+from chestct.unet.looks import SLICE_ALONE, SLICE_OF_STUDY, Looks
 from chestct.unet.network import CLASSES
 
 _TENSORS, _CARD = "model.safetensors", "card.json"
@@ -39,8 +39,9 @@ class ModelCard:
         snapshot: id of the data snapshot of a retrain; None for shipped weights.
         metrics: scores, by body of data.
         calibration: `temperature` that the logits are divided by, and its effect.
-        decision: `lesion_threshold`, see `chestct.prediction.most_probable`, and `looks`, the views that
-            are averaged, as `chestct.unet.looks.Looks` takes them; what is absent has its default.
+        decision: `lesion_threshold`, see `chestct.prediction.most_probable`; `looks` and `study_looks`, the
+            views that are averaged of a slice alone and of a slice in a study, as `chestct.unet.looks.Looks`
+            takes them; what is absent has its default.
         data_licence: of the data it was fitted on.
         training: the fit's configuration and command.
         data: one entry a source: `source`, `labels` (what they tell apart), `licence`, and `fitted` and
@@ -82,8 +83,15 @@ class ModelCard:
 
     @property
     def looks(self) -> Looks:
-        """The views of a slice that this version was scored with."""
-        return Looks(**self.decision.get("looks", {}))
+        """The views of a slice alone; this version was scored with them."""
+        given = self.decision.get("looks")
+        return SLICE_ALONE if given is None else Looks(**given)
+
+    @property
+    def study_looks(self) -> Looks:
+        """The views of a slice in a study, whose neighbours are averaged in."""
+        given = self.decision.get("study_looks")
+        return SLICE_OF_STUDY if given is None else Looks(**given)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -210,7 +218,7 @@ def _check_decision(card: ModelCard) -> None:
     threshold = card.lesion_threshold
     if threshold is not None and not 0 < threshold < 1:
         raise ValueError(f"lesion_threshold is {threshold}; expected a probability between 0 and 1")
-    _ = card.looks
+    _ = card.looks, card.study_looks
 
 
 def _read_tensors(folder: Path, card: ModelCard) -> dict[str, torch.Tensor]:

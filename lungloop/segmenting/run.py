@@ -45,7 +45,11 @@ class StudySegmenter(Protocol):
         ...
 
     def segment_study(
-        self, slices: Sequence[npt.NDArray[np.generic]], intensity: Intensity
+        self,
+        slices: Sequence[npt.NDArray[np.generic]],
+        intensity: Intensity,
+        *,
+        slices_apart_mm: float | None = None,
     ) -> list[SlicePrediction]:
         """What the model says of each (H, W) slice."""
         ...
@@ -120,7 +124,9 @@ def _segment(one: SegmentInput, out: Path, segmenter: StudySegmenter) -> Iterato
     study = one.dicom.read() if one.dicom else next(discover([one.path]))
     if isinstance(study, FailedInput):
         raise InputError(study.source, study.reason)
-    predictions = segmenter.segment_study(study.slices, study.intensity)
+    predictions = segmenter.segment_study(
+        study.slices, study.intensity, slices_apart_mm=study.slices_apart_mm
+    )
     if study.geometry is not None:
         (out / one.stem).parent.mkdir(parents=True, exist_ok=True)
         written = _write_study(out / one.stem, study, study.geometry, predictions)

@@ -33,7 +33,11 @@ class Knowing:
         self._truth = phantom.label_map
 
     def segment_study(
-        self, slices: Sequence[npt.NDArray[np.generic]], intensity: Intensity
+        self,
+        slices: Sequence[npt.NDArray[np.generic]],
+        intensity: Intensity,
+        *,
+        slices_apart_mm: float | None = None,
     ) -> list[SlicePrediction]:
         doubt = 0.01 * np.count_nonzero(self._truth) / len(self._truth)
         return [

@@ -25,7 +25,11 @@ class AirIsLung:
     version = "fake-1"
 
     def segment_study(
-        self, slices: Sequence[npt.NDArray[np.generic]], intensity: Intensity
+        self,
+        slices: Sequence[npt.NDArray[np.generic]],
+        intensity: Intensity,
+        *,
+        slices_apart_mm: float | None = None,
     ) -> list[SlicePrediction]:
         limit = -500 if intensity is Intensity.HU else 100
         return [

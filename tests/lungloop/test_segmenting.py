@@ -28,7 +28,11 @@ class BrightIsLung:
     involvement_calibration = None
 
     def segment_study(
-        self, slices: Sequence[npt.NDArray[np.generic]], intensity: Intensity
+        self,
+        slices: Sequence[npt.NDArray[np.generic]],
+        intensity: Intensity,
+        *,
+        slices_apart_mm: float | None = None,
     ) -> list[SlicePrediction]:
         predictions = []
         for pixels in slices:

@@ -92,7 +92,9 @@ class Overlooking:
     def __init__(self, label_maps: np.ndarray) -> None:
         self._label_maps = label_maps
 
-    def segment_study(self, slices, intensity: Intensity) -> list[SlicePrediction]:
+    def segment_study(
+        self, slices, intensity: Intensity, *, slices_apart_mm: float | None = None
+    ) -> list[SlicePrediction]:
         seen = self._label_maps.copy()
         seen[..., ::2][np.isin(seen[..., ::2], [1, 2])] = 3
         return [SlicePrediction(one, 0.5, 0.1, lesion_expected=0.0, lesion_deviation=0.0) for one in seen]

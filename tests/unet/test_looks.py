@@ -5,9 +5,9 @@ import torch
 from chestct.errors import SettingsError
 from chestct.intensity import Intensity
 from chestct.labels import Label
-from chestct.unet.looks import Looks
+from chestct.unet.looks import SLICE_OF_STUDY, Looks
 from chestct.unet.segmenter import Segmenter
-from chestct.unet.study_looks import boxes_between, glanced_at, in_turn
+from chestct.unet.study_looks import Smoothing, boxes_between, glanced_at, in_turn, neighbour_share
 from chestct.unet.weights import ModelCard
 
 SIDE = 64
@@ -61,10 +61,10 @@ def test_looks_need_a_view():
 @pytest.mark.parametrize(
     ("looks", "sides"),
     [
-        (Looks(), [32, 64]),
+        (Looks(whole=False), [32, 64]),
         (Looks(whole=True), [32, 64, 64]),
         (Looks(whole=True, lung=False), [64]),
-        (Looks(flip=True), [32, 64, 64]),
+        (Looks(whole=False, flip=True), [32, 64, 64]),
         (Looks(whole=True, flip=True), [32, 64, 64, 64, 64]),
     ],
 )
@@ -78,10 +78,10 @@ def test_a_slice_costs_a_glance_and_one_pass_for_each_view(looks: Looks, sides: 
     assert np.abs(found.max(axis=0) - (59, 89)).max() <= 2
 
 
-def test_a_slice_without_lung_is_looked_at_whole():
+def test_a_slice_without_lung_is_looked_at_whole_and_mirrored():
     network = DarkIsLung()
     label_map = Segmenter(network, card()).segment(body(None), Intensity.PICTURE).label_map
-    assert network.sides == [32, 64]
+    assert network.sides == [32, 64, 64]
     assert (label_map == Label.BACKGROUND).all()
 
 
@@ -90,7 +90,7 @@ def test_the_card_chooses_the_looks_and_an_argument_overrules_it():
     chosen = card(looks={"whole": True, "lung": False})
     Segmenter(network, chosen).segment(body(), Intensity.PICTURE)
     assert network.sides == [64]
-    Segmenter(network, chosen, looks=Looks()).segment(body(), Intensity.PICTURE)
+    Segmenter(network, chosen, looks=SLICE_OF_STUDY).segment(body(), Intensity.PICTURE)
     assert network.sides == [64, 32, 64]
 
 
@@ -112,7 +112,7 @@ def test_slices_of_a_study_share_glances_and_are_segmented_like_single_ones():
     network = DarkIsLung()
     segmenter = Segmenter(network, card())
     study = [body()] * 11
-    predictions = segmenter.segment_study(study, Intensity.PICTURE)
+    predictions = segmenter.segment_study(study, Intensity.PICTURE, slices_apart_mm=5.0)
     assert (network.sides.count(32), network.sides.count(64)) == (3, 11)
     alone = segmenter.segment(study[0], Intensity.PICTURE)
     assert all(np.array_equal(one.label_map, alone.label_map) for one in predictions)
@@ -122,7 +122,7 @@ def test_a_slice_whose_lungs_outgrow_the_box_is_looked_at_whole_too():
     network = DarkIsLung()
     large = (slice(20, 100), slice(10, 110))
     study = [body(), body(), body(large), body(), body(), body()]
-    predictions = Segmenter(network, card()).segment_study(study, Intensity.PICTURE)
+    predictions = Segmenter(network, card()).segment_study(study, Intensity.PICTURE, slices_apart_mm=8.0)
     # Two glances, six looks, and one more for the slice whose lungs were cut.
     assert (network.sides.count(32), network.sides.count(64)) == (2, 7)
     found = np.argwhere(predictions[2].label_map == Label.LUNG)
@@ -130,7 +130,47 @@ def test_a_slice_whose_lungs_outgrow_the_box_is_looked_at_whole_too():
     assert np.abs(found.max(axis=0) - (99, 109)).max() <= 2
 
 
-def test_pictures_of_several_sizes_share_nothing():
+def test_a_slice_alone_gets_two_passes_mirrored_where_its_lungs_fill_the_picture():
+    network = LeftIsLesion()
+    probabilities = Segmenter(network, card()).unit_probabilities(np.zeros((SIDE, SIDE), np.float32))
+    assert probabilities[Label.GROUND_GLASS] == pytest.approx(np.full((SIDE, SIDE), 0.5), abs=1e-3)
+
+
+def test_neighbours_are_averaged_in_with_a_quarter_each():
+    smoothing = Smoothing(0.25)
+    slices = [np.full((4, 1, 1), value, np.float32) for value in (0.0, 1.0, 0.0)]
+    found = [smoothing.push(one) for one in (*slices, None)]
+    assert found[0] is None
+    assert [one.item(0) for one in found[1:]] == pytest.approx([1 / 3, 0.5, 1 / 3])
+
+
+def test_a_lonely_slice_and_a_share_of_nothing_change_nothing():
+    one = np.full((4, 1, 1), 0.3, np.float32)
+    alone = Smoothing(0.25)
+    assert alone.push(one) is None
+    assert alone.push(None) is one
+    apart = Smoothing(0.0)
+    apart.push(one)
+    assert apart.push(one * 0) is one
+
+
+def test_slices_far_apart_have_no_neighbours():
+    assert neighbour_share(5.0) == 0.25
+    assert neighbour_share(8.0) == 0.0
+
+
+def test_a_slice_that_its_neighbours_contradict_becomes_doubtful():
+    network = DarkIsLung()
+    segmenter = Segmenter(network, card())
+    stack = [body(), body(), body(None), body(), body()]
+    smooth = segmenter.segment_study(stack, Intensity.PICTURE, slices_apart_mm=2.0)
+    apart = segmenter.segment_study(stack, Intensity.PICTURE, slices_apart_mm=8.0)
+    assert (apart[2].label_map == Label.LUNG).sum() == 0
+    # Half of the weight lies on the two slices beside it: as likely as not.
+    assert smooth[2].entropy_mean > apart[2].entropy_mean
+
+
+def test_loose_pictures_share_nothing():
     network = DarkIsLung()
     study = [body(), body()[:110], body()]
     predictions = Segmenter(network, card()).segment_study(study, Intensity.PICTURE)
