@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chestct.errors import LungLoopError, ServiceUnavailableError
+from chestct.errors import LungLoopError, ServiceUnavailableError, SettingsError
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, print_table, progress, say
 
@@ -71,6 +71,8 @@ def import_(
     from lungloop.opened import opened_catalog
     from lungloop.own_masks import joining, parse_mask_labels
 
+    if masks is None and (mask_labels is not None or masks_as is not MasksAs.LABELS):
+        raise SettingsError("--mask-labels and --masks-as speak of masks; give them with --masks")
     settings = Settings.load()
     found = discover(paths, layout.value)
     if masks is not None:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chestct.candidates import LESION_KIND_UNKNOWN, NOT_LESION, bits
-from chestct.errors import InputError
+from chestct.errors import InputError, SettingsError
 from chestct.labels import LESIONS, Label
 
 
@@ -52,18 +52,18 @@ def parse_mask_labels(text: str) -> MaskLabels:
     """`1=ground_glass,2=consolidation,GGO=ground_glass`: values of masks or names of brushes.
 
     Raises:
-        InputError: not of this form, an unknown target, or one label given twice.
+        SettingsError: not of this form, an unknown target, or one label given twice.
     """
     labels: dict[str, Target] = {}
     for pair in text.split(","):
         key, equals, name = pair.partition("=")
         target = target_named(name)
         if not equals or not key.strip() or target is None:
-            raise InputError(
-                "--mask-labels", f"holds {pair.strip()!r}; expected VALUE=NAME, the name one of {_EXPECTED}"
+            raise SettingsError(
+                f"--mask-labels holds {pair.strip()!r}; expected VALUE=NAME, the name one of {_EXPECTED}"
             )
         if normalised(key) in labels:
-            raise InputError("--mask-labels", f"gives {key.strip()!r} twice")
+            raise SettingsError(f"--mask-labels gives {key.strip()!r} twice")
         labels[normalised(key)] = target
     return labels
 

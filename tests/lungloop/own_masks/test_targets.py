@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chestct.candidates import LESION_KIND_UNKNOWN, NOT_LESION, UNKNOWN, bits, from_given_label_map
-from chestct.errors import InputError
+from chestct.errors import InputError, SettingsError
 from chestct.intensity import Intensity
 from chestct.labels import LESIONS, Label
 from lungloop.own_masks.prelabels import prelabel
@@ -43,7 +43,7 @@ def test_a_mapping_is_value_or_name_equals_class():
 
 @pytest.mark.parametrize("text", ["", "1", "1=tumour", "=lung", "1=lung,1=lesion", "1=lung,,2=lesion"])
 def test_another_mapping_is_refused(text):
-    with pytest.raises(InputError, match="--mask-labels"):
+    with pytest.raises(SettingsError, match="--mask-labels"):
         parse_mask_labels(text)
 
 
