@@ -219,7 +219,8 @@ class LungLoopModel:
         self, shown: SliceRecord | npt.NDArray[np.uint8], segmenter: Segmenting, deadline: float
     ) -> Predicted:
         if isinstance(shown, SliceRecord):
-            return self._backend.predictor.of_slice(shown, segmenter, deadline)
+            predictor = self._backend.predictor
+            return predictor.shown(shown, predictor.of_slice(shown, segmenter, deadline))
         return self._backend.predictor.of_picture(shown, segmenter, deadline)
 
     def _count(self, found: Sequence[Predicted]) -> None:

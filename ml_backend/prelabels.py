@@ -68,9 +68,11 @@ class _SlicePrelabels:
     def result(
         self, task_id: int, model_version: str, calibration: InvolvementCalibration | None
     ) -> Json | None:
-        known = self._predictor.known(self._catalog.slice(self._slice_of[task_id]), model_version)
+        one = self._catalog.slice(self._slice_of[task_id])
+        known = self._predictor.known(one, model_version)
         if known is None:
             return None
+        known = self._predictor.shown(one, known)
         return prediction_result(known.label_map, known.score, model_version, self._config)
 
 
@@ -100,7 +102,8 @@ class _StudyPrelabels:
         # A slice without a prediction would look like one without disease.
         if len(known) < study.slice_count:
             return None
-        label_maps = [self._catalog.storage.read_label_map(one.label_map_path) for one in known]
+        shown = [self._catalog.prelabel(one.slice_id, model_version) or one for one in known]
+        label_maps = [self._catalog.storage.read_label_map(one.label_map_path) for one in shown]
         severity = self._catalog.settle_severity(study.id, model_version, calibration)
         grade = None if severity is None else severity.grade
         score = study_score([one.score for one in known])

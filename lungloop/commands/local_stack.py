@@ -40,7 +40,9 @@ def up(
     data: Annotated[
         list[Path] | None, typer.Option(exists=True, help="Studies to import; without it, phantoms are made.")
     ] = None,
-    layout: Annotated[str, typer.Option(help="auto, mosmed, nifti, images, covid-ct-seg, medseg.")] = "auto",
+    layout: Annotated[
+        str, typer.Option(help="auto, mosmed, nifti, dicom, kaggle, images, covid-ct-seg, medseg.")
+    ] = "auto",
     tasks: Annotated[
         TaskKind | None,
         typer.Option(help="One slice a task, or a whole study; without it as before, slices at first."),
