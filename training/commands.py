@@ -147,7 +147,7 @@ def calibrated_and_scored(result: FitResult, card: ModelCard, validation: list[T
     card = replace(card, calibration=calibrate(raw, validation))
     segmenter = Segmenter.of_weights(card, result.state_dict)
     metrics = {
-        source: summarise(score_patients(segmenter, samples))
+        source: summarise(score_patients(segmenter, samples, temperature=card.temperature))
         for source, samples in by_source(validation).items()
     }
     return replace(card, metrics=metrics)

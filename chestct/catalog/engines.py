@@ -3,8 +3,10 @@
 import json
 import math
 import ssl
+from collections.abc import Callable
 from typing import Any
 
+import pg8000
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
@@ -57,7 +59,7 @@ def build_engine(url: URL) -> sa.Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     url, ssl_context = _without_sslmode(url)
-    return sa.create_engine(
+    engine = sa.create_engine(
         url,
         json_serializer=_json_text,
         pool_pre_ping=True,
@@ -67,6 +69,26 @@ def build_engine(url: URL) -> sa.Engine:
             "startup_params": {"lock_timeout": f"{LOCK_TIMEOUT_SECONDS}s"},
         },
     )
+    # The stubs name the parameter; SQLAlchemy gives it by position.
+    engine.dialect.do_ping = _telling_resets(engine.dialect)  # pyright: ignore[reportAttributeAccessIssue]
+    return engine
+
+
+def _telling_resets(dialect: sa.Dialect) -> Callable[[Any], bool]:
+    """The dialect's ping, which names a reset connection as the dialect knows a lost one.
+
+    pg8000 1.31 wraps what fails while it sends, but lets a reset through that it meets while it reads;
+    SQLAlchemy 2.1 then takes a server that restarted for a bug.
+    """
+    ping = dialect.do_ping
+
+    def do_ping(dbapi_connection: Any) -> bool:
+        try:
+            return ping(dbapi_connection)
+        except OSError as error:
+            raise pg8000.InterfaceError(f"network error: {error}") from error
+
+    return do_ping
 
 
 def for_writing(engine: sa.Engine) -> sa.Engine:

@@ -2,6 +2,7 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
+import pg8000
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -83,7 +84,13 @@ def test_every_way_to_say_postgresql_uses_our_driver(scheme):
 
 def test_an_sslmode_of_libpq_is_understood(monkeypatch):
     contexts = []
-    monkeypatch.setattr(engines.sa, "create_engine", lambda url, **given: contexts.append((url, given)))
+    create = engines.sa.create_engine
+
+    def noted(url, **given):
+        contexts.append((url, given))
+        return create(url, **given)
+
+    monkeypatch.setattr(engines.sa, "create_engine", noted)
     for mode in ("disable", "require", "verify-full"):
         engines.build_engine(engines.normal_url(f"postgresql://host/db?sslmode={mode}"))
     (url, off), (_, on), (_, checked) = contexts
@@ -165,6 +172,21 @@ def test_a_catalog_goes_on_after_its_server_dropped_the_connections(migrated_pos
         with other.writing() as connection:
             connection.execute(sa.text(drop_the_rest + "AND pid <> pg_backend_pid()"))
         assert catalog.counts().keys() >= {"studies", "slices", "predicted", "corrected", "open"}
+
+
+def test_a_connection_reset_at_the_first_look_counts_as_lost():
+    url = engines.normal_url("postgresql://nobody@127.0.0.1:1/none")
+    dialect = engines.build_engine(url).dialect
+
+    class Reset:
+        autocommit = True
+
+        def cursor(self) -> None:
+            raise ConnectionResetError(104, "Connection reset by peer")
+
+    with pytest.raises(pg8000.InterfaceError) as raised:
+        dialect.do_ping(Reset())
+    assert dialect.is_disconnect(raised.value, None, None)
 
 
 def test_a_connection_that_breaks_inside_a_transaction_is_unavailable(migrated_postgres_url, storage_url):

@@ -23,6 +23,7 @@ class AirIsLung:
     """Lung where a pixel is darker than -500 HU (or 100 grey levels)."""
 
     version = "fake-1"
+    involvement_calibration = None
 
     def segment_study(
         self,

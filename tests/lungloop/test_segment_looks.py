@@ -19,7 +19,8 @@ def test_tta_averages_more_views_than_the_card_asks_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.manual_seed(3)
-    card = ModelCard("v1", architecture_of("tu-tf_efficientnet_lite0"), input_size=64)
+    once = {"looks": {"whole": True, "lung": False}}
+    card = ModelCard("v1", architecture_of("tu-tf_efficientnet_lite0"), input_size=64, decision=once)
     save_version(tmp_path / "weights", build_network(card.architecture).state_dict(), card)
     monkeypatch.setenv("LUNGLOOP_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("LUNGLOOP_WEIGHTS_DIR", str(tmp_path / "weights"))

@@ -151,7 +151,7 @@ def test_what_a_fit_sets_aside_is_told_and_written_on_the_card(tmp_path):
 def test_a_loss_that_is_no_number_leaves_no_version(tmp_path, monkeypatch):
     settings = on(tmp_path, write_shared_data(tmp_path / "shared"))
     # The only way to a NaN that needs no luck: a network that answers with it.
-    monkeypatch.setattr("training.fit.warm_start", lambda network: _spoil(network))
+    monkeypatch.setattr("training.start.warm_start", lambda network: _spoil(network))
     with pytest.raises(TrainingDivergedError, match="nothing of this run is kept"):
         short_fit(settings)
     assert nothing_is_left(settings)
