@@ -29,6 +29,10 @@ class Study:
         grade: the source's own grade of the study.
         split: where the source fixes the patient's side; None lets the catalog decide.
         slice_names: file names of pictures, for mirrors of a folder; empty for volumes.
+        notes: sentences for the user: what was chosen, assumed or left out while reading.
+        dicom_files: the DICOM files in the order of the stored slice axis (which is the order of
+            `slices` for axial series), one file for an enhanced multi-frame CT; empty for other
+            sources. Out of an archive they exist only until the iterator that gave the study goes on.
     """
 
     name: str
@@ -41,6 +45,8 @@ class Study:
     grade: SeverityGrade | None = None
     split: Split | None = None
     slice_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    dicom_files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

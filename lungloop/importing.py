@@ -19,6 +19,7 @@ class ImportReport:
         known: how many studies the catalog held already.
         slices: slices of the new studies.
         failed: inputs that could not be read, each with its reason.
+        notes: what was chosen, assumed or left out, each with its study's source.
         test_patient: the patient that was held back for testing because there was none yet.
     """
 
@@ -26,6 +27,7 @@ class ImportReport:
     known: int = 0
     slices: int = 0
     failed: list[FailedInput] = field(default_factory=list)
+    notes: list[tuple[Path, str]] = field(default_factory=list)
     test_patient: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -35,6 +37,7 @@ class ImportReport:
             "known": self.known,
             "slices": self.slices,
             "failed": [{"input": str(one.source), "error": one.reason} for one in self.failed],
+            "notes": [{"input": str(source), "note": note} for source, note in self.notes],
             "test_patient": self.test_patient,
         }
 
@@ -58,6 +61,7 @@ def import_studies(
             report.failed.append(study)
             on_study(count, study.source.name)
             continue
+        report.notes += [(study.source, note) for note in study.notes]
         try:
             record, created = catalog.add_study(study, layout)
         except InputError as error:

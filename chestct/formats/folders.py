@@ -11,6 +11,8 @@ from chestct.study import FailedInput
 _DIGITS = re.compile("([0-9]+)")
 # What unpackers on macOS leave beside the real folder.
 _LEFTOVERS = frozenset({"__MACOSX"})
+# Folders whose files are masks of the slices beside them, not images of a patient.
+MASK_FOLDERS = frozenset({"mask", "masks", "label", "labels"})
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:

@@ -1,9 +1,10 @@
 """Finds the studies in what a user points at, one at a time, whatever the layout.
 
-A folder that is a known data set is read as one. Any other folder is walked: each NIfTI file is a
-study, the pictures directly in a folder are one study. Hidden files are ignored. Files and folders
-whose names say mask, label or result (`*_mask.nii.gz`, `*.label.png`, `labels/`) are not
-studies; a file that is named itself is read whatever its name.
+A folder that is a known data set is read as one. In any other folder the DICOM files of all depths
+are studies by their tags; then it is walked: each NIfTI file is a study, each Kaggle array is one,
+the pictures directly in a folder are one study, an archive is read like a folder. Hidden files are
+ignored. Files and folders whose names say mask, label or result (`*_mask.nii.gz`, `*.label.png`,
+`labels/`) are not studies; a file that is named itself is read whatever its name.
 """
 
 import dataclasses
@@ -11,8 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from chestct.errors import InputError
+from chestct.formats.archives import is_archive_name, unpacked
 from chestct.formats.covid_ct_seg import is_covid_ct_seg, read_covid_ct_seg
-from chestct.formats.folders import failed, reading, visible
+from chestct.formats.dicom import dicom_files_below, is_dicom, read_dicom
+from chestct.formats.folders import MASK_FOLDERS, failed, reading, visible
 from chestct.formats.images import is_mask_name, is_picture_name, read_image_folder, read_image_study
 from chestct.formats.medseg import is_medseg, read_medseg
 from chestct.formats.mosmed import is_mosmed, read_mosmed
@@ -26,16 +29,8 @@ _DATA_SETS: dict[str, tuple[Callable[[Path], bool], Callable[[Path], Iterator[Fo
     "covid-ct-seg": (is_covid_ct_seg, read_covid_ct_seg),
     "medseg": (is_medseg, read_medseg),
 }
-LAYOUTS = ("auto", "nifti", "images", *_DATA_SETS)
-# Formats that people will point at and that have no reader here yet.
-_NOT_READ_YET = {
-    ".dcm": "is DICOM, which is not read yet; convert it to .nii.gz (dcm2niix does)",
-    ".npy": "is a NumPy array, which is not read yet; convert it to .nii.gz",
-    ".zip": "is an archive, which is not read yet; unpack it",
-}
-_LAYOUTS_NOT_READ_YET = ("dicom", "kaggle")
-_MASK_FOLDERS = frozenset({"mask", "masks", "label", "labels"})
-_EXPECTED = "expected .nii.gz, .nii, .png or .jpg files, or a folder of them"
+LAYOUTS = ("auto", "nifti", "dicom", "images", *_DATA_SETS)
+_EXPECTED = "expected .nii.gz, .nii, .dcm, .png, .jpg or .zip files, or a folder of them"
 
 
 def discover(paths: Sequence[Path], layout: str = "auto") -> Iterator[Found]:
@@ -50,8 +45,6 @@ def discover(paths: Sequence[Path], layout: str = "auto") -> Iterator[Found]:
         InputError: unknown layout, or no path at all (at the call); the only path is missing or
             holds nothing to read (while iterating; of several paths it comes as FailedInput).
     """
-    if layout in _LAYOUTS_NOT_READ_YET:
-        raise InputError("layout", f"{layout!r} is not read yet; expected one of {', '.join(LAYOUTS)}")
     if layout not in LAYOUTS:
         raise InputError("layout", f"{layout!r} is unknown; expected one of {', '.join(LAYOUTS)}")
     if not paths:
@@ -60,7 +53,13 @@ def discover(paths: Sequence[Path], layout: str = "auto") -> Iterator[Found]:
 
 
 def _read_all(paths: Sequence[Path], layout: str) -> Iterator[Found]:
+    # Files of one series may be named one by one (`*.dcm`); they are read where the first one stands.
+    dicom = [path for path in paths if layout in ("auto", "dicom") and is_dicom(path)]
     for path in paths:
+        if path in dicom:
+            if path == dicom[0]:
+                yield from read_dicom(dicom, path)
+            continue
         try:
             yield from _read(path, layout)
         except InputError as error:
@@ -73,11 +72,13 @@ def _read(path: Path, layout: str) -> Iterator[Found]:
     with reading(path):
         path.stat()
     data_set = _data_set(path) if layout == "auto" else _DATA_SETS.get(layout, (None, None))[1]
-    if data_set is not None:
+    if path.is_file() and is_archive_name(path):
+        yield from _read_archive(path, layout)
+    elif data_set is not None:
         yield from data_set(path)
     elif path.is_dir():
         empty = True
-        for found in _walk(path, layout, set()):
+        for found in _read_folder(path, layout):
             empty = False
             yield found
         if empty:
@@ -85,6 +86,30 @@ def _read(path: Path, layout: str) -> Iterator[Found]:
             raise InputError(path, f"holds nothing to read{wanted}; {_EXPECTED}")
     else:
         yield _read_file(path, layout)
+
+
+def _read_folder(folder: Path, layout: str) -> Iterator[Found]:
+    if layout in ("auto", "dicom"):
+        yield from read_dicom(dicom_files_below(folder), folder)
+    yield from _walk(folder, layout, set())
+
+
+def _read_archive(path: Path, layout: str) -> Iterator[Found]:
+    """What an archive holds, under the archive's own name; it is unpacked only while it is read."""
+    with unpacked(path) as folder:
+        try:
+            for found in _read(folder, layout):
+                yield _as_member(found, folder, path)
+        except InputError as error:
+            yield _as_member(failed(Path(error.source), error), folder, path)
+
+
+def _as_member(found: Found, folder: Path, archive: Path) -> Found:
+    """`/tmp/x/case/a.png` is `case.zip/a.png` to the user."""
+    source = archive / found.source.relative_to(folder) if found.source != folder else archive
+    if isinstance(found, FailedInput):
+        return FailedInput(source, found.reason.replace(str(folder), str(archive)))
+    return dataclasses.replace(found, source=source)
 
 
 def _walk(folder: Path, layout: str, seen: set[Path]) -> Iterator[Found]:
@@ -104,15 +129,20 @@ def _walk(folder: Path, layout: str, seen: set[Path]) -> Iterator[Found]:
         yield failed(folder, error)
         return
     files = [entry for entry in entries if not entry.is_dir()]
-    yield from _unsupported(folder, files, layout)
-    if layout != "images":
+    for file in files:
+        if is_archive_name(file):
+            try:
+                yield from _read_archive(file, layout)
+            except InputError as error:
+                yield failed(file, error)
+    if layout in ("auto", "nifti"):
         yield from (
             _read_file(file, layout) for file in files if is_nifti_name(file) and not is_mask_name(file)
         )
-    if layout != "nifti":
+    if layout in ("auto", "images"):
         yield from read_image_folder(folder)
     for entry in entries:
-        if entry.is_dir() and entry.name.lower() not in _MASK_FOLDERS:
+        if entry.is_dir() and entry.name.lower() not in MASK_FOLDERS:
             yield from _walk(entry, layout, seen)
 
 
@@ -124,23 +154,11 @@ def _read_file(path: Path, layout: str) -> Found:
     try:
         if layout == "nifti" or (layout == "auto" and is_nifti_name(path)):
             return read_nifti(path)
-        if layout == "images" or is_picture_name(path):
+        if layout == "images" or (layout == "auto" and is_picture_name(path)):
             return read_image_study(path)
     except InputError as error:
         return failed(path, error)
-    return FailedInput(path, _NOT_READ_YET.get(path.suffix.lower(), f"is of an unknown kind; {_EXPECTED}"))
-
-
-def _unsupported(folder: Path, files: list[Path], layout: str) -> Iterator[FailedInput]:
-    """One line a folder and kind, not one a slice: a DICOM series has hundreds of files."""
-    if layout != "auto":
-        return
-    for suffix, reason in _NOT_READ_YET.items():
-        matching = [file for file in files if file.suffix.lower() == suffix]
-        if len(matching) == 1:
-            yield FailedInput(matching[0], reason)
-        elif matching:
-            yield FailedInput(folder, f"holds {len(matching)} {suffix} files: each {reason}")
+    return FailedInput(path, f"is of an unknown kind; {_EXPECTED}")
 
 
 def _with_unique_names(found: Iterator[Found]) -> Iterator[Found]:

@@ -17,7 +17,11 @@ def register(app: typer.Typer) -> None:
 def segment(
     inputs: Annotated[
         list[Path],
-        typer.Argument(metavar="INPUT...", help="Pictures, NIfTI files, folders.", show_default=False),
+        typer.Argument(
+            metavar="INPUT...",
+            help="Pictures, NIfTI and DICOM files, zip archives, folders.",
+            show_default=False,
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results; a folder's tree is mirrored in it.")],
     model: Annotated[str | None, typer.Option(help="Version; the champion where not given.")] = None,
@@ -34,6 +38,9 @@ def segment(
     found = find_inputs(inputs, out)
     with progress(f"segment with {segmenter.version}") as update:
         report = segment_inputs(found, out, segmenter, lambda done, name: update(done, len(found), name))
+    for entry in report:
+        for note in entry.get("notes", ()):
+            say(f"note: {entry['input']}: {note}")
     failed = [entry for entry in report if "error" in entry]
     for entry in failed:
         say(f"not segmented: {entry['input']}: {entry['error']}")

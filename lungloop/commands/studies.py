@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def import_(
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders.", show_default=False)],
+    paths: Annotated[list[Path], typer.Argument(help="Files, folders and zip archives.", show_default=False)],
     layout: Annotated[Layout, typer.Option(help="`auto` tells by content.")] = Layout.AUTO,
     masks: Annotated[
         Path | None,
@@ -58,6 +58,8 @@ def import_(
         with progress("import") as update:
             report = import_studies(catalog, found, layout.value, lambda done, name: update(done, None, name))
         follow_up = _hand_over(catalog, settings)
+    for source, note in report.notes:
+        say(f"note: {source}: {note}")
     for failed in report.failed:
         say(f"not imported: {failed.source}: {failed.reason}")
     if as_json:

@@ -1,12 +1,14 @@
 """What there is to segment, and where each result belongs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chestct.errors import InputError
+from chestct.formats.archives import is_archive_name
 from chestct.formats.covid_ct_seg import is_covid_ct_seg
-from chestct.formats.folders import visible
+from chestct.formats.dicom import DicomStudy, dicom_files_below, find_dicom_studies, is_dicom
+from chestct.formats.folders import MASK_FOLDERS, visible
 from chestct.formats.images import is_mask_name, is_picture_name
 from chestct.formats.medseg import is_medseg
 from chestct.formats.mosmed import is_mosmed
@@ -14,46 +16,66 @@ from chestct.formats.nifti import is_nifti_name, nifti_stem
 
 # In these data sets the masks are pictures too, in folders beside the slices.
 _SLICES_OF_DATA_SET = ((is_covid_ct_seg, "*/ct"), (is_medseg, "image"), (is_mosmed, "studies"))
-_MASK_FOLDERS = frozenset({"mask", "masks", "label", "labels"})
-# Said of each kind in a folder, where nothing else tells the user that they were passed over.
-_NOT_READ = {".dcm": "DICOM", ".npy": "NumPy arrays", ".zip": "archives"}
+_NOTHING = "holds no picture (.png, .jpg), volume (.nii, .nii.gz), DICOM or archive (.zip)"
 
 
 @dataclass(frozen=True)
 class SegmentInput:
-    """One file.
+    """One file, or the files of one DICOM study.
 
     Args:
-        path: the file; or a folder whose files cannot be read, with `error`.
+        path: the file, or the folder of a DICOM study; or what cannot be read, with `error`.
         stem: its results' path below the output folder, without ending ("case-1/000").
         error: why it cannot be segmented, None where nothing is known against it yet.
+        dicom: the study that was found in a folder; None for files.
     """
 
     path: Path
     stem: Path
     error: str | None = None
+    dicom: DicomStudy | None = None
 
 
 def find_inputs(paths: Sequence[Path], out: Path) -> list[SegmentInput]:
-    """Every picture and volume of the paths; nothing is opened.
+    """Every picture, volume, archive and DICOM study of the paths; no pixels are read.
 
-    Results of an earlier run are passed over, also where they lie among the inputs. No input's results
-    overwrite another's.
+    A DICOM study is named after the folder that holds its files. Results of an earlier run are passed
+    over, also where they lie among the inputs. No input's results overwrite another's.
 
     Args:
         paths: files, taken whatever their names, and folders, walked without hidden files and masks.
         out: where the results will go.
     """
     found: list[SegmentInput] = []
+    # `*.dcm` names the files of one study one by one.
+    dicom = [path for path in paths if is_dicom(path)]
     for path in paths:
         if path.is_dir():
-            below = list(_walk(path, path, out.resolve(), set()))
-            nothing = "holds no picture (.png, .jpg) and no volume (.nii, .nii.gz)"
-            found += below or [SegmentInput(path, Path(path.name), nothing)]
+            below = [*_dicom_studies(dicom_files_below(path), path), *_walk(path, path, out.resolve(), set())]
+            found += below or [SegmentInput(path, Path(path.name), _NOTHING)]
+        elif path in dicom:
+            found += _dicom_studies(dicom, path.parent) if path == dicom[0] else []
         else:
             reason = None if path.exists() else "does not exist"
             found.append(SegmentInput(path, Path(_stem(path)), reason))
     return list(_without_same_results(found))
+
+
+def _dicom_studies(files: Sequence[Path], root: Path) -> Iterator[SegmentInput]:
+    """`case-1` for the study in case-1/; studies that share a folder get their own names in it."""
+    found = list(find_dicom_studies(files, root))
+    sources = [one.source for one in found if isinstance(one, DicomStudy)]
+    for one in found:
+        here = one.source.relative_to(root) if one.source.is_relative_to(root) else Path()
+        stem = here.with_suffix("") if one.source.is_file() else here
+        if not stem.name:
+            stem = Path(root.resolve().name)
+        if isinstance(one, DicomStudy):
+            yield SegmentInput(
+                one.source, stem / one.name if sources.count(one.source) > 1 else stem, dicom=one
+            )
+        else:
+            yield SegmentInput(one.source, stem, one.reason)
 
 
 def _walk(folder: Path, root: Path, out: Path, seen: set[Path]) -> Iterator[SegmentInput]:
@@ -75,14 +97,12 @@ def _walk(folder: Path, root: Path, out: Path, seen: set[Path]) -> Iterator[Segm
         return
     for entry in entries:
         if entry.is_dir():
-            if entry.name.lower() not in _MASK_FOLDERS:
+            if entry.name.lower() not in MASK_FOLDERS:
                 yield from _walk(entry, root, out, seen)
-        elif (is_picture_name(entry) or is_nifti_name(entry)) and not is_mask_name(entry):
+        elif (is_picture_name(entry) or is_nifti_name(entry) or is_archive_name(entry)) and not is_mask_name(
+            entry
+        ):
             yield SegmentInput(entry, here / _stem(entry))
-    for suffix, kind in _NOT_READ.items():
-        count = sum(entry.suffix.lower() == suffix for entry in entries)
-        if count:
-            yield SegmentInput(folder, here / suffix, f"holds {count} files of a kind not read yet: {kind}")
 
 
 def _stem(path: Path) -> str:
@@ -94,7 +114,8 @@ def _without_same_results(found: list[SegmentInput]) -> Iterator[SegmentInput]:
     taken: dict[Path, Path] = {}
     files: set[Path] = set()
     for one in found:
-        file = one.path.resolve()
+        # Several studies may lie in one folder; what tells them apart is their first file.
+        file = (one.dicom.files[0] if one.dicom else one.path).resolve()
         if one.error is not None:
             yield one
         elif file not in files:
@@ -102,4 +123,4 @@ def _without_same_results(found: list[SegmentInput]) -> Iterator[SegmentInput]:
             stem = one.stem if one.stem not in taken else one.stem.with_name(one.path.name)
             other = taken.setdefault(stem, one.path)
             reason = f"would get the same results as {other}; segment it into another --out"
-            yield SegmentInput(one.path, stem, None if other == one.path else reason)
+            yield replace(one, stem=stem, error=None if other == one.path else reason)

@@ -3,7 +3,8 @@
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chestct.errors import InputError, LungLoopError
+from chestct.formats.archives import is_archive_name, unpacked
 from chestct.formats.images import write_label_map_png
 from chestct.formats.layouts import discover
 from chestct.formats.nifti import write_label_map_nifti
@@ -20,7 +22,7 @@ from chestct.labels import Label
 from chestct.prediction import SlicePrediction, fraction_of_lung
 from chestct.render import montage, overlay, png_bytes
 from chestct.study import FailedInput, Study
-from lungloop.segmenting.inputs import SegmentInput
+from lungloop.segmenting.inputs import SegmentInput, find_inputs
 
 # Enough slices to judge a study at a glance, few enough for one screen.
 _SLICES_ON_MONTAGE = 24
@@ -55,7 +57,9 @@ def segment_inputs(
         on_done: called after each input with the count so far and its name.
     Returns:
         The report: per input `input`, and `kind`, `model_version`, `percent`, `severity`, `label_map` and
-        `overlay` (paths below `out`), `seconds`, or `error`.
+        `overlay` (paths below `out`), `notes` (sentences, where there are any), `seconds`, or `error`.
+        An archive has an entry for each input in it, an array or a TIFF of several pages one for each
+        slice.
     Raises:
         InputError: `out` cannot be written.
     """
@@ -65,41 +69,76 @@ def segment_inputs(
         raise InputError(out, f"cannot be made: {error.strerror}") from error
     report = []
     for done, one in enumerate(inputs, start=1):
-        report.append(_entry(one, out, segmenter))
+        report += _entries(one, out, segmenter)
         on_done(done, one.path.name)
     _write(out / "report.json", json.dumps(report, indent=2, ensure_ascii=False).encode())
     return report
 
 
-def _entry(one: SegmentInput, out: Path, segmenter: StudySegmenter) -> dict[str, Any]:
-    entry: dict[str, Any] = {"input": str(one.path)}
+def _entries(one: SegmentInput, out: Path, segmenter: StudySegmenter) -> list[dict[str, Any]]:
+    if one.error is None and one.path.is_file() and is_archive_name(one.path):
+        return list(_entries_of_archive(one, out, segmenter))
     started = time.perf_counter()
     try:
-        entry |= _segment(one, out, segmenter)
+        entries = list(_segment(one, out, segmenter))
     except (LungLoopError, OSError, MemoryError) as error:
-        reason = (
-            error.reason if isinstance(error, InputError) and error.source == entry["input"] else str(error)
-        )
-        return {**entry, "error": reason or type(error).__name__}
-    return {**entry, "seconds": round(time.perf_counter() - started, 3)}
+        return [{"input": str(one.path), "error": _reason(error, one.path)}]
+    seconds = (time.perf_counter() - started) / len(entries)
+    return [{**entry, "seconds": round(seconds, 3)} for entry in entries]
 
 
-def _segment(one: SegmentInput, out: Path, segmenter: StudySegmenter) -> dict[str, Any]:
+def _entries_of_archive(one: SegmentInput, out: Path, segmenter: StudySegmenter) -> Iterator[dict[str, Any]]:
+    """The archive's tree mirrored below its name; what it is unpacked into is never named."""
+    try:
+        with unpacked(one.path) as folder:
+            for inner in find_inputs([folder], out):
+                for entry in _entries(replace(inner, stem=one.stem / inner.stem), out, segmenter):
+                    for key in {"input", "error"} & set(entry):
+                        entry[key] = entry[key].replace(str(folder), str(one.path))
+                    yield entry
+    except (LungLoopError, OSError) as error:
+        yield {"input": str(one.path), "error": _reason(error, one.path)}
+
+
+def _reason(error: Exception, path: Path) -> str:
+    same = isinstance(error, InputError) and error.source == str(path)
+    return (error.reason if same and isinstance(error, InputError) else str(error)) or type(error).__name__
+
+
+def _segment(one: SegmentInput, out: Path, segmenter: StudySegmenter) -> Iterator[dict[str, Any]]:
     if one.error is not None:
         raise InputError(one.path, one.error)
-    study = next(discover([one.path]))
+    study = one.dicom.read() if one.dicom else next(discover([one.path]))
     if isinstance(study, FailedInput):
         raise InputError(study.source, study.reason)
     predictions = segmenter.segment_study(study.slices, study.intensity)
-    (out / one.stem).parent.mkdir(parents=True, exist_ok=True)
-    if study.geometry is None:
-        written = _write_image(out / one.stem, study, predictions[0])
-    else:
+    if study.geometry is not None:
+        (out / one.stem).parent.mkdir(parents=True, exist_ok=True)
         written = _write_study(out / one.stem, study, study.geometry, predictions)
+        yield _entry(str(one.path), study, segmenter.version, predictions, written, out)
+        return
+    for index, prediction in enumerate(predictions):
+        alone = len(predictions) == 1
+        stem = out / one.stem if alone else out / one.stem / f"{index:03d}"
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        written = _write_image(stem, study, index, prediction)
+        name = str(one.path) if alone else f"{one.path}[{index}]"
+        yield _entry(name, study, segmenter.version, [prediction], written, out)
+
+
+def _entry(
+    name: str,
+    study: Study,
+    version: str,
+    predictions: Sequence[SlicePrediction],
+    written: tuple[Path, Path],
+    out: Path,
+) -> dict[str, Any]:
     label_maps = np.stack([prediction.label_map for prediction in predictions])
-    return {
+    entry = {
+        "input": name,
         "kind": "image" if study.geometry is None else "study",
-        "model_version": segmenter.version,
+        "model_version": version,
         "percent": {
             "ground_glass": round(100 * fraction_of_lung(label_maps, (Label.GROUND_GLASS,)), 2),
             "consolidation": round(100 * fraction_of_lung(label_maps, (Label.CONSOLIDATION,)), 2),
@@ -109,11 +148,12 @@ def _segment(one: SegmentInput, out: Path, segmenter: StudySegmenter) -> dict[st
         "label_map": written[0].relative_to(out).as_posix(),
         "overlay": written[1].relative_to(out).as_posix(),
     }
+    return {**entry, "notes": list(study.notes)} if study.notes else entry
 
 
-def _write_image(stem: Path, study: Study, prediction: SlicePrediction) -> tuple[Path, Path]:
+def _write_image(stem: Path, study: Study, index: int, prediction: SlicePrediction) -> tuple[Path, Path]:
     label_path, overlay_path = _beside(stem, ".label.png"), _beside(stem, ".overlay.png")
-    picture = as_picture(study.slices[0], study.intensity)
+    picture = as_picture(study.slices[index], study.intensity)
     write_label_map_png(label_path, prediction.label_map)
     _write(overlay_path, png_bytes(overlay(picture, prediction.label_map)))
     return label_path, overlay_path

@@ -1,4 +1,7 @@
 import itertools
+import shutil
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,9 +85,9 @@ def test_a_missing_path_alone_is_refused_and_among_others_reported(mixed):
     assert names(discover([mixed / "nowhere", mixed / "b"])) == ["! nowhere", "b"]
 
 
-@pytest.mark.parametrize("layout", ["dicom", "kaggle", "xray"])
+@pytest.mark.parametrize("layout", ["DICOM", "xray"])
 def test_an_unknown_layout_is_refused_at_the_call(mixed, layout):
-    with pytest.raises(InputError, match="auto, nifti, images, mosmed"):
+    with pytest.raises(InputError, match="auto, nifti, dicom, images"):
         discover([mixed], layout)
 
 
@@ -93,13 +96,44 @@ def test_no_paths_are_refused_at_the_call():
         discover([])
 
 
-def test_formats_without_a_reader_say_so_once_a_folder(mixed):
-    for index in range(3):
+def test_an_archive_is_read_like_the_folder_that_was_packed(mixed):
+    archive = shutil.make_archive(str(mixed.parent / "packed"), "zip", mixed)
+    found = list(discover([Path(archive)]))
+    assert names(found) == ["scan2", "scan10", "b"]
+    assert [item.source for item in found] == [
+        Path(archive) / part for part in ("a/scan2.nii", "a/scan10.nii.gz", "b")
+    ]
+    assert found[0].slices[0].shape == (5, 6)
+
+
+def test_an_archive_in_a_folder_is_read_too(mixed, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("outer")
+    shutil.make_archive(str(folder / "packed"), "zip", mixed)
+    assert names(discover([folder], "nifti")) == ["scan2", "scan10"]
+
+
+def test_a_bad_member_is_named_below_its_archive(mixed):
+    (mixed / "a/scan2.nii").write_text("broken")
+    archive = Path(shutil.make_archive(str(mixed.parent / "bad"), "zip", mixed))
+    failed = next(discover([archive]))
+    assert failed.source == archive / "a/scan2.nii"
+    assert "lungloop-" not in failed.reason
+
+
+def test_an_archive_of_nothing_says_what_was_expected(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("notes.txt", "about")
+    (failed,) = discover([tmp_path / "a.zip"])
+    assert failed.source == tmp_path / "a.zip"
+    assert "holds nothing to read" in failed.reason
+
+
+def test_broken_dicom_is_one_line_a_folder_not_one_a_slice(mixed):
+    for index in range(20):
         (mixed / "b" / f"{index}.dcm").write_bytes(b"\0" * 128 + b"DICM")
-    (mixed / "a/images.npy").write_bytes(b"\x93NUMPY")
     found = list(discover([mixed]))
-    assert names(found) == ["! images.npy", "scan2", "scan10", "! b", "b"]
-    assert "3 .dcm files" in found[3].reason
+    assert names(found) == [f"! {mixed.name}", "scan2", "scan10", "b"]
+    assert "20 DICOM files cannot be read" in found[0].reason
 
 
 def test_an_unknown_file_says_what_was_expected(mixed):

@@ -63,6 +63,7 @@ def test_a_report_is_json_ready(catalog: Catalog, tmp_path: Path) -> None:
         "known": 0,
         "slices": 0,
         "failed": [{"input": str(tmp_path / "x.png"), "error": "is damaged"}],
+        "notes": [],
         "test_patient": None,
     }
 

@@ -59,15 +59,9 @@ def test_what_is_not_there_or_empty_is_an_entry_not_the_end(tmp_path: Path) -> N
     found = find_inputs([tmp_path / "gone.png", tmp_path / "empty", tmp_path / "in"], tmp_path / "out")
     assert [one.error for one in found] == [
         "does not exist",
-        "holds no picture (.png, .jpg) and no volume (.nii, .nii.gz)",
+        "holds no picture (.png, .jpg), volume (.nii, .nii.gz), DICOM or archive (.zip)",
         None,
     ]
-
-
-def test_a_folder_of_dicom_is_one_entry_not_hundreds(tmp_path: Path) -> None:
-    touch(tmp_path, "a.png", *(f"series/{number}.dcm" for number in range(20)))
-    found = find_inputs([tmp_path], tmp_path / "out")
-    assert [one.error for one in found] == [None, "holds 20 files of a kind not read yet: DICOM"]
 
 
 def test_a_data_sets_masks_are_no_slices(tmp_path: Path) -> None:

@@ -1,0 +1,70 @@
+"""Which files are DICOM: told by content, since archives name them IM00001 or by a UID."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from chestct.errors import InputError
+from chestct.formats.folders import MASK_FOLDERS, visible
+
+SUFFIXES = (".dcm", ".dicom", ".ima")
+# Files of these kinds are never looked into: a folder may hold thousands of pictures.
+_OTHER_SUFFIXES = frozenset(
+    {
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".tif",
+        ".tiff",
+        ".nii",
+        ".gz",
+        ".npy",
+        ".zip",
+        ".csv",
+        ".json",
+        ".txt",
+        ".xlsx",
+    }
+)
+_PREAMBLE_BYTES, _MAGIC = 128, b"DICM"
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file is named like DICOM, or is DICOM under a name that promises nothing else."""
+    suffix = path.suffix.lower()
+    if suffix in _OTHER_SUFFIXES or not path.is_file():
+        return False
+    return suffix in SUFFIXES or has_magic(path)
+
+
+def has_magic(path: Path) -> bool:
+    """Whether a file begins as part 10 of the standard wants it."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_PREAMBLE_BYTES + len(_MAGIC))[_PREAMBLE_BYTES:] == _MAGIC
+    except OSError:
+        return False
+
+
+def dicom_files_below(folder: Path) -> list[Path]:
+    """DICOM files at any depth, in natural order, without hidden ones and folders of masks.
+
+    A subfolder that cannot be listed is passed over here; the walk for other formats names it.
+    """
+    return list(_below(folder, set()))
+
+
+def _below(folder: Path, seen: set[Path]) -> Iterator[Path]:
+    real = folder.resolve()
+    if real in seen:
+        return
+    seen.add(real)
+    try:
+        entries = visible(folder)
+    except InputError:
+        return
+    for entry in entries:
+        if entry.is_dir():
+            if entry.name.lower() not in MASK_FOLDERS:
+                yield from _below(entry, seen)
+        elif is_dicom(entry):
+            yield entry
