@@ -18,12 +18,16 @@ class SlicePrediction:
             where readers label what the model is least sure of.
         entropy_mean: mean entropy over the picture, as a part of its maximum, in [0, 1].
         seconds: wall clock of the computation.
+        lesion_expected, lesion_deviation: pixels, of `chestct.involvement_doubt.lesion_sums`; None where
+            the model gives no probabilities.
     """
 
     label_map: npt.NDArray[np.uint8]
     score: float
     entropy_mean: float
     seconds: float = 0.0
+    lesion_expected: float | None = None
+    lesion_deviation: float | None = None
 
     @property
     def ground_glass_fraction(self) -> float:

@@ -16,12 +16,14 @@ from chestct.errors import InputError
 from chestct.geometry import Geometry
 from chestct.intensity import Intensity
 from chestct.involvement import Involvement
+from chestct.involvement_doubt import involvement_doubt_percent
 from chestct.involvement_interval import InvolvementCalibration
 from chestct.labels import Label, SeverityGrade
 from chestct.lungs import Side
+from chestct.prediction import SlicePrediction
 from chestct.severity_rule import SeverityRule
 
-__all__ = ["InvolvementCalibration", "Severity", "SeverityRule", "severity_of"]
+__all__ = ["InvolvementCalibration", "Severity", "SeverityRule", "severity_of", "severity_of_predictions"]
 
 # Pictures carry no millimetres; a chest CT shows about this much from side to side.
 _PICTURE_WIDTH_MM = 350.0
@@ -29,7 +31,7 @@ _SLICES_APART_IN_NO_STACK_MM = 8.0
 # Our choice: diagnostic chest CT is read at 5 mm and thinner; below ten slices a lung is a few discs.
 _SPARSE_ABOVE_MM, _FEW_SLICES = 5.0, 10
 # A slice at the end of the stack with more of the lung than this share of the fullest slice is no end.
-_CUT_OFF_SHARE = 0.05
+_CUT_OFF_SHARE = 0.10
 # Distances between slices that differ by more than this share are uneven.
 _UNEVEN = 0.05
 
@@ -59,6 +61,11 @@ class Severity:
     rule: SeverityRule
     model_version: str | None
     warnings: tuple[str, ...]
+
+    @property
+    def deciding_percent(self) -> float | None:
+        """The percent that the grade rests on, in [0, 100]; None without lung."""
+        return self.percent["worst" if self.rule.deciding == "worst_lung" else "whole"]
 
     @property
     def needs_a_reader(self) -> bool:
@@ -137,6 +144,45 @@ def severity_of(
         rule=rule,
         model_version=model_version,
         warnings=warnings,
+    )
+
+
+def severity_of_predictions(
+    predictions: Sequence[SlicePrediction],
+    geometry: Geometry | None,
+    intensity: Intensity,
+    *,
+    rule: SeverityRule = SeverityRule(),  # noqa: B008 (frozen)
+    calibration: InvolvementCalibration | None = None,
+    model_version: str,
+    slice_positions_mm: Sequence[float] | None = None,
+) -> Severity:
+    """The severity that a model finds in one study, with the doubt that its predictions carry.
+
+    Args:
+        predictions: of every slice of the study in its order, all of one size.
+    Raises:
+        InputError: the slices differ in size, or as `severity_of`.
+    """
+    shapes = {prediction.label_map.shape for prediction in predictions}
+    if len(shapes) != 1:
+        raise InputError("predictions", f"are of the sizes {sorted(shapes)}; expected slices of one size")
+    label_maps = np.stack([prediction.label_map for prediction in predictions])
+    expected = [one.lesion_expected for one in predictions if one.lesion_expected is not None]
+    deviation = [one.lesion_deviation for one in predictions if one.lesion_deviation is not None]
+    uncertainty = None
+    if len(expected) == len(deviation) == len(predictions):
+        apart_mm = _spacing(label_maps.shape, geometry)[0]
+        uncertainty = involvement_doubt_percent(label_maps, expected, deviation, apart_mm)
+    return severity_of(
+        label_maps,
+        geometry,
+        intensity,
+        rule=rule,
+        calibration=calibration,
+        uncertainty=uncertainty,
+        model_version=model_version,
+        slice_positions_mm=slice_positions_mm,
     )
 
 

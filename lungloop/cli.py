@@ -27,6 +27,7 @@ from lungloop.commands import (
     local_stack,
     model_versions,
     segment,
+    severity,
     status,
     studies,
     train,
@@ -61,6 +62,7 @@ for commands in (
     model_versions,
     export,
     segment,
+    severity,
 ):
     commands.register(app)
 

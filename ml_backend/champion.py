@@ -10,6 +10,7 @@ import numpy.typing as npt
 from chestct.catalog.catalog import Catalog
 from chestct.errors import NotFoundError
 from chestct.intensity import Intensity
+from chestct.involvement_interval import InvolvementCalibration
 from chestct.prediction import SlicePrediction
 from chestct.settings import Settings
 
@@ -20,6 +21,11 @@ class Segmenting(Protocol):
     @property
     def version(self) -> str:
         """Name of the model version."""
+        ...
+
+    @property
+    def involvement_calibration(self) -> InvolvementCalibration | None:
+        """What its card says of the interval of an involvement."""
         ...
 
     def segment(self, pixels: npt.NDArray[np.generic], intensity: Intensity) -> SlicePrediction:

@@ -97,6 +97,9 @@ class Predictor:
         found = segmenter.segment(pixels, slice_record.intensity)
         seconds = time.perf_counter() - started_at
         self._catalog.add_prediction(slice_record.id, segmenter.version, found, seconds)
+        self._catalog.settle_severity(
+            slice_record.study_id, segmenter.version, segmenter.involvement_calibration
+        )
         return Predicted(found.label_map, found.score, segmenter.version, computed=True)
 
     def _once(self, key: tuple[str, str], compute: Callable[[], Predicted], deadline: float) -> Predicted:

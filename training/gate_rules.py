@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chestct.labels import SeverityGrade
 from chestct.metrics import bootstrap_interval
+from chestct.severity_rule import SeverityRule
 from training.patient_score import PatientScore
 
 RESAMPLES = 10_000
@@ -24,9 +26,8 @@ SAME_DICE = 0.001
 # Our choice, in nats: less than the spread of the mean NLL over ten patients.
 SAME_NLL = 0.01
 SEVERE_GRADE_ERROR = 2
-# CT-0 up to 1 %, CT-1 below 25 %, CT-2 below 50 %, CT-3 up to 75 % of the lung (MosMedData README;
-# 1 % and 50 % are our choice, see the severity grading).
-_UP_TO_CT_0, _BELOW_CT_2, _BELOW_CT_3, _UP_TO_CT_3 = 0.01, 0.25, 0.50, 0.75
+_RULE = SeverityRule()
+_GRADES = tuple(SeverityGrade)
 
 Pair = tuple[PatientScore, PatientScore]
 
@@ -148,13 +149,7 @@ def _grade_error(score: PatientScore) -> int | None:
 
 
 def _grade_number(involvement: float) -> int:
-    if involvement <= _UP_TO_CT_0:
-        return 0
-    if involvement < _BELOW_CT_2:
-        return 1
-    if involvement < _BELOW_CT_3:
-        return 2
-    return 3 if involvement <= _UP_TO_CT_3 else 4
+    return _GRADES.index(_RULE.grade_of(100.0 * involvement))
 
 
 def calibration_finding(pairs: Sequence[Pair]) -> Finding:

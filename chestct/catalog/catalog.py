@@ -13,13 +13,13 @@ from chestct.catalog.frozen_patients import FrozenPatientStore
 from chestct.catalog.migrate import migrate
 from chestct.catalog.records import VersionState
 from chestct.catalog.requests import RequestStore
+from chestct.catalog.severities import SeverityStore
 from chestct.catalog.storage import Storage
-from chestct.catalog.studies import StudyStore
 from chestct.catalog.tasks import TaskStore
 from chestct.catalog.versions import VersionStore
 
 
-class Catalog(StudyStore, FrozenPatientStore, TaskStore, CorrectionStore, VersionStore, RequestStore):
+class Catalog(SeverityStore, FrozenPatientStore, TaskStore, CorrectionStore, VersionStore, RequestStore):
     """Rows in a database, pixels in files named by their content.
 
     Safe to use from many threads at once, and from many processes if each opens its own: never

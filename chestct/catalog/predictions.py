@@ -43,6 +43,8 @@ class PredictionStore(SliceStore):
             "entropy_mean": float(prediction.entropy_mean),
             "seconds": prediction.seconds if seconds is None else seconds,
             "created_at": moments.now(),
+            "lesion_expected": prediction.lesion_expected,
+            "lesion_deviation": prediction.lesion_deviation,
         }
         with self._database.writing() as connection:
             self._database.add_new(connection, tables.predictions, values)

@@ -102,6 +102,8 @@ class PredictionRecord:
             no lung.
         entropy_mean: mean entropy over the slice.
         seconds: how long the computation took.
+        lesion_expected, lesion_deviation: pixels, of `chestct.involvement_doubt.lesion_sums`; None for
+            predictions of versions before it.
     """
 
     id: int
@@ -113,6 +115,29 @@ class PredictionRecord:
     consolidation_fraction: float
     entropy_mean: float
     seconds: float
+    created_at: str
+    lesion_expected: float | None = None
+    lesion_deviation: float | None = None
+
+
+@dataclass(frozen=True)
+class SeverityRecord:
+    """What one model version makes of one study; worked out once.
+
+    Args:
+        percent: the one that decides, in [0, 100]; None without lung.
+        interval_low, interval_high: around it, in [0, 100]; None where the version is not calibrated.
+        severity: `chestct.severity.Severity.as_dict` as it was worked out.
+    """
+
+    id: int
+    study_id: int
+    model_version: str
+    grade: SeverityGrade | None
+    percent: float | None
+    interval_low: float | None
+    interval_high: float | None
+    severity: dict[str, Any]
     created_at: str
 
 

@@ -80,7 +80,25 @@ predictions = sa.Table(
     sa.Column("entropy_mean", sa.Double, nullable=False),
     sa.Column("seconds", sa.Double, nullable=False),
     sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("lesion_expected", sa.Double),
+    sa.Column("lesion_deviation", sa.Double),
     sa.UniqueConstraint("slice_id", "model_version"),
+)
+
+# What a version makes of a whole study: the grade to ask and sort by, and all of it as it was told.
+study_severities = sa.Table(
+    "study_severities",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("study_id", sa.ForeignKey("studies.id"), nullable=False),
+    sa.Column("model_version", sa.Text, nullable=False, index=True),
+    sa.Column("grade", sa.Text),
+    sa.Column("percent", sa.Double),
+    sa.Column("interval_low", sa.Double),
+    sa.Column("interval_high", sa.Double),
+    sa.Column("severity", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.UniqueConstraint("study_id", "model_version"),
 )
 
 # Append-only: triggers made by the first migration refuse UPDATE and DELETE.

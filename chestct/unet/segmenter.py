@@ -11,6 +11,8 @@ import torch
 
 from chestct.errors import WeightsError
 from chestct.intensity import Intensity, unit_range
+from chestct.involvement_doubt import lesion_sums
+from chestct.involvement_interval import InvolvementCalibration
 from chestct.prediction import SlicePrediction, most_probable
 from chestct.uncertainty import confidence, normalised_entropy
 from chestct.unet.network import build_network
@@ -73,6 +75,11 @@ class Segmenter:
         """Name of the model version."""
         return self.card.version
 
+    @property
+    def involvement_calibration(self) -> InvolvementCalibration | None:
+        """What the card says of the interval of an involvement; None where it was never calibrated."""
+        return InvolvementCalibration.of_card(self.card.calibration)
+
     def probabilities(self, pixels: npt.NDArray[np.generic], intensity: Intensity) -> npt.NDArray[np.float32]:
         """Calibrated class probabilities of one slice.
 
@@ -116,11 +123,14 @@ class Segmenter:
         started = time.perf_counter()
         probabilities = self.probabilities(pixels, intensity)
         entropy = normalised_entropy(probabilities)
+        expected, deviation = lesion_sums(probabilities)
         return SlicePrediction(
             label_map=most_probable(probabilities),
             score=confidence(probabilities, entropy),
             entropy_mean=float(entropy.mean()),
             seconds=time.perf_counter() - started,
+            lesion_expected=expected,
+            lesion_deviation=deviation,
         )
 
     def segment_study(

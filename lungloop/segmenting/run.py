@@ -21,6 +21,7 @@ from chestct.intensity import Intensity, as_picture
 from chestct.labels import Label
 from chestct.prediction import SlicePrediction, fraction_of_lung
 from chestct.render import montage, overlay, png_bytes
+from chestct.severity import InvolvementCalibration, severity_of_predictions
 from chestct.study import FailedInput, Study
 from lungloop.segmenting.inputs import SegmentInput, find_inputs
 
@@ -34,6 +35,11 @@ class StudySegmenter(Protocol):
     @property
     def version(self) -> str:
         """Name of the model version."""
+        ...
+
+    @property
+    def involvement_calibration(self) -> InvolvementCalibration | None:
+        """What its card says of the interval of an involvement."""
         ...
 
     def segment_study(
@@ -115,7 +121,7 @@ def _segment(one: SegmentInput, out: Path, segmenter: StudySegmenter) -> Iterato
     if study.geometry is not None:
         (out / one.stem).parent.mkdir(parents=True, exist_ok=True)
         written = _write_study(out / one.stem, study, study.geometry, predictions)
-        yield _entry(str(one.path), study, segmenter.version, predictions, written, out)
+        yield _entry(str(one.path), study, segmenter, predictions, written, out)
         return
     for index, prediction in enumerate(predictions):
         alone = len(predictions) == 1
@@ -123,13 +129,13 @@ def _segment(one: SegmentInput, out: Path, segmenter: StudySegmenter) -> Iterato
         stem.parent.mkdir(parents=True, exist_ok=True)
         written = _write_image(stem, study, index, prediction)
         name = str(one.path) if alone else f"{one.path}[{index}]"
-        yield _entry(name, study, segmenter.version, [prediction], written, out)
+        yield _entry(name, study, segmenter, [prediction], written, out)
 
 
 def _entry(
     name: str,
     study: Study,
-    version: str,
+    segmenter: StudySegmenter,
     predictions: Sequence[SlicePrediction],
     written: tuple[Path, Path],
     out: Path,
@@ -138,17 +144,29 @@ def _entry(
     entry = {
         "input": name,
         "kind": "image" if study.geometry is None else "study",
-        "model_version": version,
+        "model_version": segmenter.version,
         "percent": {
             "ground_glass": round(100 * fraction_of_lung(label_maps, (Label.GROUND_GLASS,)), 2),
             "consolidation": round(100 * fraction_of_lung(label_maps, (Label.CONSOLIDATION,)), 2),
         },
-        # A slice has no grade; a study gets its grade with `lungloop severity`, which is not here yet.
-        "severity": None,
+        "severity": None if study.geometry is None else _severity(study, predictions, segmenter),
         "label_map": written[0].relative_to(out).as_posix(),
         "overlay": written[1].relative_to(out).as_posix(),
     }
     return {**entry, "notes": list(study.notes)} if study.notes else entry
+
+
+def _severity(
+    study: Study, predictions: Sequence[SlicePrediction], segmenter: StudySegmenter
+) -> dict[str, Any]:
+    """Of a study; a slice has no grade."""
+    return severity_of_predictions(
+        predictions,
+        study.geometry,
+        study.intensity,
+        calibration=segmenter.involvement_calibration,
+        model_version=segmenter.version,
+    ).as_dict()
 
 
 def _write_image(stem: Path, study: Study, index: int, prediction: SlicePrediction) -> tuple[Path, Path]:

@@ -23,11 +23,11 @@ from lungloop.cli import ExitCode, exit_code_of
 
 IN_SCOPE = {
     "up", "down", "status", "doctor", "serve", "worker", "import", "preannotate", "next", "sync", "retrain",
-    "models", "export", "segment", "fit", "evaluate",
+    "models", "export", "segment", "severity", "fit", "evaluate",
 }  # fmt: skip
 REPORTING = {
-    "status", "doctor", "import", "preannotate", "next", "sync", "retrain", "export", "segment", "fit",
-    "evaluate",
+    "status", "doctor", "import", "preannotate", "next", "sync", "retrain", "export", "segment", "severity",
+    "fit", "evaluate",
 }  # fmt: skip
 HEAVY = {"torch", "sqlalchemy", "flask", "rq", "redis", "httpx", "nibabel", "PIL", "scipy"}
 

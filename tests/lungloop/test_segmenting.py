@@ -23,6 +23,7 @@ class BrightIsLung:
     """Finds lung where a picture is bright, with ground-glass in the upper left quarter of it."""
 
     version = "fake-1"
+    involvement_calibration = None
 
     def segment_study(
         self, slices: Sequence[npt.NDArray[np.generic]], intensity: Intensity
@@ -88,6 +89,8 @@ def test_a_volume_gets_a_label_map_of_its_shape_and_affine(tmp_path: Path) -> No
         find_inputs([tmp_path / "in"], tmp_path / "out"), tmp_path / "out", BrightIsLung()
     )
     assert report[0]["kind"] == "study"
+    assert report[0]["severity"]["grade"] in {"CT-0", "CT-1", "CT-2", "CT-3", "CT-4"}
+    assert report[0]["severity"]["model_version"] == "fake-1"
     found, expected = nib.load(tmp_path / "out/deep/ct.1.label.nii.gz"), nib.load(source)
     assert found.shape == expected.shape
     np.testing.assert_array_equal(found.affine, expected.affine)

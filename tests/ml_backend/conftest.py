@@ -36,6 +36,7 @@ class FakeSegmenter:
 
     def __init__(self, version: str) -> None:
         self.version = version
+        self.involvement_calibration = None
         self.calls = 0
         self.fails_on: Callable[[npt.NDArray[Any]], bool] = lambda pixels: False
         self.may_go_on = threading.Event()

@@ -26,6 +26,7 @@ from ml_backend import model
 
 class Segmenter:
     version = "base-1"
+    involvement_calibration = None
     def segment(self, pixels, intensity):
         return SlicePrediction((pixels > 100).astype(np.uint8), 0.25, 0.1)
 
