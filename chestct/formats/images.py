@@ -1,9 +1,10 @@
-"""Pictures of slices: 8-bit PNG and JPEG, and label maps as PNG.
+"""Pictures of slices: PNG, JPEG and TIFF, and label maps as PNG.
 
-Grey levels carry an unknown window, so a picture never counts as HU. Colour is accepted where it is
-grey in disguise (three equal channels, JPEG's rounding allowed) or where a few marks were drawn on
-it; then the luminance counts. Pixels are taken as stored: an EXIF turn is not applied, so that a
-label map fits the file's own rows and columns.
+Grey levels of 8 bits carry an unknown window, so such a picture never counts as HU; what deeper ones
+mean is decided by `deep_levels` and told. A TIFF of several pages is a stack of slices. Colour is
+accepted where it is grey in disguise (three equal channels, JPEG's rounding allowed) or where a few
+marks were drawn on it; then the luminance counts. Pixels are taken as stored: an EXIF turn is
+not applied, so that a label map fits the file's own rows and columns.
 """
 
 import os
@@ -17,24 +18,29 @@ import numpy.typing as npt
 from PIL import Image
 
 from chestct.errors import InputError
+from chestct.formats.deep_levels import Levels, decided
 from chestct.formats.folders import failed, reading, visible
 from chestct.intensity import Intensity
 from chestct.labels import Label
 from chestct.study import FailedInput, Study
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 MIN_SIDE, MAX_SIDE = 64, 4096
+# Of one TIFF: 512 x 512 x 1024.
+MAX_PAGES, MAX_PIXELS = 4096, 2**28
 # JPEG stores colour apart from brightness; rounding alone moves channels this far apart.
 _GREY_TOLERANCE = 12
 # Arrows and scale bars stay far below this share of a slice; a photograph is far above.
 _MAX_COLOURED_FRACTION = 0.05
 _GREY_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
+_DEEP_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
+_TOO_LARGE = f"is larger than {MAX_SIDE} pixels a side; expected {MIN_SIDE} to {MAX_SIDE}"
 # What Pillow 13 raises for damaged files, beside OSError.
 _DAMAGED = (SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error, OSError)
 
 
 def is_picture_name(path: Path) -> bool:
-    """Whether the name promises a PNG or JPEG."""
+    """Whether the name promises a PNG, JPEG or TIFF."""
     return path.name.lower().endswith(SUFFIXES)
 
 
@@ -42,41 +48,71 @@ def read_picture(path: Path) -> npt.NDArray[np.uint8]:
     """(H, W) uint8 grey levels of one picture.
 
     Raises:
-        InputError: not a readable 8-bit grey PNG or JPEG of 64 to 4096 pixels a side.
+        InputError: not a readable 8-bit grey PNG, JPEG or TIFF of one page and 64 to 4096 pixels a side.
     """
     with _opened(path) as image:
-        if min(image.size) < MIN_SIDE:
-            width, height = image.size
-            raise InputError(path, f"is {width} x {height} pixels; expected {MIN_SIDE} to {MAX_SIDE} a side")
-        if image.mode not in _GREY_MODES:
+        if image.mode in _DEEP_MODES:
             raise InputError(
                 path, f"stores {image.mode} pixels (16 bits or more); expected 8 bits, or NIfTI for HU"
             )
-        if image.mode in ("L", "1"):
-            return _decoded(path, image, "L")
-        return _grey(path, _decoded(path, image, "RGBA"))
+        page = _page(path, image)
+        if image.format == "TIFF" and getattr(image, "n_frames", 1) > 1:
+            raise InputError(path, "holds several pages; expected one picture")
+        return page.astype(np.uint8, copy=False)
+
+
+def read_pages(path: Path) -> list[Levels]:
+    """(H, W) arrays of a picture's pages: uint8 grey levels, or the numbers that a deeper one stores.
+
+    Raises:
+        InputError: unreadable, too small, too large, too many pages, or pages of unequal depth.
+    """
+    with _opened(path) as image:
+        pages = [_page(path, image)]
+        while image.format == "TIFF" and _turn_page(path, image, len(pages)):
+            if len(pages) == MAX_PAGES or sum(page.size for page in pages) > MAX_PIXELS:
+                raise InputError(path, f"holds more than {MAX_PAGES} pages or {MAX_PIXELS} pixels; split it")
+            if max(image.size) > MAX_SIDE:
+                raise InputError(path, _TOO_LARGE)
+            pages.append(_page(path, image))
+    if len({page.dtype for page in pages}) > 1:
+        raise InputError(path, "mixes pages of 8 bits and more; expected one depth")
+    return pages
 
 
 def read_image_study(path: Path) -> Study:
-    """A single picture as a study of one slice."""
-    return _study(path, [path], [read_picture(path)])
+    """A single file as a study of one slice, or of one a page."""
+    pages = read_pages(path)
+    alone = len(pages) == 1
+    names = [path.name if alone else f"{path.stem}-{page:03d}{path.suffix}" for page in range(len(pages))]
+    return _study(path, path.stem, names, pages)
 
 
 def read_image_folder(folder: Path) -> Iterator[Study | FailedInput]:
     """The pictures directly in a folder as one study; each unreadable one is named first.
 
-    Segmentation results (`*.label.png`, `*.overlay.png`) and masks (`*_mask.png`) are left out.
+    A TIFF of several pages is a study of its own; so are pictures of more than 8 bits where others of
+    8 bits lie beside them. Segmentation results (`*.label.png`, `*.overlay.png`) and masks
+    (`*_mask.png`) are left out.
     """
-    files, pixels = [], []
+    flat: dict[str, Levels] = {}
+    deep: dict[str, Levels] = {}
     for path in visible(folder):
         if is_picture_name(path) and not is_mask_name(path) and path.is_file():
             try:
-                pixels.append(read_picture(path))
-                files.append(path)
+                pages = read_pages(path)
             except InputError as error:
                 yield failed(path, error)
-    if files:
-        yield _study(folder, files, pixels)
+                continue
+            if len(pages) > 1:
+                yield read_image_study(path)
+            else:
+                (flat if pages[0].dtype == np.uint8 else deep)[path.name] = pages[0]
+    if flat:
+        yield _study(folder, folder.name, list(flat), list(flat.values()))
+    if deep:
+        name = f"{folder.name}-16-bit" if flat else folder.name
+        yield _study(folder, name, list(deep), list(deep.values()))
 
 
 def is_mask_name(path: Path) -> bool:
@@ -119,33 +155,66 @@ def write_label_map_png(path: Path, label_map: npt.NDArray[np.uint8]) -> None:
         beside.replace(path)
 
 
-def _study(source: Path, files: list[Path], pixels: list[npt.NDArray[np.uint8]]) -> Study:
-    name = source.name if source.is_dir() else source.stem
+def _study(source: Path, name: str, names: list[str], pages: list[Levels]) -> Study:
+    intensity, notes = Intensity.PICTURE, ()
+    if pages[0].dtype != np.uint8:
+        pages, intensity, note = decided(pages)
+        notes = (note,)
     return Study(
         name=name,
         patient=name,
-        slices=tuple(pixels),
-        intensity=Intensity.PICTURE,
+        slices=tuple(pages),
+        intensity=intensity,
         source=source,
-        slice_names=tuple(file.name for file in files),
+        slice_names=tuple(names),
+        notes=notes,
     )
+
+
+def _page(path: Path, image: Image.Image) -> Levels:
+    """The page that an opened picture shows now."""
+    if min(image.size) < MIN_SIDE:
+        width, height = image.size
+        raise InputError(path, f"is {width} x {height} pixels; expected {MIN_SIDE} to {MAX_SIDE} a side")
+    if image.mode in ("L", "1"):
+        return _decoded(path, image, "L")
+    if image.mode in _GREY_MODES:
+        return _grey(path, _decoded(path, image, "RGBA"))
+    if image.mode not in _DEEP_MODES:
+        raise InputError(path, f"stores {image.mode} pixels; expected grey levels")
+    try:
+        numbers = np.array(image)
+    except _DAMAGED as error:
+        raise InputError(path, f"is damaged or cut off ({error}); copy or download it again") from error
+    if not np.isfinite(numbers).all():
+        raise InputError(path, "holds NaN or infinite numbers; expected a number in each pixel")
+    return numbers
+
+
+def _turn_page(path: Path, image: Image.Image, page: int) -> bool:
+    try:
+        image.seek(page)
+    except EOFError:
+        return False
+    except _DAMAGED as error:
+        raise InputError(path, f"is damaged or cut off ({error}); copy or download it again") from error
+    return True
 
 
 def _opened(path: Path) -> Image.Image:
     """The picture with its size checked and nothing decoded yet."""
-    too_large = f"is larger than {MAX_SIDE} pixels a side; expected {MIN_SIDE} to {MAX_SIDE}"
     with reading(path):
         path.open("rb").close()
     try:
-        image = Image.open(path, formats=("PNG", "JPEG"))
+        image = Image.open(path, formats=("PNG", "JPEG", "TIFF"))
     # Pillow warns of, then refuses, pictures whose header claims a great many pixels.
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(path, too_large) from error
+        raise InputError(path, _TOO_LARGE) from error
     except _DAMAGED as error:
-        raise InputError(path, "is not a readable PNG or JPEG picture") from error
+        raise InputError(path, "is not a readable PNG, JPEG or TIFF picture") from error
     if max(image.size) > MAX_SIDE:
         image.close()
-        raise InputError(path, too_large)
+        raise InputError(path, _TOO_LARGE)
     return image
 
 

@@ -17,6 +17,7 @@ from chestct.formats.covid_ct_seg import is_covid_ct_seg, read_covid_ct_seg
 from chestct.formats.dicom import dicom_files_below, is_dicom, read_dicom
 from chestct.formats.folders import MASK_FOLDERS, failed, reading, visible
 from chestct.formats.images import is_mask_name, is_picture_name, read_image_folder, read_image_study
+from chestct.formats.kaggle import is_array_name, is_mask_array_name, read_kaggle
 from chestct.formats.medseg import is_medseg, read_medseg
 from chestct.formats.mosmed import is_mosmed, read_mosmed
 from chestct.formats.nifti import is_nifti_name, read_nifti
@@ -29,8 +30,8 @@ _DATA_SETS: dict[str, tuple[Callable[[Path], bool], Callable[[Path], Iterator[Fo
     "covid-ct-seg": (is_covid_ct_seg, read_covid_ct_seg),
     "medseg": (is_medseg, read_medseg),
 }
-LAYOUTS = ("auto", "nifti", "dicom", "images", *_DATA_SETS)
-_EXPECTED = "expected .nii.gz, .nii, .dcm, .png, .jpg or .zip files, or a folder of them"
+LAYOUTS = ("auto", "nifti", "dicom", "kaggle", "images", *_DATA_SETS)
+_EXPECTED = "expected .nii.gz, .nii, .dcm, .npy, .png, .jpg, .tif or .zip files, or a folder of them"
 
 
 def discover(paths: Sequence[Path], layout: str = "auto") -> Iterator[Found]:
@@ -139,6 +140,12 @@ def _walk(folder: Path, layout: str, seen: set[Path]) -> Iterator[Found]:
         yield from (
             _read_file(file, layout) for file in files if is_nifti_name(file) and not is_mask_name(file)
         )
+    if layout in ("auto", "kaggle"):
+        yield from (
+            _read_file(file, layout)
+            for file in files
+            if is_array_name(file) and not is_mask_array_name(file) and not is_mask_name(file)
+        )
     if layout in ("auto", "images"):
         yield from read_image_folder(folder)
     for entry in entries:
@@ -154,6 +161,8 @@ def _read_file(path: Path, layout: str) -> Found:
     try:
         if layout == "nifti" or (layout == "auto" and is_nifti_name(path)):
             return read_nifti(path)
+        if layout == "kaggle" or (layout == "auto" and is_array_name(path)):
+            return read_kaggle(path)
         if layout == "images" or (layout == "auto" and is_picture_name(path)):
             return read_image_study(path)
     except InputError as error:

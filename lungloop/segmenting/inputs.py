@@ -10,13 +10,16 @@ from chestct.formats.covid_ct_seg import is_covid_ct_seg
 from chestct.formats.dicom import DicomStudy, dicom_files_below, find_dicom_studies, is_dicom
 from chestct.formats.folders import MASK_FOLDERS, visible
 from chestct.formats.images import is_mask_name, is_picture_name
+from chestct.formats.kaggle import is_array_name, is_mask_array_name
 from chestct.formats.medseg import is_medseg
 from chestct.formats.mosmed import is_mosmed
 from chestct.formats.nifti import is_nifti_name, nifti_stem
 
 # In these data sets the masks are pictures too, in folders beside the slices.
 _SLICES_OF_DATA_SET = ((is_covid_ct_seg, "*/ct"), (is_medseg, "image"), (is_mosmed, "studies"))
-_NOTHING = "holds no picture (.png, .jpg), volume (.nii, .nii.gz), DICOM or archive (.zip)"
+_NOTHING = (
+    "holds no picture (.png, .jpg, .tif), volume (.nii, .nii.gz), DICOM, array (.npy) or archive (.zip)"
+)
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,11 @@ def _walk(folder: Path, root: Path, out: Path, seen: set[Path]) -> Iterator[Segm
             entry
         ):
             yield SegmentInput(entry, here / _stem(entry))
+
+
+def _is_input_name(path: Path) -> bool:
+    named = (is_picture_name, is_nifti_name, is_archive_name, is_array_name)
+    return any(one(path) for one in named) and not (is_mask_name(path) or is_mask_array_name(path))
 
 
 def _stem(path: Path) -> str:

@@ -72,7 +72,7 @@ def test_a_photograph_is_refused(tmp_path, save_picture):
     refused(save_picture(tmp_path / "a.png", pixels), "colour picture")
 
 
-def test_16_bits_are_refused(tmp_path, save_picture):
+def test_where_8_bits_are_needed_16_are_refused(tmp_path, save_picture):
     refused(save_picture(tmp_path / "a.png", np.zeros((80, 80), dtype=np.uint16)), "16 bits or more")
 
 
@@ -99,11 +99,11 @@ def test_a_decompression_bomb_is_refused_unopened(tmp_path, side):
 def test_missing_text_empty_and_other_formats_are_refused(tmp_path, slope):
     refused(tmp_path / "nothing.png", "does not exist")
     (tmp_path / "text.png").write_text("not a picture")
-    refused(tmp_path / "text.png", "not a readable PNG or JPEG")
+    refused(tmp_path / "text.png", "not a readable PNG, JPEG or TIFF")
     (tmp_path / "empty.png").touch()
-    refused(tmp_path / "empty.png", "not a readable PNG or JPEG")
+    refused(tmp_path / "empty.png", "not a readable PNG, JPEG or TIFF")
     Image.fromarray(slope).save(tmp_path / "a.png", format="BMP")
-    refused(tmp_path / "a.png", "not a readable PNG or JPEG")
+    refused(tmp_path / "a.png", "not a readable PNG, JPEG or TIFF")
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg"])

@@ -87,7 +87,7 @@ def test_a_missing_path_alone_is_refused_and_among_others_reported(mixed):
 
 @pytest.mark.parametrize("layout", ["DICOM", "xray"])
 def test_an_unknown_layout_is_refused_at_the_call(mixed, layout):
-    with pytest.raises(InputError, match="auto, nifti, dicom, images"):
+    with pytest.raises(InputError, match="auto, nifti, dicom, kaggle, images"):
         discover([mixed], layout)
 
 

@@ -59,7 +59,7 @@ def test_what_is_not_there_or_empty_is_an_entry_not_the_end(tmp_path: Path) -> N
     found = find_inputs([tmp_path / "gone.png", tmp_path / "empty", tmp_path / "in"], tmp_path / "out")
     assert [one.error for one in found] == [
         "does not exist",
-        "holds no picture (.png, .jpg), volume (.nii, .nii.gz), DICOM or archive (.zip)",
+        "holds no picture (.png, .jpg, .tif), volume (.nii, .nii.gz), DICOM, array (.npy) or archive (.zip)",
         None,
     ]
 
