@@ -1,16 +1,18 @@
 """What was found in a study: shares by slice, side and finding, and the grade."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from chestct.involvement import Involvement
+from chestct.involvement_interval import InvolvementCalibration
 from chestct.labels import LESIONS, Label
 from chestct.lungs import Side
-from chestct.severity import severity_of
-from ml_backend.page.scan.kept_study import Findings, KeptStudy, StudyFacts
+from chestct.prediction import SlicePrediction
+from chestct.severity import severity_of_predictions
+from ml_backend.page.scan.kept_study import Findings, StudyFacts
 
 # Only tells lungs apart by their distance: a chest CT shows about this much from side to side.
 _PICTURE_WIDTH_MM = 350.0
@@ -22,25 +24,31 @@ _GROUPS: Mapping[str, tuple[Label, ...]] = {
 _SIDES: Mapping[str, tuple[Side, ...]] = {"right": (Side.RIGHT,), "left": (Side.LEFT,), "whole": tuple(Side)}
 
 
-def findings_of(study: KeptStudy, facts: StudyFacts, model_version: str) -> Findings:
-    """The findings of a study whose label maps are all there.
+def findings_of(
+    facts: StudyFacts,
+    predictions: Sequence[SlicePrediction],
+    model_version: str,
+    calibration: InvolvementCalibration | None = None,
+) -> Findings:
+    """The findings of a study whose slices are all predicted.
 
     A grade is given to a study with a place in a patient, never to a slice or to loose pictures.
 
     Args:
-        model_version: whose label maps.
+        predictions: of each slice, in order.
+        model_version: whose they are.
+        calibration: of the grade's interval; None where that version has none.
     """
     geometry = facts.geometry
+    severity = None
     if geometry is None:
-        counts = np.concatenate([_counts(one[None], _PICTURE_WIDTH_MM) for one in study.all_labels(facts)])
-        severity = None
+        counts = np.concatenate([_counts(one.label_map[None]) for one in predictions])
     else:
-        label_maps = np.stack(list(study.all_labels(facts)))
-        weights = np.ones(len(label_maps))
-        counts = Involvement.of(label_maps, geometry.spacing_mm, weights).counts
-        severity = severity_of(label_maps, geometry, facts.intensity, model_version=model_version).as_dict()
-        if severity["grade"] is None and len(label_maps) == 1:
-            severity = None
+        label_maps = np.stack([one.label_map for one in predictions])
+        counts = Involvement.of(label_maps, geometry.spacing_mm, np.ones(len(label_maps))).counts
+        severity = severity_of_predictions(
+            predictions, geometry, facts.intensity, calibration=calibration, model_version=model_version
+        ).as_dict()
     return Findings(
         model_version=model_version,
         slices=tuple(_shares(one[None]) for one in counts),
@@ -49,9 +57,9 @@ def findings_of(study: KeptStudy, facts: StudyFacts, model_version: str) -> Find
     )
 
 
-def _counts(label_map: npt.NDArray[np.uint8], width_mm: float) -> npt.NDArray[np.int64]:
+def _counts(label_map: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     """(1, 3, 4) counts by side and label of a slice (1, H, W) that knows no millimetres."""
-    pixel_mm = width_mm / label_map.shape[2]
+    pixel_mm = _PICTURE_WIDTH_MM / label_map.shape[2]
     return Involvement.of(label_map, (1.0, pixel_mm, pixel_mm), np.ones(1)).counts
 
 

@@ -123,10 +123,12 @@ def _segment(folder: Path, scan: Scan, segmenter: Segmenting) -> Scan:
     for number in range(1, scan.studies + 1):
         study = KeptStudy(study_folder(folder, number))
         facts = study.facts()
+        predictions = []
         for index in range(len(facts.sizes)):
             started = time.perf_counter()
             found = segmenter.segment(study.pixels(index, facts), facts.intensity)
             study.keep_labels(index, found.label_map)
+            predictions.append(found)
             done = scan.slices_done + 1
             # The first slice of a process pays for the network's warm-up.
             if done > 1:
@@ -135,9 +137,10 @@ def _segment(folder: Path, scan: Scan, segmenter: Segmenting) -> Scan:
             scan = publish(folder, dataclasses.replace(scan, slices_done=done, seconds_left=left))
         keep_overview(study, facts)
         if facts.geometry is not None:
-            labels = np.stack(list(study.all_labels(facts)))
+            labels = np.stack([one.label_map for one in predictions])
             write_label_map_nifti(study.folder / LABEL_FILE, labels, facts.geometry)
         # Last: a study with findings counts as whole.
-        study.keep_findings(findings_of(study, facts, segmenter.version))
+        calibration = segmenter.involvement_calibration
+        study.keep_findings(findings_of(facts, predictions, segmenter.version, calibration))
         scan = publish(folder, dataclasses.replace(scan, done_studies=number))
     return scan

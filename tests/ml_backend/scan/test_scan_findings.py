@@ -8,11 +8,12 @@ import pytest
 from chestct.geometry import Geometry
 from chestct.intensity import Intensity
 from chestct.labels import COLOURS_RGB, Label
+from chestct.prediction import SlicePrediction
 from chestct.study import Study
 from ml_backend.page.language import number, percent
 from ml_backend.page.scan.drawing import Drawing
 from ml_backend.page.scan.findings import findings_of
-from ml_backend.page.scan.kept_study import KeptStudy
+from ml_backend.page.scan.kept_study import Findings, KeptStudy
 from ml_backend.page.scan.overview import keep_overview
 from ml_backend.page.scan.reading import stem_of
 from ml_backend.page.scan.report import telling_slices
@@ -43,9 +44,15 @@ def kept(folder: Path, label_maps: list[np.ndarray], with_geometry: bool) -> Kep
     return study
 
 
+def found_in(study: KeptStudy) -> Findings:
+    facts = study.facts()
+    predictions = [SlicePrediction(one, score=0.5, entropy_mean=0.1) for one in study.all_labels(facts)]
+    return findings_of(facts, predictions, "v")
+
+
 def test_shares_of_a_slice_by_side_and_finding(tmp_path: Path) -> None:
     study = kept(tmp_path, [SLICE], with_geometry=False)
-    found = findings_of(study, study.facts(), "v")
+    found = found_in(study)
     assert found.slices[0] == {
         "right": {"ground_glass": 37.5, "consolidation": 12.5, "both": 50.0},
         "left": {"ground_glass": 0.0, "consolidation": 0.0, "both": 0.0},
@@ -60,7 +67,7 @@ def test_a_study_weighs_its_slices_by_their_lung_and_gets_its_grade_from_the_wor
 ) -> None:
     healthy = np.where(SLICE > 0, np.uint8(Label.LUNG), np.uint8(0))
     study = kept(tmp_path, [SLICE, healthy, np.zeros_like(SLICE)], with_geometry=True)
-    found = findings_of(study, study.facts(), "v")
+    found = found_in(study)
     assert found.study["right"] == {"ground_glass": 18.75, "consolidation": 6.25, "both": 25.0}
     assert found.study["whole"]["both"] == 12.5
     assert found.slices[2] == {"right": None, "left": None, "whole": None}
@@ -71,7 +78,7 @@ def test_a_study_weighs_its_slices_by_their_lung_and_gets_its_grade_from_the_wor
 
 def test_pictures_get_shares_and_no_grade(tmp_path: Path) -> None:
     study = kept(tmp_path, [SLICE, np.zeros((6, 4), np.uint8)], with_geometry=False)
-    found = findings_of(study, study.facts(), "v")
+    found = found_in(study)
     assert found.study["whole"]["both"] == 25.0
     assert found.severity is None
 
@@ -85,7 +92,7 @@ def test_facts_and_findings_come_back_from_disk_as_they_were(tmp_path: Path) -> 
     np.testing.assert_array_equal(geometry.affine, AFFINE)
     np.testing.assert_array_equal(study.labels(1, facts), SLICE)
     np.testing.assert_array_equal(study.pixels(1, facts), np.full((4, 8), 11, np.int16))
-    found = findings_of(study, facts, "v")
+    found = found_in(study)
     study.keep_findings(found)
     again = study.findings()
     assert again is not None and found.severity is not None and again.severity is not None
@@ -108,9 +115,9 @@ def test_the_coronal_plane_runs_through_the_row_with_most_lesion_and_shows_the_h
 def test_most_diseased_slices_come_first_and_are_shown_in_order(tmp_path: Path) -> None:
     empty = np.zeros_like(SLICE)
     study = kept(tmp_path, [empty, SLICE, empty, SLICE], with_geometry=True)
-    assert telling_slices(findings_of(study, study.facts(), "v")) == [1, 3]
+    assert telling_slices(found_in(study)) == [1, 3]
     healthy = kept(tmp_path / "h", [empty] * 3, with_geometry=True)
-    assert telling_slices(findings_of(healthy, healthy.facts(), "v")) == [0, 1, 2]
+    assert telling_slices(found_in(healthy)) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,7 @@ class Held:
     """A segmenter that stops at its second slice until it is let go."""
 
     version = "held"
+    involvement_calibration = None
 
     def __init__(self, inner: Segmenter) -> None:
         self.inner = inner
