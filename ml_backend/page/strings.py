@@ -87,7 +87,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "lung": ("Lung", "Лёгкие"),
     "right": ("Right", "Правое"),
     "left_lung": ("Left", "Левое"),
-    "whole": ("Both lungs", "Оба"),
+    "whole": ("Both", "Оба"),
     "this_slice": ("This slice", "Этот срез"),
     "whole_study": ("Whole study", "Всё исследование"),
     "all_slices": ("All slices", "Все срезы"),

@@ -60,7 +60,9 @@ def wants_json() -> bool:
 
 def size_limit(mib: int) -> str:
     """A number of MiB for people."""
-    return f"{mib / _GIB_IN_MIB:g} GiB" if mib >= _GIB_IN_MIB else f"{mib} MiB"
+    return (
+        f"{mib / _GIB_IN_MIB:g}\N{NO-BREAK SPACE}GiB" if mib >= _GIB_IN_MIB else f"{mib}\N{NO-BREAK SPACE}MiB"
+    )
 
 
 def seal(routes: Blueprint) -> None:

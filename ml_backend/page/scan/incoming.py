@@ -16,7 +16,8 @@ from ml_backend.page.scan.record import Failure, Upload
 
 # A long series has some 1,500 files.
 _MOST_FILES = 3000
-_MOST_TEXT_BYTES = 64 * 2**10
+# Bounds werkzeug's buffer of file parts too (3.1), so it must hold several of its 64 KiB reads.
+_MOST_TEXT_BYTES = 2**20
 # Volumes are unpacked and label maps written: an upload needs about three times its size.
 _ROOM_FACTOR, _ROOM_LEFT_BYTES = 3, 256 * 2**20
 _MOST_NAME_CHARACTERS = 120

@@ -20,7 +20,8 @@ function greyLevels(isHu, center, width) {
   return table;
 }
 
-// RGBA pixels of a slice: as `chestct.render.overlay` where the style is "fill".
+// RGBA pixels of a slice: as `chestct.render.overlay` where the style is "fill". "plain" is for small
+// pictures and for planes whose rows are far apart, where outlines would hide everything.
 function drawn(pixels, labels, width, height, view) {
   const rgba = new Uint8ClampedArray(4 * width * height);
   const offset = view.isHu ? -LOWEST_HU : 0;
@@ -34,13 +35,13 @@ function drawn(pixels, labels, width, height, view) {
       const grey = isMask ? 0 : view.grey[Math.min(last, Math.max(0, pixels[k] + offset))];
       let share = 0;
       if (colour) {
-        const isOutline =
+        const isOutline = view.style !== "plain" && (
           x === 0 || y === 0 || x === width - 1 || y === height - 1 ||
           labels[k - 1] !== label || labels[k + 1] !== label ||
-          labels[k - width] !== label || labels[k + width] !== label;
+          labels[k - width] !== label || labels[k + width] !== label);
         if (isMask || isOutline) share = edge;
         // A filled lung would hide the slice.
-        else if (view.style === "fill" && label !== LUNG) share = view.opacity;
+        else if (view.style !== "outline" && label !== LUNG) share = view.opacity;
       }
       for (let part = 0; part < 3; part += 1) {
         rgba[4 * k + part] = Math.round(share ? grey + share * (colour[part] - grey) : grey);
@@ -127,11 +128,8 @@ class Viewer {
   // Pixels that are not square are stretched to millimetres.
   fixAspect() {
     const [height, width] = this.study.sizes[0];
-    const ratio = width / (height * this.study.pixel_aspect);
-    this.canvas.style.aspectRatio = String(ratio);
-    this.canvas.style.objectFit = "fill";
-    this.canvas.style.width = ratio >= 1 ? "100%" : "auto";
-    this.canvas.style.height = ratio >= 1 ? "auto" : "100%";
+    this.canvas.style.setProperty("--ratio", String(width / (height * this.study.pixel_aspect)));
+    this.canvas.classList.add("stretched");
   }
 
   // --- which slice -------------------------------------------------------------------------------
@@ -271,7 +269,7 @@ class Viewer {
       const { index, pixels, labels } = this.shown;
       const [height, width] = this.study.sizes[index];
       paint(this.canvas, pixels, labels, width, height, this.view);
-      const window_ = this.study.hu ? ` · C ${this.window.center} W ${this.window.width}` : "";
+      const window_ = this.study.hu ? ` · W ${this.window.width} L ${this.window.center}` : "";
       if (index === this.index) this.find("#hud").textContent = this.position() + window_;
     });
   }
@@ -364,7 +362,7 @@ class Viewer {
     if (!this.shown || event.pointerType === "touch") return;
     const [height, width] = this.study.sizes[this.shown.index];
     const box = this.canvas.getBoundingClientRect();
-    const isFilled = this.canvas.style.objectFit === "fill";
+    const isFilled = this.canvas.classList.contains("stretched");
     const scale = Math.min(box.width / width, box.height / height);
     const [across, down] = isFilled ? [box.width / width, box.height / height] : [scale, scale];
     const x = Math.floor((event.clientX - box.left - (box.width - width * across) / 2) / across);
@@ -409,19 +407,20 @@ class Viewer {
     this.painting = window.setTimeout(() => {
       this.paintProfile();
       const { axial, coronal } = this.overview;
+      const view = { ...this.view, style: this.view.style === "mask" ? "mask" : "plain" };
       const facts = this.study.overview;
       if (axial) {
         const [height, width] = facts.axial_size;
         const part = height * width;
         this.root.querySelectorAll("#thumbs canvas").forEach((canvas, k) => {
           const cut = (array) => array.subarray(k * part, (k + 1) * part);
-          paint(canvas, cut(axial.pixels), cut(axial.labels), width, height, this.view);
+          paint(canvas, cut(axial.pixels), cut(axial.labels), width, height, view);
         });
       }
       if (coronal) {
         const [height, width] = facts.coronal_size;
         const canvas = this.find("#coronal canvas");
-        paint(canvas, coronal.pixels, coronal.labels, width, height, { ...this.view, style: this.view.style });
+        paint(canvas, coronal.pixels, coronal.labels, width, height, view);
         canvas.style.aspectRatio = String(1 / facts.coronal_aspect);
         canvas.style.transform = facts.coronal_flipped ? "scaleY(-1)" : "none";
       }

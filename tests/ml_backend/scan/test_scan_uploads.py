@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
@@ -99,7 +100,7 @@ def test_too_large_is_told_and_leaves_nothing(
         environ_overrides={} if is_announced else chunked,
     )
     assert answer.status_code == 413
-    assert "larger than the 8 MiB" in answer.text
+    assert "larger than the 8\N{NO-BREAK SPACE}MiB" in answer.text
     assert list((settings.home / "scans").iterdir()) == []
 
 
@@ -120,6 +121,22 @@ def test_a_form_without_files_is_told(
     assert answer.status_code == 400
     assert "Traceback" not in answer.text
     assert list((settings.home / "scans").iterdir()) == []
+
+
+def test_a_file_of_some_megabytes_arrives_whole(client: FlaskClient, finish: Callable[..., Any]) -> None:
+    content = b"\x93NUMPY" + np.random.default_rng(0).integers(0, 255, 5 * 2**20, np.uint8).tobytes()
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n%b\r\n--b--\r\n' % content
+    )
+    answer = client.post(
+        "/scan",
+        input_stream=io.BytesIO(body),
+        content_type=f"{FORM}; boundary=b",
+        content_length=len(body),
+    )
+    assert answer.status_code == 303
+    finish(answer.headers["Location"])
+    assert "<strong>a</strong>" in client.get(answer.headers["Location"]).text, "read, and found damaged"
 
 
 def test_the_script_is_told_in_json(client: FlaskClient, png: bytes, finish: Callable[..., Any]) -> None:
