@@ -22,16 +22,20 @@ from chestct.labels import Label, SeverityGrade
 from chestct.lungs import Side
 from chestct.prediction import SlicePrediction
 from chestct.severity_rule import SeverityRule
+from chestct.severity_warnings import warnings_of
 
-__all__ = ["InvolvementCalibration", "Severity", "SeverityRule", "severity_of", "severity_of_predictions"]
+__all__ = [
+    "InvolvementCalibration",
+    "Severity",
+    "SeverityRule",
+    "doubt_percent_of",
+    "severity_of",
+    "severity_of_predictions",
+]
 
 # Pictures carry no millimetres; a chest CT shows about this much from side to side.
 _PICTURE_WIDTH_MM = 350.0
 _SLICES_APART_IN_NO_STACK_MM = 8.0
-# Our choice: diagnostic chest CT is read at 5 mm and thinner; below ten slices a lung is a few discs.
-_SPARSE_ABOVE_MM, _FEW_SLICES = 5.0, 10
-# A slice at the end of the stack with more of the lung than this share of the fullest slice is no end.
-_CUT_OFF_SHARE = 0.10
 # Distances between slices that differ by more than this share are uneven.
 _UNEVEN = 0.05
 
@@ -125,7 +129,7 @@ def severity_of(
         "whole": found.percent(*Side),
     }
     deciding = percent["worst" if rule.deciding == "worst_lung" else "whole"]
-    warnings = _warnings(found, geometry, intensity, rule, thickness_mm, uneven)
+    warnings = warnings_of(found, geometry, intensity, rule, thickness_mm, uneven)
     if deciding is None or geometry is None or len(label_maps) == 1:
         grade, possible, interval = None, (), None
     else:
@@ -164,26 +168,38 @@ def severity_of_predictions(
     Raises:
         InputError: the slices differ in size, or as `severity_of`.
     """
-    shapes = {prediction.label_map.shape for prediction in predictions}
-    if len(shapes) != 1:
-        raise InputError("predictions", f"are of the sizes {sorted(shapes)}; expected slices of one size")
-    label_maps = np.stack([prediction.label_map for prediction in predictions])
-    expected = [one.lesion_expected for one in predictions if one.lesion_expected is not None]
-    deviation = [one.lesion_deviation for one in predictions if one.lesion_deviation is not None]
-    uncertainty = None
-    if len(expected) == len(deviation) == len(predictions):
-        apart_mm = _spacing(label_maps.shape, geometry)[0]
-        uncertainty = involvement_doubt_percent(label_maps, expected, deviation, apart_mm)
     return severity_of(
-        label_maps,
+        _stacked(predictions),
         geometry,
         intensity,
         rule=rule,
         calibration=calibration,
-        uncertainty=uncertainty,
+        uncertainty=doubt_percent_of(predictions, geometry),
         model_version=model_version,
         slice_positions_mm=slice_positions_mm,
     )
+
+
+def doubt_percent_of(predictions: Sequence[SlicePrediction], geometry: Geometry | None) -> float | None:
+    """The model's doubt of a study's involvement in percentage points; None where its predictions carry none.
+
+    Raises:
+        InputError: the slices differ in size.
+    """
+    expected = [one.lesion_expected for one in predictions if one.lesion_expected is not None]
+    deviation = [one.lesion_deviation for one in predictions if one.lesion_deviation is not None]
+    label_maps = _stacked(predictions)
+    if not len(expected) == len(deviation) == len(predictions):
+        return None
+    apart_mm = _spacing(label_maps.shape, geometry)[0]
+    return involvement_doubt_percent(label_maps, expected, deviation, apart_mm)
+
+
+def _stacked(predictions: Sequence[SlicePrediction]) -> npt.NDArray[np.uint8]:
+    shapes = {prediction.label_map.shape for prediction in predictions}
+    if len(shapes) != 1:
+        raise InputError("predictions", f"are of the sizes {sorted(shapes)}; expected slices of one size")
+    return np.stack([prediction.label_map for prediction in predictions])
 
 
 def _refuse_what_is_no_label_map(label_maps: npt.NDArray[np.uint8], geometry: Geometry | None) -> None:
@@ -260,58 +276,3 @@ def _interval(
         return None, ()
     missing = "the predictions carry no doubt" if calibration is not None else "interval not calibrated"
     return None, (f"{missing}: other grades may be possible",)
-
-
-def _warnings(
-    found: Involvement,
-    geometry: Geometry | None,
-    intensity: Intensity,
-    rule: SeverityRule,
-    apart_mm: float,
-    uneven: bool,
-) -> tuple[str, ...]:
-    said = []
-    lung = found.counts[:, 1:].sum(axis=(1, 2))
-    if not lung.any():
-        said.append("no lung: there is no share of it and no grade")
-    if len(lung) == 1:
-        said.append("one slice: a grade belongs to a whole study")
-    elif geometry is None:
-        said.append("pictures without geometry: no volumes, and no grade")
-    elif len(lung) < _FEW_SLICES:
-        said.append(f"{len(lung)} slices only: shares and volumes are rough")
-    if intensity is Intensity.PICTURE:
-        said.append("8-bit pictures of an unknown window: density is not known, so the masks are less sure")
-    if lung.any():
-        said += _small_lungs(found, rule)
-    if geometry is not None and len(lung) > 1:
-        said += _cut_off(lung, geometry)
-        if uneven:
-            said.append(f"slices are unevenly apart, {apart_mm:.1f} mm in the mean")
-        if apart_mm > _SPARSE_ABOVE_MM:
-            said.append(f"slices are {apart_mm:.1f} mm apart: small lesions between them are missed")
-    return tuple(said)
-
-
-def _small_lungs(found: Involvement, rule: SeverityRule) -> list[str]:
-    said = []
-    for side in Side:
-        share = found.share(side)
-        if share == 0.0:
-            said.append(f"no {side.name.lower()} lung")
-        elif share < rule.smallest_lung_share:
-            said.append(
-                f"the {side.name.lower()} lung is small ({100 * share:.0f} % of both): it does not decide"
-            )
-    return said
-
-
-def _cut_off(lung: npt.NDArray[np.int64], geometry: Geometry) -> list[str]:
-    ends = (
-        {"top": lung[0], "bottom": lung[-1]} if geometry.head_first else {"top": lung[-1], "bottom": lung[0]}
-    )
-    return [
-        f"the lung is cut off at the {end} of the stack"
-        for end, pixels in ends.items()
-        if pixels > _CUT_OFF_SHARE * lung.max()
-    ]

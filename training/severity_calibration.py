@@ -1,0 +1,196 @@
+"""How wide the interval of an involvement must be, from held-out studies: split conformal prediction.
+
+    python -m training.severity_calibration STUDIES... --model V [--write]
+
+measures every study of the paths that comes with masks of lesions and lungs, or with a grade, and puts the
+result into the version's card. The studies must be none that the version was fitted on.
+Source: Lei et al. 2018, "Distribution-free predictive inference for regression".
+"""
+
+import argparse
+import dataclasses
+import json
+import math
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from chestct.candidates import membership
+from chestct.errors import TrainingDataError
+from chestct.formats.layouts import discover
+from chestct.intensity import Intensity
+from chestct.involvement_interval import CARD_KEY, InvolvementCalibration
+from chestct.labels import LESIONS, Label, SeverityGrade
+from chestct.prediction import SlicePrediction
+from chestct.settings import Settings
+from chestct.severity import SeverityRule, doubt_percent_of, severity_of, severity_of_predictions
+from chestct.study import FailedInput, Study
+from chestct.unet.segmenter import Segmenter
+from chestct.unet.weights import ModelCard, read_card
+
+LEVEL = 0.9
+# Percentage points (our choice): below it an involvement is not read to begin with.
+EPS_PERCENT = 0.5
+_RULE = SeverityRule()
+
+
+class StudySegmenting(Protocol):
+    """What measuring needs of a model; `chestct.unet.segmenter.Segmenter` is one."""
+
+    @property
+    def version(self) -> str:
+        """Name of the model version."""
+        ...
+
+    def segment_study(
+        self, slices: Sequence[npt.NDArray[np.generic]], intensity: Intensity
+    ) -> list[SlicePrediction]:
+        """What the model says of each (H, W) slice."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class HeldOutStudy:
+    """What a model measured in a study, beside what is known of it.
+
+    Args:
+        percent: deciding percent as the model sees it, in [0, 100].
+        doubt_percent: the model's doubt of it, in percentage points.
+        truth: the true percent; or the grade where that is all that is known.
+    """
+
+    name: str
+    percent: float
+    doubt_percent: float
+    truth: float | SeverityGrade
+
+    def score(self, eps: float = EPS_PERCENT, rule: SeverityRule = _RULE) -> float:
+        """How many doubts the truth lies away: s = |p - measured| / (doubt + eps).
+
+        Of a grade, only what the measured percent lies outside of it counts, in the same units, so that
+        studies of both kinds mix: max(0, lower - measured, measured - upper) / (doubt + eps).
+        """
+        if isinstance(self.truth, SeverityGrade):
+            lower, upper = rule.bounds_of(self.truth)
+            away = max(0.0, lower - self.percent, self.percent - upper)
+        else:
+            away = abs(self.truth - self.percent)
+        return away / (self.doubt_percent + eps)
+
+
+def conformal_quantile(scores: Sequence[float], level: float = LEVEL) -> float:
+    """The ceil((n + 1) level)-th smallest of n scores: the next study's is no larger at that rate.
+
+    Raises:
+        TrainingDataError: too few scores for the level (9 studies are the least for 0.9).
+    """
+    # The rounding keeps 10 * 0.9 at 9, where floats make it 9.000000000000002.
+    rank = math.ceil(round((len(scores) + 1) * level, 9))
+    if rank > len(scores):
+        least = math.ceil(round(level / (1.0 - level), 9))
+        raise TrainingDataError(
+            f"{len(scores)} held-out studies cannot give an interval at {level:.0%}: {least} are the least"
+        )
+    return float(np.sort(np.asarray(scores, dtype=np.float64))[rank - 1])
+
+
+def involvement_calibration(
+    studies: Sequence[HeldOutStudy], level: float = LEVEL, eps: float = EPS_PERCENT
+) -> InvolvementCalibration:
+    """What the model's card keeps.
+
+    Raises:
+        TrainingDataError: too few studies for the level.
+    """
+    quantile = conformal_quantile([study.score(eps) for study in studies], level)
+    return InvolvementCalibration(quantile=quantile, level=level, studies=len(studies), eps=eps)
+
+
+def with_involvement(card: ModelCard, calibration: InvolvementCalibration) -> ModelCard:
+    """The card with the interval's calibration beside its temperature."""
+    return dataclasses.replace(card, calibration={**card.calibration, CARD_KEY: calibration.as_dict()})
+
+
+def measured(study: Study, segmenter: StudySegmenting) -> HeldOutStudy | None:
+    """A held-out study as the model sees it; None where nothing is known of it, or without lung.
+
+    Masks say more than a grade, so they are taken where every slice has one of lesions and lungs.
+    """
+    truth: float | SeverityGrade | None = study.grade
+    label_maps = _true_label_maps(study)
+    if label_maps is not None:
+        truth = severity_of(label_maps, study.geometry, study.intensity).deciding_percent
+    if truth is None:
+        return None
+    predictions = segmenter.segment_study(study.slices, study.intensity)
+    found = severity_of_predictions(
+        predictions, study.geometry, study.intensity, model_version=segmenter.version
+    )
+    doubt = doubt_percent_of(predictions, study.geometry)
+    if found.deciding_percent is None or doubt is None:
+        return None
+    return HeldOutStudy(study.name, found.deciding_percent, doubt, truth)
+
+
+def _true_label_maps(study: Study) -> npt.NDArray[np.uint8] | None:
+    """(S, H, W) uint8 of the labels of record; a lesion of unknown kind counts as ground-glass."""
+    slices = [study.candidates.get(index) for index in range(len(study.slices))]
+    given = [candidates for candidates in slices if candidates is not None]
+    if len(given) < len(slices):
+        return None
+    candidates = np.stack(given)
+    lesion, lesion_decided = membership(candidates, LESIONS)
+    lung, lung_decided = membership(candidates, (*LESIONS, Label.LUNG))
+    if not lesion_decided.all() or not lung_decided.all():
+        return None
+    healthy = np.where(lung, np.uint8(Label.LUNG), np.uint8(Label.BACKGROUND))
+    return np.where(lesion, np.uint8(Label.GROUND_GLASS), healthy)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures the studies of a command line; 1 where there are too few."""
+    parser = argparse.ArgumentParser(description="Calibrate the interval of the involvement.")
+    parser.add_argument("studies", nargs="+", type=Path)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--level", type=float, default=LEVEL)
+    parser.add_argument("--write", action="store_true", help="put the result into the version's card")
+    asked = parser.parse_args(arguments)
+    weights_dir = Settings.load().weights_dir
+    rows = list(_measured_of(asked.studies, Segmenter.load(weights_dir, asked.model)))
+    try:
+        calibration = involvement_calibration(rows, asked.level)
+    except TrainingDataError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(json.dumps(calibration.as_dict(), indent=2) + "\n")
+    if asked.write:
+        _write_card(weights_dir, with_involvement(read_card(weights_dir, asked.model), calibration))
+    return 0
+
+
+def _measured_of(paths: Sequence[Path], segmenter: StudySegmenting) -> Iterable[HeldOutStudy]:
+    for found in discover(paths):
+        row = None if isinstance(found, FailedInput) else measured(found, segmenter)
+        name = found.source if isinstance(found, FailedInput) else found.name
+        told = (
+            "left out" if row is None else f"{row.percent:.2f} % +- {row.doubt_percent:.2f}, true {row.truth}"
+        )
+        sys.stderr.write(f"{name}: {told}\n")
+        if row is not None:
+            yield row
+
+
+def _write_card(weights_dir: Path, card: ModelCard) -> None:
+    path = weights_dir / card.version / "card.json"
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    beside.write_text(json.dumps(card.as_dict(), indent=2, ensure_ascii=False) + "\n")
+    beside.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
