@@ -29,6 +29,8 @@ class Study:
         grade: the source's own grade of the study.
         split: where the source fixes the patient's side; None lets the catalog decide.
         slice_names: file names of pictures, for mirrors of a folder; empty for volumes.
+        prelabels: slice index -> (H, W) uint8 label map made elsewhere, for a reader to correct; not of
+            record.
         notes: sentences for the user: what was chosen, assumed or left out while reading.
         dicom_files: the DICOM files in the order of the stored slice axis (which is the order of
             `slices` for axial series), one file for an enhanced multi-frame CT; empty for other
@@ -45,6 +47,7 @@ class Study:
     grade: SeverityGrade | None = None
     split: Split | None = None
     slice_names: tuple[str, ...] = ()
+    prelabels: Mapping[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     dicom_files: tuple[Path, ...] = ()
 

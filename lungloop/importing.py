@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from chestct.catalog.catalog import Catalog
+from chestct.catalog.records import StudyRecord
 from chestct.errors import InputError
 from chestct.study import FailedInput, Study
 
@@ -64,6 +65,7 @@ def import_studies(
         report.notes += [(study.source, note) for note in study.notes]
         try:
             record, created = catalog.add_study(study, layout)
+            report.notes += _add_prelabels(catalog, study, record)
         except InputError as error:
             report.failed.append(FailedInput(study.source, _reason(error, study.source)))
         else:
@@ -75,6 +77,21 @@ def import_studies(
         on_study(count, study.name)
     report.test_patient = catalog.freeze_test_patient()
     return report
+
+
+def _add_prelabels(catalog: Catalog, study: Study, record: StudyRecord) -> list[tuple[Path, str]]:
+    """Masks to be shown to readers; what to know of those that come too late."""
+    champion = catalog.champion()
+    late = 0
+    for one in catalog.slices(study_id=record.id) if study.prelabels else []:
+        given = study.prelabels.get(one.index)
+        if given is not None:
+            catalog.add_prelabel(one.id, given)
+            late += champion is not None and catalog.prelabel(one.id, champion.version) is None
+    if not late:
+        return []
+    note = f"{late} slices were pre-labelled by the model already: their masks show from the next version on"
+    return [(study.source, note)]
 
 
 def _reason(error: InputError, source: Path) -> str:

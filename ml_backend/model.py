@@ -184,6 +184,7 @@ class LungLoopModel:
         shown = backend.pictures.find(task, config.image_key)
         if isinstance(shown, SliceRecord):
             found = backend.predictor.of_slice(shown, segmenter, deadline)
+            found = backend.predictor.shown(shown, found)
         else:
             found = backend.predictor.of_picture(shown, segmenter, deadline)
         outcome = "computed" if found.computed else "known"

@@ -154,6 +154,7 @@ class _Push:
         for one in slices:
             known = self._predictor.known(one, version) if self._lacks(one) else None
             if known is not None:
+                known = self._predictor.shown(one, known)
                 result = prediction_result(known.label_map, known.score, version, self._config)
                 rows.append((one, {"task": self._task_of[one.id], **result}))
         try:

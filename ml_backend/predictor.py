@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +60,16 @@ class Predictor:
             return None
         label_map = self._catalog.storage.read_label_map(stored.label_map_path)
         return Predicted(label_map, stored.score, model_version, computed=False)
+
+    def shown(self, slice_record: SliceRecord, found: Predicted) -> Predicted:
+        """What a reader is shown: the mask that somebody brought for the slice, else what was found.
+
+        The version and its score stay, so that Label Studio shows it in its place and order.
+        """
+        own = self._catalog.prelabel(slice_record.id, found.model_version)
+        if own is None:
+            return found
+        return replace(found, label_map=self._catalog.storage.read_label_map(own.label_map_path))
 
     def of_slice(self, slice_record: SliceRecord, segmenter: Segmenting, deadline: float) -> Predicted:
         """A slice of the catalog.

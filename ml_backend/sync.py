@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.moments import utc_text
+from chestct.catalog.predictions import OWN_MASKS
 from chestct.catalog.records import CorrectionRecord, CorrectionState, SliceRecord
 from chestct.errors import InputError, LabelConfigError, NotFoundError
 from ml_backend.label_config import LabelConfig, parse_label_config
@@ -173,7 +174,7 @@ class _Sync:
             lead_time_seconds=annotation.lead_time_seconds,
             ground_truth=annotation.ground_truth,
             label_map=label_map,
-            model_version=self._started_from(annotation.parent_prediction),
+            model_version=self._started_from(annotation.parent_prediction, shown),
             via=self._via,
         )
         return created
@@ -192,11 +193,14 @@ class _Sync:
         self._catalog.link_task(meant.id, self._project.uid, task_id)
         return meant
 
-    def _started_from(self, prediction_id: int | None) -> str | None:
+    def _started_from(self, prediction_id: int | None, shown: SliceRecord) -> str | None:
         if prediction_id is None:
             return None
         if prediction_id not in self._version_of:
             version = self._client.prediction_version(prediction_id)
             # A failed prediction showed nothing: the reader drew from scratch.
             self._version_of[prediction_id] = None if version is None or is_failed(version) else version
-        return self._version_of[prediction_id]
+        version = self._version_of[prediction_id]
+        if version is not None and self._catalog.prelabel(shown.id, version) is not None:
+            return OWN_MASKS
+        return version

@@ -1,5 +1,7 @@
 """Predictions: computed once for each slice and model version."""
 
+import numpy as np
+import numpy.typing as npt
 import sqlalchemy as sa
 
 from chestct.catalog import moments, tables
@@ -9,9 +11,38 @@ from chestct.catalog.slices import SLICE_ROWS, SliceStore
 from chestct.errors import InputError
 from chestct.prediction import SlicePrediction
 
+# Stands where a model version stands, for masks that people brought as pre-labels.
+OWN_MASKS = "own-masks"
+
 
 class PredictionStore(SliceStore):
-    """Keeping and finding what models found."""
+    """Keeping and finding what models found, and the masks that were brought to be shown instead."""
+
+    def add_prelabel(self, slice_id: int, label_map: npt.NDArray[np.uint8]) -> bool:
+        """Keep a mask made elsewhere as a slice's pre-label; whether it is new.
+
+        Raises:
+            InputError: it does not fit the slice, or another one is there: readers may have seen it.
+        """
+        known = self.prediction(slice_id, OWN_MASKS)
+        if known is None:
+            self.add_prediction(slice_id, OWN_MASKS, SlicePrediction(label_map, score=1.0, entropy_mean=0.0))
+        elif not np.array_equal(self.storage.read_label_map(known.label_map_path), label_map):
+            shown = self.slice(slice_id)
+            raise InputError(
+                f"mask of {shown.study_name} slice {shown.index}",
+                "differs from the pre-label that the slice has; it never changes, use a catalog of its own",
+            )
+        return known is None
+
+    def prelabel(self, slice_id: int, model_version: str) -> PredictionRecord | None:
+        """The own mask that readers see in place of what a version found, None where there is none.
+
+        A mask that came after the version had looked is not shown: the version's own pre-label may
+        be on a reader's screen already, and what a reader started from must stay known.
+        """
+        own, found = self.prediction(slice_id, OWN_MASKS), self.prediction(slice_id, model_version)
+        return own if own and (found is None or own.created_at <= found.created_at) else None
 
     def add_prediction(
         self, slice_id: int, model_version: str, prediction: SlicePrediction, seconds: float | None = None

@@ -147,6 +147,42 @@ def read_mask_picture(path: Path) -> npt.NDArray[np.bool_]:
         return _decoded(path, image, "L") > 127
 
 
+def read_mask_values(path: Path) -> list[npt.NDArray[np.integer]]:
+    """(H, W) whole numbers of each page of a mask, as stored: palette indices, 0 and 255, 1 to 3.
+
+    JPEG blurs every number, so there bright (above 127) is 255 and dark 0.
+
+    Raises:
+        InputError: unreadable, or in colours.
+    """
+    pages = []
+    with _opened(path) as image:
+        while len(pages) < MAX_PAGES:
+            pages.append(_mask_page(path, image))
+            if image.format != "TIFF" or not _turn_page(path, image, len(pages)):
+                return pages
+            if max(image.size) > MAX_SIDE:
+                raise InputError(path, _TOO_LARGE)
+    raise InputError(path, f"holds more than {MAX_PAGES} pages; split it")
+
+
+def _mask_page(path: Path, image: Image.Image) -> npt.NDArray[np.integer]:
+    if image.mode == "F":
+        raise InputError(path, "stores real numbers; expected whole numbers, one for each class")
+    try:
+        numbers = np.array(image.convert("L") if image.mode == "1" else image)
+    except _DAMAGED as error:
+        raise InputError(path, f"is damaged or cut off ({error}); copy or download it again") from error
+    if numbers.ndim == 3:
+        colours = numbers[..., : 1 if image.mode == "LA" else 3]
+        if (colours != colours[..., :1]).any():
+            raise InputError(path, "is a mask in colours; expected one channel with a number for each class")
+        numbers = colours[..., 0]
+    if image.format == "JPEG":
+        numbers = np.where(numbers > 127, 255, 0)
+    return numbers.astype(np.int32)
+
+
 def write_label_map_png(path: Path, label_map: npt.NDArray[np.uint8]) -> None:
     """A label map as single-channel PNG, bit-exact; written beside and renamed."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.partial")

@@ -136,7 +136,7 @@ def read_kaggle(path: Path) -> Study:
         slices=HuPlanes(path, planes),
         intensity=Intensity.HU,
         source=path,
-        candidates=MaskCandidates(read_mask_array(masks, planes.shape)) if has_masks else {},
+        candidates=MaskCandidates(_channels(masks, planes.shape)) if has_masks else {},
         notes=tuple(notes),
     )
 
@@ -147,7 +147,7 @@ def _source_of(stem: str) -> str:
 
 
 def read_mask_array(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.generic]:
-    """(N, H, W, 4) masks, memory-mapped.
+    """(N, H, W, 4) masks, or (N, H, W) whole numbers of masks made elsewhere, memory-mapped.
 
     Args:
         path: the file.
@@ -156,9 +156,22 @@ def read_mask_array(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.generi
         InputError: no such array.
     """
     array = _mapped(path)
+    if array.shape == (*shape, 1):
+        array = array[..., 0]
+    if array.shape == shape and array.dtype.kind in "iub":
+        return array
     if array.shape != (*shape, _CHANNELS):
         raise InputError(
             path, f"has the shape {array.shape}; expected {(*shape, _CHANNELS)}, four channels a slice"
+        )
+    return array
+
+
+def _channels(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.generic]:
+    array = read_mask_array(path, shape)
+    if array.ndim == len(shape):
+        raise InputError(
+            path, f"has the shape {array.shape}; expected {(*shape, _CHANNELS)}, or give it with --masks"
         )
     return array
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import nibabel as nib
+import nibabel.orientations as orientations
 import numpy as np
 import numpy.typing as npt
 
@@ -105,6 +106,27 @@ def read_label_map_nifti(path: Path) -> tuple[npt.NDArray[np.uint8], Geometry]:
     return np.ascontiguousarray(label_map, dtype=np.uint8), source.geometry
 
 
+def read_mask_values_nifti(path: Path, study: Geometry) -> npt.NDArray[np.int16]:
+    """A mask made elsewhere on its study's grid, also where its axes run another way.
+
+    Returns:
+        (S, H, W) whole numbers as stored, in the study's radiological view.
+    Raises:
+        InputError: unreadable, numbers that are no labels, or voxels that are not the study's.
+    """
+    source = open_nifti(path)
+    stored = source.read(_to_whole_numbers, np.int16)
+    # A viewer may write the same voxels with its own order and direction of axes.
+    turn = orientations.ornt_transform(
+        orientations.io_orientation(source.geometry.affine), orientations.io_orientation(study.affine)
+    )
+    turned = orientations.apply_orientation(stored, turn)
+    affine = source.geometry.affine @ orientations.inv_ornt_aff(turn, source.geometry.stored_shape)
+    shape = (turned.shape[0], turned.shape[1], turned.shape[2])
+    refuse_other_geometry(path, Geometry(shape, affine), study)
+    return np.ascontiguousarray(study.to_view(turned), dtype=np.int16)
+
+
 def write_label_map_nifti(path: Path, view: npt.NDArray[np.uint8], geometry: Geometry) -> None:
     """A label map with its study's shape and affine: uint8, unscaled, bit-exact.
 
@@ -163,6 +185,16 @@ def refuse_other_geometry(path: Path, found: Geometry, study: Geometry) -> None:
         raise InputError(
             path, f"lies up to {apart_mm:.1f} mm beside its study (other affine); they must agree"
         )
+
+
+def _to_whole_numbers(slab: Slab) -> Slab:
+    numbers = slab.astype(np.int16)
+    if not np.array_equal(numbers, slab):
+        raise ValueError(
+            f"holds the values {_some(set(np.unique(slab).tolist()))}; expected whole numbers, one for each "
+            "class (a mask that was resampled smoothly must be thresholded first)"
+        )
+    return numbers
 
 
 def _to_labels(slab: Slab) -> Slab:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chestct.errors import LungLoopError, ServiceUnavailableError
+from chestct.errors import LungLoopError, ServiceUnavailableError, SettingsError
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, print_table, progress, say
 
@@ -27,6 +27,13 @@ class Layout(StrEnum):
     KAGGLE = "kaggle"
 
 
+class MasksAs(StrEnum):
+    """What masks made elsewhere become; `lungloop.own_masks` loads too much for --help."""
+
+    LABELS = "labels"
+    PRELABELS = "prelabels"
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands of this module."""
     app.command("import", epilog="Example: lungloop import ~/MosMedData --layout mosmed")(import_)
@@ -39,21 +46,38 @@ def import_(
     layout: Annotated[Layout, typer.Option(help="`auto` tells by content.")] = Layout.AUTO,
     masks: Annotated[
         Path | None,
-        typer.Option(help="Masks of record: a file, or a folder of files named like the studies."),
+        typer.Option(
+            help="Masks made elsewhere: a file, a folder of files named like the studies or slices, "
+            "or a JSON export of Label Studio."
+        ),
     ] = None,
+    mask_labels: Annotated[
+        str | None,
+        typer.Option(
+            help="What the masks' values or names mean, as in `1=ground_glass,2=consolidation,3=lung`; "
+            "`lesion` is a lesion of unknown kind."
+        ),
+    ] = None,
+    masks_as: Annotated[
+        MasksAs,
+        typer.Option(help="`labels` of record (they train and test), or `prelabels` that a reader corrects."),
+    ] = MasksAs.LABELS,
     as_json: AsJson = False,
 ) -> None:
     """Take studies into the catalog and, where a stack runs, into Label Studio. Twice is once."""
     # nibabel, SQLAlchemy and the rest: not for --help.
     from chestct.formats.layouts import discover
     from lungloop.importing import import_studies
-    from lungloop.masks_of_record import with_masks
     from lungloop.opened import opened_catalog
+    from lungloop.own_masks import joining, parse_mask_labels
 
+    if masks is None and (mask_labels is not None or masks_as is not MasksAs.LABELS):
+        raise SettingsError("--mask-labels and --masks-as speak of masks; give them with --masks")
     settings = Settings.load()
     found = discover(paths, layout.value)
     if masks is not None:
-        found = with_masks(found, masks)
+        labels = None if mask_labels is None else parse_mask_labels(mask_labels)
+        found = joining.with_masks(found, masks, labels, joining.MasksAs(masks_as.value))
     with opened_catalog(settings, create=True) as catalog:
         with progress("import") as update:
             report = import_studies(catalog, found, layout.value, lambda done, name: update(done, None, name))

@@ -14,7 +14,7 @@ from chestct.formats.layouts import discover
 from chestct.phantoms import write_phantoms
 from chestct.study import FailedInput, Study
 from lungloop.importing import import_studies
-from lungloop.masks_of_record import with_masks
+from lungloop.own_masks import with_masks
 
 
 @pytest.fixture

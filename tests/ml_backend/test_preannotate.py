@@ -3,12 +3,17 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from chestct.catalog.catalog import Catalog
-from chestct.errors import ServiceUnavailableError, SettingsError
+from chestct.catalog.predictions import OWN_MASKS
+from chestct.errors import InputError, ServiceUnavailableError, SettingsError
 from ml_backend.champion import Champion
+from ml_backend.label_config import parse_label_config
 from ml_backend.preannotate import preannotate
+from ml_backend.results import prediction_result, read_label_map
 from ml_backend.sync import reconcile
 from ml_backend.tasks import TaskReport, create_missing_tasks
 
@@ -132,3 +137,56 @@ def test_a_champion_promoted_meanwhile_takes_over(
     assert (report.model_version, report.computed) == ("next", 3)
     assert {row["model_version"] for row in label_studio.predictions.values()} >= {"next"}
     assert len(catalog.predictions("next")) == 3
+
+
+def own_mask(columns: int) -> npt.NDArray[np.uint8]:
+    label_map = np.zeros((64, 64), np.uint8)
+    label_map[:, :columns] = 2
+    return label_map
+
+
+def test_a_mask_that_somebody_brought_is_shown_in_place_of_the_models_own(
+    catalog: Catalog, champion: Champion, label_studio: Any, tasks: None
+) -> None:
+    first = catalog.slices()[0]
+    catalog.add_prelabel(first.id, own_mask(8))
+    preannotate(catalog, champion, label_studio.client(), 7)
+    config = parse_label_config(label_studio.project["label_config"])
+    shown = {row["task"]: row for row in label_studio.predictions.values()}
+    np.testing.assert_array_equal(read_label_map(shown[1]["result"], config, 64, 64), own_mask(8))
+    # The version and its score stay: Label Studio shows and orders by them.
+    assert (shown[1]["model_version"], shown[1]["score"]) == ("base-1", 0.25)
+    assert {region["value"]["brushlabels"][0] for region in shown[2]["result"]} == {"Consolidation"}
+
+
+def test_what_a_reader_changed_is_measured_against_the_mask_that_was_shown(
+    catalog: Catalog, champion: Champion, label_studio: Any, tasks: None
+) -> None:
+    first = catalog.slices()[0]
+    catalog.add_prelabel(first.id, own_mask(8))
+    preannotate(catalog, champion, label_studio.client(), 7)
+    (number,) = [number for number, row in label_studio.predictions.items() if row["task"] == 1]
+    config = parse_label_config(label_studio.project["label_config"])
+    result = prediction_result(own_mask(16), 1.0, "reader", config)["result"]
+    label_studio.annotate(1, result, parent_prediction=number)
+    reconcile(catalog, label_studio.client(), 7)
+    (row,) = catalog.current_corrections()
+    assert (row.model_version, row.changed_fraction) == (OWN_MASKS, 8 / 64)
+
+
+def test_a_mask_that_comes_after_the_model_looked_waits_for_the_next_version(
+    catalog: Catalog, champion: Champion, label_studio: Any, tasks: None
+) -> None:
+    preannotate(catalog, champion, label_studio.client(), 7)
+    first = catalog.slices()[0]
+    catalog.add_prelabel(first.id, own_mask(8))
+    assert catalog.prelabel(first.id, "base-1") is None
+    assert catalog.prelabel(first.id, "base-2") is not None
+
+
+def test_a_pre_label_never_changes_and_twice_is_once(catalog: Catalog, study: str) -> None:
+    first = catalog.slices()[0]
+    assert catalog.add_prelabel(first.id, own_mask(8))
+    assert not catalog.add_prelabel(first.id, own_mask(8))
+    with pytest.raises(InputError, match="never changes"):
+        catalog.add_prelabel(first.id, own_mask(9))
