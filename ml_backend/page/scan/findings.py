@@ -53,6 +53,7 @@ def findings_of(
         model_version=model_version,
         slices=tuple(_shares(one[None]) for one in counts),
         study=_shares(counts),
+        lesion_pixels=tuple(int(one) for one in counts[:, :, list(LESIONS)].sum(axis=(1, 2))),
         severity=severity,
     )
 

@@ -73,12 +73,14 @@ class Findings:
         model_version: whose label maps.
         slices, study: `right`, `left` and `whole` -> percent of that lung that is `ground_glass`,
             `consolidation` and `both`; None where that lung is absent.
+        lesion_pixels: of each slice; a share alone would lead to slices with hardly any lung.
         severity: as `chestct.severity.Severity.as_dict`; None where no grade can be given.
     """
 
     model_version: str
     slices: tuple[dict[str, Any], ...]
     study: dict[str, Any]
+    lesion_pixels: tuple[int, ...]
     severity: dict[str, Any] | None
 
 
@@ -167,7 +169,13 @@ class KeptStudy:
     def findings(self) -> Findings | None:
         """What was found; None while it is not segmented."""
         stored = read_json(self.folder / "findings.json")
-        return stored and Findings(**{**stored, "slices": tuple(stored["slices"])})
+        return stored and Findings(
+            **{
+                **stored,
+                "slices": tuple(stored["slices"]),
+                "lesion_pixels": tuple(stored["lesion_pixels"]),
+            }
+        )
 
     def _write(self, what: str, index: int, pixels: npt.NDArray[np.generic]) -> None:
         write_packed(self.path(what, index), pixels)

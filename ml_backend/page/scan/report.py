@@ -32,7 +32,7 @@ def report_context(
         for index in indices
     ]
     sheet = png_bytes(montage(pictures, columns=_COLUMNS, tile=_TILE if len(pictures) > 1 else 2 * _TILE))
-    affected = any((findings.slices[index]["whole"] or {}).get("both") for index in indices)
+    affected = any(findings.lesion_pixels)
     return {
         "facts": facts,
         "made_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -53,10 +53,10 @@ def report_context(
 
 
 def telling_slices(findings: Findings) -> list[int]:
-    """The most diseased slices in their order; evenly spread ones where nothing is."""
-    shares = np.array([(one["whole"] or {}).get("both", 0.0) for one in findings.slices])
-    if not shares.any():
-        return sorted({int(one) for one in np.linspace(0, len(shares) - 1, _MOST_PICTURES).round()})
+    """The slices with most lesion, in their order; evenly spread ones where nothing is found."""
+    lesion = np.array(findings.lesion_pixels)
+    if not lesion.any():
+        return sorted({int(one) for one in np.linspace(0, len(lesion) - 1, _MOST_PICTURES).round()})
     # Stable, so that of equal slices the first ones are taken.
-    order = np.argsort(-shares, kind="stable")[:_MOST_PICTURES]
-    return sorted(int(index) for index in order if shares[index])
+    order = np.argsort(-lesion, kind="stable")[:_MOST_PICTURES]
+    return sorted(int(index) for index in order if lesion[index])

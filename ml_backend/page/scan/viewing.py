@@ -87,6 +87,6 @@ def study_context(
 
 
 def most_telling(findings: Findings) -> int:
-    """The slice to begin with: most diseased; the middle one where nothing is."""
-    shares = [(one["whole"] or {}).get("both", 0.0) for one in findings.slices]
-    return shares.index(max(shares)) if any(shares) else len(shares) // 2
+    """The slice to begin with: the one with most lesion; the middle one where nothing is found."""
+    lesion = findings.lesion_pixels
+    return lesion.index(max(lesion)) if any(lesion) else len(lesion) // 2
