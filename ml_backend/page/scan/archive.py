@@ -9,6 +9,7 @@ from pathlib import Path
 from chestct.intensity import as_picture
 from chestct.render import overlay, png_bytes
 from ml_backend.page.language import Translate, number
+from ml_backend.page.scan.cautions import cautions
 from ml_backend.page.scan.drawing import Drawing
 from ml_backend.page.scan.kept_study import LABEL_FILE, KeptStudy, StudyFacts
 from ml_backend.page.scan.wording import (
@@ -105,12 +106,16 @@ def text_report(study: KeptStudy, facts: StudyFacts, language: str, text: Transl
     shown = grade_shown(found.severity, language, text) if found.severity else None
     if shown:
         lines.append(f"{text('grade')}: {shown.grade}. {': '.join(shown.deciding)}, {shown.interval}.")
+        if shown.possible:
+            lines.append(text("grade_from_to", grades=shown.possible))
+        if shown.more_than_one:
+            lines.append(text("look"))
         lines += [f"{label}: {value}" for label, value in shown.basis.items()]
     else:
         lines.append(why_no_grade(facts, found, text))
     if found.severity:
         lines += [f"{label}: {value}" for label, value in volumes(found.severity, language, text)]
-        lines += [f"- {warning}" for warning in found.severity["warnings"]]
+        lines += [f"- {warning}" for warning in cautions(found.severity, language)]
     lines += ["", f"{text('by_slice')}, % ({text('ground_glass')}; {text('consolidation')})"]
     for index, shares in enumerate(found.slices):
         whole = shares[SIDES[-1]]

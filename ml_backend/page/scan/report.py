@@ -9,6 +9,7 @@ import numpy as np
 from chestct.intensity import as_picture
 from chestct.render import montage, overlay, png_bytes
 from ml_backend.page.language import Translate
+from ml_backend.page.scan.cautions import cautions
 from ml_backend.page.scan.drawing import Drawing, hex_colour
 from ml_backend.page.scan.kept_study import Findings, KeptStudy, StudyFacts
 from ml_backend.page.scan.wording import facts_shown, grade_shown, share_table, volumes, why_no_grade
@@ -39,7 +40,7 @@ def report_context(
         "facts_shown": facts_shown(facts, language, text),
         "study_shares": share_table(findings.study, language),
         "grade": grade_shown(severity, language, text) if severity else None,
-        "warnings": severity["warnings"] if severity else (),
+        "warnings": cautions(severity, language),
         "volumes": volumes(severity, language, text) if severity else [],
         "why_no_grade": why_no_grade(facts, findings, text),
         "model_version": findings.model_version,

@@ -6,6 +6,7 @@ from typing import Any
 
 from chestct.labels import COLOURS_RGB, Label
 from ml_backend.page.language import Translate
+from ml_backend.page.scan.cautions import cautions
 from ml_backend.page.scan.drawing import DEFAULT_OPACITY, hex_colour
 from ml_backend.page.scan.kept_study import Findings, KeptStudy
 from ml_backend.page.scan.reading import study_folder
@@ -64,7 +65,7 @@ def study_context(
         "study_shares": share_table(findings.study, language),
         "slice_shares": share_table(findings.slices[first], language),
         "grade": grade_shown(severity, language, text) if severity else None,
-        "warnings": severity["warnings"] if severity else (),
+        "warnings": cautions(severity, language),
         "volumes": volumes(severity, language, text) if severity else [],
         "why_no_grade": why_no_grade(facts, findings, text),
         "classes": classes,

@@ -24,7 +24,6 @@ class GradeShown:
         interval: in words; says so where there is none.
         bar: numbers for the drawing: percent, low, high (None), and the rule's thresholds.
         basis: label -> text.
-        warnings: sentences.
     """
 
     grade: str
@@ -34,7 +33,6 @@ class GradeShown:
     interval: str
     bar: Mapping[str, Any]
     basis: Mapping[str, str]
-    warnings: tuple[str, ...]
 
 
 def grade_in(language: str, grade: str) -> str:
@@ -71,7 +69,6 @@ def grade_shown(severity: Mapping[str, Any], language: str, text: Translate) -> 
             text("rule"): f"{text('rule_worst' if worst else 'rule_whole')}: {steps}",
             text("model"): severity["model_version"] or "",
         },
-        warnings=tuple(severity["warnings"]),
     )
 
 
