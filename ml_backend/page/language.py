@@ -54,13 +54,16 @@ def number(value: float, language: str, digits: int = 1) -> str:
     return written.replace(".", ",") if language == "ru" else written
 
 
-def percent(value: float | None, language: str) -> str:
-    """A percentage for people; what is not nothing is never written as 0."""
+def share(value: float | None, language: str) -> str:
+    """A percentage for people, without its sign; what is not nothing is never written as 0."""
     if value is None:
         return "\N{EN DASH}"
-    if 0 < value < 0.1:
-        return f"< {number(0.1, language)} %"
-    return f"{number(value, language)} %"
+    return f"< {number(0.1, language)}" if 0 < value < 0.1 else number(value, language)
+
+
+def percent(value: float | None, language: str) -> str:
+    """The same with its sign."""
+    return share(value, language) if value is None else f"{share(value, language)} %"
 
 
 def duration(seconds: float, text: Translate) -> str:

@@ -80,7 +80,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     # findings
     "findings": ("Findings", "Находки"),
-    "share": ("Share of the lung", "Доля поражения"),
+    "share": ("Share of the lung, %", "Доля поражения, %"),
     "ground_glass": ("Ground-glass", "Матовое стекло"),
     "consolidation": ("Consolidation", "Консолидация"),
     "both": ("Both findings", "Всего"),
@@ -174,7 +174,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "overview": ("Overview", "Обзор"),
     "axial": ("Axial slices", "Аксиальные срезы"),
     "coronal": ("Coronal plane", "Корональный срез"),
-    "by_slice": ("Share by slice", "Доля поражения по срезам"),
+    "by_slice": ("Share by slice, %", "Доля поражения по срезам, %"),
     # downloads
     "download": ("Download", "Скачать"),
     "download_png": ("This slice as shown (PNG)", "Этот срез как на экране (PNG)"),

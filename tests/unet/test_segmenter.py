@@ -6,6 +6,7 @@ import torch
 
 from chestct.errors import WeightsError
 from chestct.intensity import Intensity
+from chestct.involvement_doubt import lesion_sums
 from chestct.labels import Label
 from chestct.unet.network import architecture_of, build_network
 from chestct.unet.segmenter import Segmenter
@@ -50,6 +51,13 @@ def test_a_prediction_has_the_size_of_its_slice(segmenter, shape):
     assert prediction.label_map[0, 0] == Label.LUNG
     assert prediction.label_map[-1, -1] == Label.BACKGROUND
     assert 0 <= prediction.score <= 1
+
+
+def test_a_prediction_carries_what_a_study_needs_for_its_interval(segmenter):
+    prediction = segmenter.segment(half_dark(40, 48), Intensity.PICTURE)
+    probabilities = segmenter.probabilities(half_dark(40, 48), Intensity.PICTURE)
+    sums = lesion_sums(probabilities)
+    assert (prediction.lesion_expected, prediction.lesion_deviation) == sums
 
 
 def test_probabilities_sum_to_1(segmenter):

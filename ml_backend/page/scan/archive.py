@@ -116,7 +116,7 @@ def text_report(study: KeptStudy, facts: StudyFacts, language: str, text: Transl
     if found.severity:
         lines += [f"{label}: {value}" for label, value in volumes(found.severity, language, text)]
         lines += [f"- {warning}" for warning in cautions(found.severity, language)]
-    lines += ["", f"{text('by_slice')}, % ({text('ground_glass')}; {text('consolidation')})"]
+    lines += ["", f"{text('by_slice')} ({text('ground_glass')}; {text('consolidation')})"]
     for index, shares in enumerate(found.slices):
         whole = shares[SIDES[-1]]
         cells = (

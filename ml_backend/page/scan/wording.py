@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ml_backend.page.language import Translate, number, percent
+from ml_backend.page.language import Translate, number, percent, share
 from ml_backend.page.scan.kept_study import Findings, StudyFacts
 
 SIDES = ("right", "left", "whole")
@@ -73,10 +73,9 @@ def grade_shown(severity: Mapping[str, Any], language: str, text: Translate) -> 
 
 
 def share_table(shares: Mapping[str, Any], language: str) -> list[tuple[str, list[str]]]:
-    """Rows (key of a finding, [right, left, both lungs]) of percentages."""
+    """Rows (key of a finding, [right, left, both lungs]) of percentages, without their sign."""
     return [
-        (group, [percent(shares[side] and shares[side][group], language) for side in SIDES])
-        for group in GROUPS
+        (group, [share(shares[side] and shares[side][group], language) for side in SIDES]) for group in GROUPS
     ]
 
 

@@ -175,7 +175,7 @@ class Viewer {
     const shares = this.study.slices[this.index];
     for (const cell of this.root.querySelectorAll("#slice-shares [data-cell]")) {
       const [group, side] = cell.dataset.cell.split("-");
-      cell.textContent = this.percent(shares[side] && shares[side][group]);
+      cell.textContent = this.share(shares[side] && shares[side][group]);
     }
     // Said only once a reader rests on a slice.
     window.clearTimeout(this.telling);
@@ -187,15 +187,15 @@ class Viewer {
 
   tellShares(shares) {
     const whole = shares.whole;
-    const said = this.study.classes.slice(0, 2).map((one) => `${one.name} ${this.percent(whole && whole[one.key])}`);
+    const said = this.study.classes.slice(0, 2).map((one) => `${one.name} ${this.share(whole && whole[one.key])} %`);
     this.find("#heard-slice").textContent = `${this.position()}: ${whole ? said.join(", ") : this.texts.no_lung}`;
   }
 
-  percent(value) {
+  share(value) {
     if (value === null || value === undefined) return "–";
     const written = (number) =>
       number.toLocaleString(this.study.language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
-    return value > 0 && value < 0.1 ? `< ${written(0.1)} %` : `${written(value)} %`;
+    return value > 0 && value < 0.1 ? `< ${written(0.1)}` : written(value);
   }
 
   // --- how it is drawn ---------------------------------------------------------------------------
