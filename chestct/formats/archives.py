@@ -29,6 +29,11 @@ _DRIVE = re.compile(r"^[A-Za-z]:")
 _LONGEST_NAME_BYTES = 200
 _PIECE_BYTES = 2**20
 _ENCRYPTED = 0x1
+# APPNOTE 4.3.14 to 4.3.16: the end record, with a comment of up to 64 KiB, and what zip64 puts before it.
+_END, _LOCATOR, _LOCATOR_BYTES, _END64_BYTES = b"PK\x05\x06", b"PK\x06\x07", 20, 56
+_TAIL_BYTES = 2**16 + 22 + _LOCATOR_BYTES + _END64_BYTES
+# 46 bytes, a name of up to 200 and room for times and owners.
+_LIST_BYTES_A_FILE = 400
 # What zipfile and the decompressors below it raise for damaged archives (3.11).
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, NotImplementedError)
 
@@ -76,6 +81,7 @@ def unpacked(path: Path, limits: ArchiveLimits = LIMITS, within: Path | None = N
         with reading(path):
             folder.mkdir()
             try:
+                _refuse_a_long_list(path, limits)
                 with zipfile.ZipFile(path) as archive:
                     _unpack(path, archive, folder, limits)
             except _DAMAGED as error:
@@ -85,6 +91,24 @@ def unpacked(path: Path, limits: ArchiveLimits = LIMITS, within: Path | None = N
                     path, f"is no readable zip archive ({error}); pack or download it again"
                 ) from error
         yield folder
+
+
+def _refuse_a_long_list(path: Path, limits: ArchiveLimits) -> None:
+    """zipfile reads the whole list before anybody can count it, so its size is looked at first."""
+    with path.open("rb") as file:
+        file.seek(0, 2)
+        file.seek(max(0, file.tell() - _TAIL_BYTES))
+        tail = file.read()
+    end = tail.rfind(_END)
+    if end < 0 or len(tail) < end + 16:
+        return  # no zip: zipfile says so
+    size = int.from_bytes(tail[end + 12 : end + 16], "little")
+    locator = end - _LOCATOR_BYTES
+    if locator >= _END64_BYTES and tail[locator : locator + 4] == _LOCATOR:
+        record = tail[locator - _END64_BYTES : locator]
+        size = max(size, int.from_bytes(record[40:48], "little"))
+    if size > limits.files * _LIST_BYTES_A_FILE:
+        raise InputError(path, f"lists more than the {limits.files} files that are read; split it")
 
 
 def _unpack(path: Path, archive: zipfile.ZipFile, folder: Path, limits: ArchiveLimits) -> None:

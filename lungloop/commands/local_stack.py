@@ -25,7 +25,9 @@ def up(
     data: Annotated[
         list[Path] | None, typer.Option(exists=True, help="Studies to import; without it, phantoms are made.")
     ] = None,
-    layout: Annotated[str, typer.Option(help="auto, mosmed, nifti, images, covid-ct-seg, medseg.")] = "auto",
+    layout: Annotated[
+        str, typer.Option(help="auto, mosmed, nifti, dicom, kaggle, images, covid-ct-seg, medseg.")
+    ] = "auto",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Of the backend and its pages.")] = 9090,
     label_studio_port: Annotated[int, typer.Option(min=1, max=65535, help="Of Label Studio.")] = 8080,
     label_studio_env: Annotated[

@@ -48,7 +48,7 @@ def import_(
         Path | None,
         typer.Option(
             help="Masks made elsewhere: a file, a folder of files named like the studies or slices, "
-            "or a JSON export of Label Studio."
+            "a zip of them, or a JSON export of Label Studio."
         ),
     ] = None,
     mask_labels: Annotated[

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chestct.errors import InputError
+from chestct.formats.archives import is_archive_name, unpacked
 from chestct.study import FailedInput, Study
 from lungloop.own_masks.index import MaskFiles
 from lungloop.own_masks.label_studio_export import LabelStudioExport, is_export_name
@@ -39,7 +40,8 @@ def with_masks(
 
     Args:
         found: as `discover` yields it.
-        masks: a folder that is searched through, one file for the only study, or a JSON export.
+        masks: a folder or zip archive that is searched through, one file for the only study, or a JSON
+            export.
         labels: what the masks' values or names mean.
         masks_as: labels of record (partial where the masks are), or pre-labels.
     Yields:
@@ -48,6 +50,27 @@ def with_masks(
     Raises:
         InputError: there is no such file or folder, or no mask in it.
     """
+    if masks.is_file() and is_archive_name(masks):
+        with unpacked(masks) as folder:
+            for one in _joined_all(found, folder, labels, masks_as):
+                yield _told_of_archive(one, folder, masks)
+    else:
+        yield from _joined_all(found, masks, labels, masks_as)
+
+
+def _told_of_archive(one: Study | FailedInput, folder: Path, archive: Path) -> Study | FailedInput:
+    """Sentences name the archive, not the folder that it was unpacked into."""
+    if isinstance(one, FailedInput):
+        source = archive if one.source == folder else one.source
+        return FailedInput(source, one.reason.replace(str(folder), str(archive)))
+    return dataclasses.replace(
+        one, notes=tuple(note.replace(str(folder), str(archive)) for note in one.notes)
+    )
+
+
+def _joined_all(
+    found: Iterable[Study | FailedInput], masks: Path, labels: MaskLabels | None, masks_as: MasksAs
+) -> Iterator[Study | FailedInput]:
     given = _source(masks, labels)
     joined, read = 0, 0
     for study in found:

@@ -53,6 +53,8 @@ def _import(catalog: Catalog, paths: tuple[Path, ...], layout: str) -> ImportRep
 
 
 def _tell(report: ImportReport) -> None:
+    for source, note in report.notes:
+        say(f"note: {source}: {note}")
     for failed in report.failed:
         say(f"not imported: {failed.source}: {failed.reason}")
     say(f"{len(report.created)} new studies with {report.slices} slices, {report.known} known already")

@@ -119,6 +119,12 @@ def test_too_many_files_are_refused(tmp_path: Path, scratch: Path):
     refused(packed(tmp_path / "a.zip", a=b"1", b=b"1", c=b"1"), "holds 3 files", ArchiveLimits(files=2))
 
 
+def test_a_list_too_long_to_be_counted_is_refused_unread(tmp_path: Path, scratch: Path, monkeypatch):
+    path = packed(tmp_path / "a.zip", **{f"{number:03d}": b"1" for number in range(100)})
+    monkeypatch.setattr("zipfile.ZipFile", None)  # not even opened
+    refused(path, "lists more than the 10 files", ArchiveLimits(files=10))
+
+
 def test_claiming_less_than_comes_out_is_damage(tmp_path: Path, scratch: Path):
     path = packed(tmp_path / "liar.zip", a=bytes(5 * 2**20))
     raw = bytearray(path.read_bytes())

@@ -1,5 +1,6 @@
 import itertools
 import shutil
+import struct
 import zipfile
 from pathlib import Path
 
@@ -212,3 +213,16 @@ def test_a_real_mosmed_mask_fits_a_study_made_on_its_grid(shared_data, tmp_path,
         sum(int((known == candidates.LESION_KIND_UNKNOWN).sum()) for known in study.candidates.values())
         == mask.sum()
     )
+
+
+def test_a_header_that_claims_gigabytes_is_refused_inside_an_archive_too(tmp_path, save_nifti, chest):
+    path = save_nifti(tmp_path / "in/huge.nii", chest)
+    raw = bytearray(path.read_bytes())
+    raw[40:56] = struct.pack("<8h", 3, 1024, 1024, 1024, 1, 1, 1, 1)  # dim: 2 GiB of int16
+    path.write_bytes(raw)
+    save_nifti(tmp_path / "in/good.nii.gz", chest)
+    archive = Path(shutil.make_archive(str(tmp_path / "a"), "zip", tmp_path / "in"))
+    good, failed = discover([archive])
+    assert good.name == "good"
+    assert failed.source == archive / "huge.nii"
+    assert "claims 1024 x 1024 x 1024 voxels" in failed.reason

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
 from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, SecondaryCaptureImageStorage
 
 from chestct.formats.dicom.header import Header
@@ -20,6 +21,8 @@ from chestct.formats.dicom.stack import Stack
 
 _COVERS = 0.8
 _CT_CLASSES = (CTImageStorage, EnhancedCTImageStorage)
+# Direction cosines are written with 3 to 6 digits.
+_UNIT = 0.01
 _NOT_ACQUIRED = frozenset(
     {"MIP", "MINIP", "MPR", "REFORMATTED", "AVERAGE", "PROJECTION IMAGE", "CPR", "VRT", "SSD"}
 )
@@ -49,9 +52,17 @@ def why_no_slice(header: Header) -> str | None:
         return "screenshot or dose sheet"
     if min(header.size) < 1:
         return "object without an image"
-    if header.orientation is None or header.position_mm is None or header.spacing_mm is None:
+    if not has_place(header):
         return "image without position, orientation or pixel spacing"
     return None
+
+
+def has_place(header: Header) -> bool:
+    """Whether the tags say where each pixel lies: perpendicular unit vectors, a position, a spacing."""
+    if header.orientation is None or header.position_mm is None or header.spacing_mm is None:
+        return False
+    turn = np.reshape(header.orientation, (2, 3))
+    return bool(np.allclose(turn @ turn.T, np.eye(2), atol=_UNIT) and min(header.spacing_mm) > 0)
 
 
 def is_sharp(header: Header) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
+from pydicom.config import disable_value_validation
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -30,6 +31,8 @@ DAMAGED = (
     InvalidDicomError, ValueError, KeyError, TypeError, AttributeError, IndexError, EOFError,
     NotImplementedError, RuntimeError, RecursionError, MemoryError, struct.error, zlib.error,
 )  # fmt: skip
+# No scanner is this long; NaN compares as false and is no place either.
+_FAR_MM = 1e6
 # Twice the longest enhanced CT that the NIfTI reader would take; deflated files may claim more.
 _MAX_INFLATED_BYTES = 2**31
 
@@ -82,16 +85,15 @@ def read_headers(path: Path) -> list[Header]:
     """
     dataset = read_dataset(path, stop_before_pixels=True, specific_tags=_TAGS)
     try:
-        with _quietly():
-            frames = int(dataset.get("NumberOfFrames") or 1)
-            one = frames == 1 and "PerFrameFunctionalGroupsSequence" not in dataset
-            # Frames of a film or of a dose grid are no slices and say nowhere where they lie.
-            if one or dataset.get("Modality") != "CT":
-                return [_header(path, None, dataset, dataset)]
-            return [
-                _header(path, index, dataset, groups)
-                for index, groups in enumerate(_groups_of_frames(path, dataset, frames))
-            ]
+        frames = int(dataset.get("NumberOfFrames") or 1)
+        one = frames == 1 and "PerFrameFunctionalGroupsSequence" not in dataset
+        # Frames of a film or of a dose grid are no slices and say nowhere where they lie.
+        if one or dataset.get("Modality") != "CT":
+            return [_header(path, None, dataset, dataset)]
+        return [
+            _header(path, index, dataset, groups)
+            for index, groups in enumerate(_groups_of_frames(path, dataset, frames))
+        ]
     except DAMAGED as error:
         if isinstance(error, InputError):
             raise
@@ -107,7 +109,7 @@ def read_dataset(path: Path, **options: Any) -> pydicom.Dataset:
     Raises:
         InputError: not DICOM or cut off.
     """
-    with reading(path), _quietly():
+    with reading(path):
         try:
             _refuse_inflated(path)
             dataset = pydicom.dcmread(path, force=True, **options)
@@ -129,9 +131,12 @@ def read_dataset(path: Path, **options: Any) -> pydicom.Dataset:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """pydicom warns of each tag that bends the standard; scanners bend it daily."""
-    with warnings.catch_warnings():
+def quietly() -> Iterator[None]:
+    """pydicom warns, and logs values of tags, where they bend the standard; scanners do so daily.
+
+    A logged value may be a patient's name.
+    """
+    with warnings.catch_warnings(), disable_value_validation():
         warnings.simplefilter("ignore")
         yield
 
@@ -208,8 +213,9 @@ def _many(value: Any) -> list[Any]:
 
 
 def _numbers(value: Any, count: int) -> tuple[float, ...] | None:
+    """So many numbers that can be places, or None."""
     numbers = tuple(float(number) for number in _many(value))
-    return numbers if len(numbers) == count else None
+    return numbers if len(numbers) == count and all(abs(one) < _FAR_MM for one in numbers) else None
 
 
 def _whole(dataset: pydicom.Dataset, name: str) -> int:

@@ -1,5 +1,7 @@
 """Pixels of a DICOM image as HU."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +9,7 @@ import numpy.typing as npt
 import pydicom
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import apply_modality_lut
+from pydicom.uid import UID
 
 from chestct.errors import InputError
 from chestct.formats.dicom.header import DAMAGED, Header, first_line, read_dataset
@@ -25,15 +28,15 @@ def is_stored_inverted(header: Header) -> bool:
     changes no HU. Where that makes the image's edge dense and inverted numbers make it air, what lies
     around a patient decides.
     """
-    dataset = read_dataset(header.path)
-    if dataset.get("PhotometricInterpretation") != "MONOCHROME1" or header.frame is not None:
-        return False
-    stored = _stored(header.path, dataset)
-    taken, turned = (
-        np.median(_edge(_hu(header.path, dataset, pixels, None)))
-        for pixels in (stored, _inverted(stored, dataset))
-    )
-    return bool(taken > _AIR_BELOW_HU >= turned)
+    with _damage_told(header.path):
+        dataset = read_dataset(header.path)
+        if dataset.get("PhotometricInterpretation") != "MONOCHROME1" or header.frame is not None:
+            return False
+        stored = _stored(header.path, dataset)
+        taken, turned = (
+            np.median(_edge(_hu(dataset, pixels, None))) for pixels in (stored, _inverted(stored, dataset))
+        )
+        return bool(taken > _AIR_BELOW_HU >= turned)
 
 
 def read_stack_hu(headers: list[Header], *, inverted: bool = False) -> list[npt.NDArray[np.int16]]:
@@ -57,40 +60,54 @@ def read_stack_hu(headers: list[Header], *, inverted: bool = False) -> list[npt.
     for place, header in enumerate(headers):
         places.setdefault(header.path, []).append(place)
     for path, here in places.items():
-        dataset = read_dataset(path)
-        stored = _stored(path, dataset)
-        stored = _inverted(stored, dataset) if inverted else stored
-        for place in here:
-            frame = headers[place].frame
-            found[place] = _hu(path, dataset, stored if frame is None else stored[frame], frame)
+        with _damage_told(path):
+            dataset = read_dataset(path)
+            stored = _stored(path, dataset)
+            stored = _inverted(stored, dataset) if inverted else stored
+            for place in here:
+                frame = headers[place].frame
+                image = stored if frame is None else stored[frame]
+                if image.shape != (rows, columns):
+                    raise InputError(
+                        path,
+                        f"holds pixels of the shape {image.shape}; expected {(rows, columns)} by its tags",
+                    )
+                found[place] = _hu(dataset, image, frame)
     return [found[place] for place in range(len(headers))]
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    """Turns what pydicom and the decoders below it raise into one sentence that names the file."""
+    try:
+        yield
+    except InputError:
+        raise
+    except DAMAGED as error:
+        raise InputError(
+            path,
+            f"has pixels that cannot be unpacked ({first_line(error)}); it is cut off or damaged, export it "
+            f"again, or {_CONVERT}",
+        ) from error
 
 
 def _stored(path: Path, dataset: pydicom.Dataset) -> npt.NDArray[np.generic]:
     """Stored numbers, (rows, columns) or (frames, rows, columns)."""
     if "PixelData" not in dataset:
         raise InputError(path, "holds no pixels; expected a CT image, export the series with its images")
-    syntax = dataset.file_meta.TransferSyntaxUID
+    # A damaged file may hold several, joined by a backslash.
+    syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
     try:
         readable = get_decoder(syntax).is_available
     except NotImplementedError:
         readable = False
     if not readable:
         raise InputError(path, f"is packed as {syntax.name} ({syntax}), which is not read here; {_CONVERT}")
-    try:
-        frames = int(dataset.get("NumberOfFrames") or 1)
-        if int(dataset.Rows) * int(dataset.Columns) * frames > MAX_VOXELS:
-            raise InputError(path, f"claims {dataset.Rows} x {dataset.Columns} x {frames} pixels")
-        pixels = dataset.pixel_array
-        return pixels[0] if pixels.ndim == 3 and frames == 1 else pixels
-    except DAMAGED as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            path,
-            f"has pixels that cannot be unpacked ({syntax.name}: {first_line(error)}); it "
-            f"is cut off or damaged, export it again, or {_CONVERT}",
-        ) from error
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    if int(dataset.Rows) * int(dataset.Columns) * frames > MAX_VOXELS:
+        raise InputError(path, f"claims {dataset.Rows} x {dataset.Columns} x {frames} pixels")
+    pixels = dataset.pixel_array
+    return pixels[0] if pixels.ndim == 3 and frames == 1 else pixels
 
 
 def _inverted(stored: npt.NDArray[np.generic], dataset: pydicom.Dataset) -> npt.NDArray[np.generic]:
@@ -105,19 +122,17 @@ def _edge(image: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
 
 
 def _hu(
-    path: Path, dataset: pydicom.Dataset, stored: npt.NDArray[np.generic], frame: int | None
+    dataset: pydicom.Dataset, stored: npt.NDArray[np.generic], frame: int | None
 ) -> npt.NDArray[np.int16]:
-    try:
-        pixels = as_hu(apply_modality_lut(stored, dataset if frame is None else _rescale(dataset, frame)))
-        padding = dataset.get("PixelPaddingValue")
-        if padding is not None:
-            ends = sorted((int(padding), int(dataset.get("PixelPaddingRangeLimit", padding))))
-            pixels[np.greater_equal(stored, ends[0]) & np.less_equal(stored, ends[1])] = LOWEST_HU
-        return pixels
-    except DAMAGED as error:
-        raise InputError(
-            path, f"does not say how its numbers become HU ({error}); export it again"
-        ) from error
+    numbers = apply_modality_lut(stored, dataset if frame is None else _rescale(dataset, frame))
+    if not np.isfinite(numbers).all():
+        raise ValueError("slope and intercept give no finite HU")
+    pixels = as_hu(numbers)
+    padding = dataset.get("PixelPaddingValue")
+    if padding is not None:
+        ends = sorted((int(padding), int(dataset.get("PixelPaddingRangeLimit", padding))))
+        pixels[np.greater_equal(stored, ends[0]) & np.less_equal(stored, ends[1])] = LOWEST_HU
+    return pixels
 
 
 def _rescale(dataset: pydicom.Dataset, frame: int) -> pydicom.Dataset:

@@ -17,7 +17,7 @@ from pydicom.uid import MediaStorageDirectoryStorage
 
 from chestct.errors import InputError
 from chestct.formats.dicom.choosing import best, counted, told, why_no_slice
-from chestct.formats.dicom.header import Header, read_headers
+from chestct.formats.dicom.header import Header, quietly, read_headers
 from chestct.formats.dicom.pixels import is_stored_inverted, read_stack_hu
 from chestct.formats.dicom.stack import Stack, doubles, sorted_stack, stack_geometry, without
 from chestct.formats.folders import failed
@@ -59,6 +59,10 @@ class DicomStudy:
         Raises:
             InputError: pixels are missing, damaged or packed in an unknown way, slices are missing.
         """
+        with quietly():
+            return self._read()
+
+    def _read(self) -> Study:
         stack, notes = _without_doubles(self.stack)
         geometry, of_geometry = stack_geometry(stack)
         inverted = is_stored_inverted(stack.headers[len(stack.headers) // 2])
@@ -112,7 +116,9 @@ def find_dicom_studies(paths: Sequence[Path], root: Path) -> Iterator[DicomStudy
     broken: list[FailedInput] = []
     for path in paths:
         try:
-            for header in read_headers(path):
+            with quietly():
+                headers = read_headers(path)
+            for header in headers:
                 kind = why_no_slice(header)
                 if header.sop_class == MediaStorageDirectoryStorage:
                     continue
@@ -193,13 +199,15 @@ def _study(headers: list[Header], notes: list[str]) -> DicomStudy:
 
 def _stacks(headers: Iterable[Header]) -> list[Stack]:
     """Series, taken apart where their images do not fit on one grid."""
-    groups: defaultdict[tuple[object, ...], list[Header]] = defaultdict(list)
+    groups: list[list[Header]] = []
     for header in headers:
-        turn = tuple(round(number, 3) + 0.0 for number in header.orientation or ())
-        spacing = tuple(round(number, 4) for number in header.spacing_mm or ())
-        groups[header.series_uid or header.path.parent, turn, spacing, header.size].append(header)
+        group = next((group for group in groups if _on_one_grid(group[0], header)), None)
+        if group is None:
+            groups.append([header])
+        else:
+            group.append(header)
     stacks = []
-    for group in groups.values():
+    for group in groups:
         stack = sorted_stack(group)
         acquisitions = {header.acquisition for header in group}
         if doubles(stack) and len(acquisitions) > 1:
@@ -211,6 +219,20 @@ def _stacks(headers: Iterable[Header]) -> list[Stack]:
         else:
             stacks.append(stack)
     return stacks
+
+
+def _on_one_grid(one: Header, other: Header) -> bool:
+    """Whether two images can be slices of one volume; tags differ in their last digits."""
+    return (
+        (one.series_uid or one.path.parent) == (other.series_uid or other.path.parent)
+        and one.size == other.size
+        and _close(one.orientation, other.orientation, 0.01)
+        and _close(one.spacing_mm, other.spacing_mm, 0.001)
+    )
+
+
+def _close(one: tuple[float, ...] | None, other: tuple[float, ...] | None, apart: float) -> bool:
+    return all(abs(a - b) <= apart for a, b in zip(one or (), other or (), strict=True))
 
 
 def _without_doubles(stack: Stack) -> tuple[Stack, list[str]]:

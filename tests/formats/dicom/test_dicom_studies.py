@@ -203,6 +203,37 @@ def test_dicom_without_pixels_is_a_sentence(tmp_path, write_image):
     assert "holds no pixels" in the_failure(tmp_path / "a.dcm")
 
 
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"ImageOrientationPatient": [0, 0, 0, 0, 0, 0]},
+        {"ImageOrientationPatient": [1, 0, 0, 1, 0, 0]},
+        {"ImagePositionPatient": ["1e308", 0, 0]},
+        {"PixelSpacing": [0, 1]},
+        {"PixelSpacing": None},
+        {"ImagePositionPatient": None},
+    ],
+    ids=str,
+)
+def test_an_image_without_a_place_is_no_slice(tmp_path, write_image, tags):
+    write_image(tmp_path / "a.dcm", np.zeros((8, 8), np.uint16), (0, 0, 0), **tags)
+    assert "1 x image without position, orientation or pixel spacing" in the_failure(tmp_path / "a.dcm")
+
+
+def test_frames_that_no_tag_announces_are_a_sentence(tmp_path, write_image):
+    write_image(
+        tmp_path / "a.dcm", np.zeros((16, 8), np.uint16), (0, 0, 0), Rows=8, NumberOfFrames=2, Modality=None
+    )
+    assert "holds pixels of the shape (2, 8, 8)" in the_failure(tmp_path / "a.dcm")
+
+
+def test_cosines_that_differ_in_their_last_digits_are_one_series(tmp_path, write_image):
+    for index, cosine in enumerate((0.0005001, 0.0004999, 0.0005001)):
+        orientation = (1, cosine, 0, -cosine, 1, 0)
+        write_image(tmp_path / f"{index}.dcm", np.zeros((8, 8), np.uint16), (0, 0, 2.0 * index), orientation)
+    assert len(the_study(tmp_path).slices) == 3
+
+
 def test_a_claim_of_huge_pixels_is_refused_before_they_are_unpacked(tmp_path, write_image):
     write_image(tmp_path / "a.dcm", np.zeros((8, 8), np.uint16), (0, 0, 0))
     made = pydicom.dcmread(tmp_path / "a.dcm")
@@ -229,7 +260,7 @@ def test_a_file_cut_off_in_its_tags_or_empty_is_named(tmp_path, write_series):
     assert "is no DICOM file" in the_failure(path)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.floats(0, 1), content=st.binary(min_size=1, max_size=6))
 def test_a_damaged_file_reads_or_is_refused_and_never_anything_else(tmp_path, write_series, at, content):
     path = tmp_path / "fuzz/IM001.dcm"

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 from pathlib import Path
 
 import nibabel as nib
@@ -188,6 +189,16 @@ def test_kaggle_masks_and_plain_arrays_join_loose_slices(tmp_path):
     np.save(tmp_path / "plain.npy", values)
     study = joined(tmp_path / "images_a.npy", tmp_path / "plain.npy", "5=ground_glass")
     assert study.candidates[0][0, 0] == GGO
+
+
+def test_masks_may_come_in_an_archive(tmp_path, scan, stored):
+    volume(tmp_path / "masks/scan_mask.nii.gz", np.minimum(stored, 1))
+    archive = Path(shutil.make_archive(str(tmp_path / "masks"), "zip", tmp_path / "masks"))
+    assert (joined(scan, archive).candidates[3] == LESION_KIND_UNKNOWN).sum() == 1
+    stored[0, 0, 0] = 7
+    volume(tmp_path / "masks/scan_mask.nii.gz", stored)
+    archive = Path(shutil.make_archive(str(tmp_path / "bad"), "zip", tmp_path / "masks"))
+    assert f"{archive}/scan_mask.nii.gz: holds the values 0, 1, 2, 7" in refusal(scan, archive)
 
 
 def test_3d_slicers_own_format_says_what_to_do(tmp_path, scan):
