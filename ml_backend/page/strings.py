@@ -88,7 +88,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "right": ("Right", "Правое"),
     "left_lung": ("Left", "Левое"),
     "whole": ("Both", "Оба"),
-    "this_slice": ("This slice", "Этот срез"),
     "whole_study": ("Whole study", "Всё исследование"),
     "all_slices": ("All slices", "Все срезы"),
     "no_lung": ("no lung here", "лёгкого нет"),

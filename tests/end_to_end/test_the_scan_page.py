@@ -218,8 +218,9 @@ def test_bad_files_are_named_beside_the_good_ones(server: ScanServer, phantom: P
     (tmp_path / "letter.txt").write_text("dear doctor")
     with browsing(server) as page:
         sent(page, server, tmp_path / "letter.txt", phantom)
-        assert "letter.txt" in page.inner_text(".failures")
-        assert "unknown kind" in page.inner_text(".failures")
+        assert "letter.txt" in page.inner_text(".failures summary")
+        page.click(".failures summary")
+        assert "unknown kind" in page.inner_text(".failures li")
 
 
 def test_real_slices_give_the_pixels_of_segment(server: ScanServer, tmp_path: Path) -> None:

@@ -94,7 +94,9 @@ class _Source:
         sent = {self.folder / one.file: one.name for one in self.uploads}
         if found in sent:
             return sent[found]
-        first = self.uploads[0].name
+        first, others = self.uploads[0].name, len(self.uploads) - 1
+        if others:
+            return f"{first} (+{others})"
         if self.is_archive and found != root and found.is_relative_to(root):
             return f"{first}: {found.relative_to(root).as_posix()}"
         return first

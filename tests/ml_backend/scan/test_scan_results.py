@@ -284,3 +284,18 @@ def test_without_a_champion_the_scan_says_what_to_do(
     address = client.post("/scan", data=sent, content_type="multipart/form-data").headers["Location"]
     assert finish(address, client)["phase"] == "failed"
     assert "there is no champion yet" in client.get(address).text
+
+
+def test_the_slices_of_a_dicom_series_sent_one_by_one_are_one_study(
+    client: FlaskClient, upload: Callable[..., str]
+) -> None:
+    shared = Settings.load().shared_data
+    if shared is None or not (shared / "dicom-two-slices").is_dir():
+        pytest.skip("the shared research data is absent (LUNGLOOP_SHARED_DATA)")
+    files = sorted((shared / "dicom-two-slices").glob("*.dcm"))
+    address = upload(*((path.name, path.read_bytes()) for path in reversed(files)))
+    page = client.get(address).text
+    assert f"{files[-1].name} (+1)" in page
+    assert "taken as CT" in page, "what the reader of DICOM assumed is told"
+    assert client.get(f"{address}/1/pixels/1").status_code == 200
+    assert client.get(f"{address}/1/label.nii.gz").status_code == 200
