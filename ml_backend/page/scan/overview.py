@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from chestct.labels import LESIONS, Label
 from ml_backend.page.scan.kept_study import KeptStudy, StudyFacts, write_packed
@@ -12,6 +11,8 @@ from ml_backend.page.scan.record import write_json
 _MOST_AXIAL = 24
 _LONGEST_SIDE = 96
 _LONGEST_CORONAL = 512
+# A plane of fewer slices is a line.
+_FEWEST_FOR_CORONAL = 5
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Overview:
     Args:
         axial_slices: slice index of each small picture.
         axial_size: (H, W) that all of them share (smaller pictures lie in its upper left corner).
-        coronal_size: (slices, columns) of the coronal plane as stored, None without geometry.
+        coronal_size: (slices, columns) of the coronal plane as stored, None without geometry or with a
+            handful of slices.
         coronal_row: the row of the slices through which the plane runs.
         coronal_aspect: height of the plane / its width, in millimetres.
         coronal_flipped: True where the head is at the last slice, so the plane is drawn upside down.
@@ -53,7 +55,7 @@ def keep_overview(study: KeptStudy, facts: StudyFacts) -> Overview:
     write_packed(study.folder / "axial-labels.gz", labels)
     overview = Overview(tuple(int(one) for one in axial), (height, width))
     geometry = facts.geometry
-    if geometry is not None and len(facts.sizes) > 1:
+    if geometry is not None and len(facts.sizes) >= _FEWEST_FOR_CORONAL:
         row = _telling_row(study, facts)
         step = -(-facts.sizes[0][1] // _LONGEST_CORONAL)
         plane = np.stack([study.pixels(k, facts)[row, ::step] for k in range(len(facts.sizes))])
@@ -83,8 +85,3 @@ def _telling_row(study: KeptStudy, facts: StudyFacts) -> int:
     if lesion.any():
         return int(lesion.argmax())
     return int(lung.argmax()) if lung.any() else height // 2
-
-
-def as_drawn(plane: npt.NDArray[np.uint8], overview: Overview) -> npt.NDArray[np.uint8]:
-    """A stored coronal plane (slices, columns[, colour]) with the head up."""
-    return plane[::-1] if overview.coronal_flipped else plane

@@ -71,6 +71,9 @@ def scan_page(backend: Backend) -> Blueprint:
     def scan(scan_id: str) -> Response:
         found, folder = store.find(scan_id)
         number = request.args.get("study", 1, type=int)
+        if not found.is_unfinished:
+            # A number that no study has, or will have, leads to the first one.
+            number = number if 1 <= number <= found.studies else 1
         study = KeptStudy(study_folder(folder, number)) if 1 <= number <= found.studies else None
         findings = study.findings() if study else None
         context = scan_context(found, folder, number, store.ahead_of(found), text())

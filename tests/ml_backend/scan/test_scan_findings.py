@@ -103,13 +103,13 @@ def test_facts_and_findings_come_back_from_disk_as_they_were(tmp_path: Path) -> 
 def test_the_coronal_plane_runs_through_the_row_with_most_lesion_and_shows_the_head_up(
     tmp_path: Path,
 ) -> None:
-    study = kept(tmp_path, [SLICE, SLICE, SLICE], with_geometry=True)
+    study = kept(tmp_path, [SLICE] * 5, with_geometry=True)
     overview = keep_overview(study, study.facts())
     assert overview.coronal_row == 0, "of two rows with as many lesions the first"
-    assert overview.coronal_size == (3, 8)
-    assert overview.coronal_aspect == pytest.approx(3 * 5.0 / (8 * 2.0))
+    assert overview.coronal_size == (5, 8)
+    assert overview.coronal_aspect == pytest.approx(5 * 5.0 / (8 * 2.0))
     assert overview.coronal_flipped, "+5 mm: slices go up, so the last one is drawn on top"
-    assert overview.axial_slices == (0, 1, 2)
+    assert overview.axial_slices == (0, 1, 2, 3, 4)
 
 
 def test_most_diseased_slices_come_first_and_are_shown_in_order(tmp_path: Path) -> None:

@@ -87,6 +87,8 @@ def test_a_study_gets_a_grade_and_an_image_only_shares(
     assert "bands" in study
     assert 'class="grade">CT' not in image
     assert "A single slice has a share of its lung, never a grade" in image
+    for nobodys in ("0", "3", "-1", "x"):
+        assert "<h1>ct.nii.gz</h1>" in client.get(f"{address}?study={nobodys}").text
 
 
 def test_an_archive_becomes_a_list_with_its_failures(
