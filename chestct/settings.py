@@ -41,6 +41,8 @@ class Settings:
         retrain_every: ask for a retrain after this many new corrections; 0 = only when asked.
         retrain_steps: optimiser steps of a retrain.
         sync_seconds: how often the worker reconciles corrections with Label Studio.
+        scan_max_mib: how large one upload to the scan page may be, in MiB.
+        scan_keep_minutes: after how many minutes such an upload and its results are deleted.
         train_seed: seed of every random choice in training.
         shared_data: labelled research data for training from scratch, where present.
     """
@@ -63,6 +65,8 @@ class Settings:
     retrain_every: int = 0
     retrain_steps: int = 120
     sync_seconds: int = 30
+    scan_max_mib: int = 1024
+    scan_keep_minutes: int = 60
     train_seed: int = 42
     shared_data: Path | None = None
 
@@ -129,6 +133,8 @@ class Settings:
             retrain_every=number("retrain_every", 0),
             retrain_steps=number("retrain_steps", 120, least=1),
             sync_seconds=number("sync_seconds", 30, least=1),
+            scan_max_mib=number("scan_max_mib", 1024, least=1),
+            scan_keep_minutes=number("scan_keep_minutes", 60, least=1),
             train_seed=number("train_seed", 42),
             shared_data=Path(shared) if shared else beside_checkout if beside_checkout.is_dir() else None,
         )

@@ -40,6 +40,17 @@ def shipped_version(settings: Settings) -> str:
     return max(shipped, key=_natural)
 
 
+def ensure_champion(settings: Settings) -> str:
+    """The catalog's champion; the newest shipped model becomes it where there is none yet.
+
+    Raises:
+        WeightsError: there is no champion, and the weights folder holds no shipped model.
+    """
+    with opened_catalog(settings, create=True) as catalog:
+        champion = catalog.champion() or catalog.ensure_base(shipped_version(settings))
+        return champion.version
+
+
 def serving_version(settings: Settings) -> str:
     """The catalog's champion, or the newest shipped model where there is no catalog."""
     try:

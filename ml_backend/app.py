@@ -11,7 +11,7 @@ from chestct.errors import InputError, LabelConfigError, LungLoopError, NotFound
 from chestct.settings import Settings
 from ml_backend.auth import guard, refusal
 from ml_backend.model import Backend
-from ml_backend.page import page
+from ml_backend.page import page, scan_page
 from ml_backend.protocol import protocol
 
 _LOG = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ def create_app(settings: Settings, backend: Backend | None = None) -> Flask:
     guard(app, settings.backend_key)
     app.register_blueprint(protocol(backend))
     app.register_blueprint(page(backend))
+    app.register_blueprint(scan_page(backend))
     _answer_errors_in_json(app)
     _count_requests(app, backend)
     return app

@@ -2,6 +2,8 @@
 
 import hmac
 import ipaddress
+from collections.abc import Callable
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, jsonify, request
@@ -11,6 +13,15 @@ from ml_backend.label_studio import BACKEND_USER
 
 # Label Studio's health check and container orchestrators come without a key; nothing is told there.
 _OPEN_PATHS = frozenset({"/health"})
+_TAKES_FORMS = "takes_forms"
+
+View = TypeVar("View", bound=Callable[..., object])
+
+
+def takes_forms(view: View) -> View:
+    """Marks a view that a form of our own pages may be sent to."""
+    setattr(view, _TAKES_FORMS, True)
+    return view
 
 
 def require_safe_bind(host: str, key: str | None) -> None:
@@ -65,8 +76,26 @@ def guard(app: Flask, key: str | None) -> None:
             )
         if request.method == "POST" and not request.is_json:
             # A form of another site can be sent without asking, JSON cannot.
-            return refusal("not JSON", "send Content-Type: application/json", 415)
+            view = app.view_functions.get(request.endpoint or "")
+            if not getattr(view, _TAKES_FORMS, False):
+                return refusal("not JSON", "send Content-Type: application/json", 415)
+            if not is_same_origin(request):
+                return refusal("not allowed", "send this form from its own page", 403)
         return None
+
+
+def is_same_origin(call: Request) -> bool:
+    """Whether a request comes from one of our own pages, or from no page at all.
+
+    Browsers show the key of HTTP Basic to us whatever site asks them to, but they also say which
+    site that was, and no script can change what they say.
+    """
+    site = call.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site == "same-origin"
+    origin = call.headers.get("Origin")
+    # Hosts are compared, not schemes: behind a proxy that ends TLS we are asked by plain HTTP.
+    return origin is None or urlsplit(origin).netloc == call.host
 
 
 def refusal(error: str, detail: str, status: int) -> tuple[Response, int]:

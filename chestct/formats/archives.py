@@ -66,13 +66,17 @@ def is_archive_name(path: Path) -> bool:
 
 
 @contextmanager
-def unpacked(path: Path, limits: ArchiveLimits = LIMITS) -> Iterator[Path]:
+def unpacked(path: Path, limits: ArchiveLimits = LIMITS, within: Path | None = None) -> Iterator[Path]:
     """A folder named like the archive, with what the archive holds; gone when the context ends.
 
+    Args:
+        path: the archive.
+        limits: what it may cost.
+        within: where the folder is made; the system's place for temporary files by default.
     Raises:
         InputError: not a zip, damaged, encrypted, too large, or a member that must not be unpacked.
     """
-    with tempfile.TemporaryDirectory(prefix="lungloop-", ignore_cleanup_errors=True) as temporary:
+    with tempfile.TemporaryDirectory(prefix="lungloop-", dir=within, ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary) / (_printable(path.stem) or "archive")
         with reading(path):
             folder.mkdir()

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from chestct.errors import SettingsError
+from chestct.errors import SettingsError, WeightsError
 from chestct.settings import Settings
 from lungloop.console import AsJson, print_json, say
 
@@ -39,6 +39,7 @@ def serve(
 ) -> None:
     """Serve Label Studio's ML protocol and the pages, without the rest of the stack."""
     # Flask, gunicorn and SQLAlchemy: not for --help.
+    from lungloop.opened import ensure_champion
     from lungloop.serving import is_loopback, serve_with_gunicorn
 
     settings = Settings.load()
@@ -47,6 +48,11 @@ def serve(
             f"--host {host} can be reached from other machines: set LUNGLOOP_BACKEND_KEY to a secret that "
             "callers must send, or listen on 127.0.0.1"
         )
+    try:
+        ensure_champion(settings)
+    except WeightsError as error:
+        # The pages and webhooks work without a model; what needs one says so.
+        say(f"nothing can be segmented yet: {error}")
     serve_with_gunicorn(settings, host, port, threads)
 
 

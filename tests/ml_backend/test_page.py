@@ -53,7 +53,7 @@ def test_nothing_is_asked_of_other_sites(settings: Settings, backend: Backend, s
     answer = client.get("/")
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     loaded = re.findall(r"(?:src|href)=\"([^\"]+)\"", answer.text)
-    own = {"/static/page.css", "data:,", "http://label-studio.test/projects/7/data"}
+    own = {"/static/page.css", "data:,", "/scan", "http://label-studio.test/projects/7/data"}
     assert set(loaded) == own  # the last is a link to follow, not something loaded
     with client.get("/static/page.css") as css:
         assert css.status_code == 200

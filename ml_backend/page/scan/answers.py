@@ -1,0 +1,116 @@
+"""Pages and errors of the scan page, as every route gives them."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, make_response, render_template, request
+from werkzeug.exceptions import ClientDisconnected, HTTPException, NotFound, RequestEntityTooLarge
+
+from chestct.errors import InputError, LungLoopError, NotFoundError
+from ml_backend.page.language import (
+    LANGUAGES,
+    Translate,
+    language_of,
+    remember_language,
+    texts_of,
+    translator,
+)
+from ml_backend.page.scan.incoming import BrokenForm, NoFile, NoRoom
+
+_LOG = logging.getLogger(__name__)
+
+_CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_GIB_IN_MIB = 1024
+
+
+def shown(template: str, status: int = 200, **context: Any) -> Response:
+    """A page in the language of the request."""
+    language = language_of(request)
+    page = render_template(
+        template,
+        t=translator(language),
+        language=language,
+        languages=LANGUAGES,
+        texts=texts_of("js_", language),
+        here=request.path,
+        query={key: value for key, value in request.args.items() if key != "lang"},
+        **context,
+    )
+    response = make_response(page, status)
+    remember_language(request, response)
+    return response
+
+
+def text() -> Translate:
+    """The texts in the language of the request."""
+    return translator(language_of(request))
+
+
+def wants_json() -> bool:
+    """Whether the page's script asks, not a person."""
+    if request.path.endswith(".json"):
+        return True
+    best = request.accept_mimetypes.best_match(["text/html", "application/json"], "text/html")
+    return best == "application/json"
+
+
+def size_limit(mib: int) -> str:
+    """A number of MiB for people."""
+    return (
+        f"{mib / _GIB_IN_MIB:g}\N{NO-BREAK SPACE}GiB" if mib >= _GIB_IN_MIB else f"{mib}\N{NO-BREAK SPACE}MiB"
+    )
+
+
+def seal(routes: Blueprint) -> None:
+    """Nothing of these pages is kept by a browser, framed, or allowed to load anything from elsewhere."""
+
+    @routes.after_request
+    def with_headers(response: Response) -> Response:
+        response.headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
+        response.headers["Cache-Control"] = "no-store"
+        # Not "no-referrer": with that, browsers would call the origin of our own forms "null".
+        response.headers["Referrer-Policy"] = "same-origin"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+
+def answer_errors(routes: Blueprint, scan_max_mib: int) -> None:
+    """Errors in a sentence: as a page for people, as JSON for the page's own script."""
+
+    @routes.errorhandler(NotFoundError)
+    @routes.errorhandler(FileNotFoundError)
+    @routes.errorhandler(NotFound)
+    def gone(error: Exception) -> Response:
+        return _told(text()("gone"), 404)
+
+    @routes.errorhandler(HTTPException)
+    def of_http(error: HTTPException) -> Response:
+        sentences: Mapping[type, str] = {
+            RequestEntityTooLarge: text()("too_large", limit=size_limit(scan_max_mib)),
+            ClientDisconnected: text()("broken_upload"),
+            BrokenForm: text()("broken_upload"),
+            NoRoom: text()("no_room"),
+            NoFile: text()("no_file"),
+        }
+        return _told(sentences.get(type(error), error.description or error.name), error.code or 500)
+
+    @routes.errorhandler(LungLoopError)
+    def of_ours(error: LungLoopError) -> Response:
+        return _told(str(error), 400 if isinstance(error, InputError) else 500)
+
+    @routes.errorhandler(Exception)
+    def of_nobody(error: Exception) -> Response:
+        _LOG.exception("%s failed", request.endpoint, exc_info=error)
+        return _told(text()("failed_inside"), 500)
+
+
+def _told(sentence: str, status: int) -> Response:
+    if wants_json():
+        response = jsonify({"error": "refused", "detail": sentence})
+        response.status_code = status
+        return response
+    return shown("scan_error.html", status, sentence=sentence)

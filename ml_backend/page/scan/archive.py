@@ -1,0 +1,150 @@
+"""Everything that a scan gave, as one zip archive that begins to arrive at once."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from chestct.intensity import as_picture
+from chestct.render import overlay, png_bytes
+from ml_backend.page.language import Translate, number
+from ml_backend.page.scan.cautions import cautions
+from ml_backend.page.scan.drawing import Drawing
+from ml_backend.page.scan.kept_study import LABEL_FILE, KeptStudy, StudyFacts
+from ml_backend.page.scan.wording import (
+    GROUPS,
+    SIDES,
+    facts_shown,
+    grade_shown,
+    share_table,
+    slice_name,
+    volumes,
+    why_no_grade,
+)
+
+
+class _Pipe(io.RawIOBase):
+    """What zipfile writes into and the response is read from; it cannot be sought in."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: "bytes | memoryview") -> int:  # type: ignore[override]
+        self._parts.append(bytes(data))
+        return len(data)
+
+    def take(self) -> bytes:
+        taken, self._parts = b"".join(self._parts), []
+        return taken
+
+
+def archive_of(studies: list[KeptStudy], drawing: Drawing, language: str, text: Translate) -> Iterator[bytes]:
+    """The parts of the archive, in order.
+
+    A study with geometry gives `<stem>.label.nii.gz`, pictures give `<stem>.label.png` (several:
+    below a folder of the study); beside them overlays and `<stem>.report.txt`; and one `report.json`.
+
+    Args:
+        studies: segmented ones.
+        drawing: of the overlays.
+        language: with `text`, of the reports.
+    """
+    pipe = _Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:
+        readme = f"{text('research')}\n\n{text('archive_readme')}\n"
+        archive.writestr("README.txt", readme)
+        report = []
+        for study in studies:
+            facts = study.facts()
+            for name, content in _files(study, facts, drawing):
+                archive.writestr(name, content)
+                yield pipe.take()
+            archive.writestr(f"{facts.stem}.report.txt", text_report(study, facts, language, text))
+            report.append(json_entry(study, facts))
+        # A zip of text compresses; pictures and .gz do not.
+        archive.writestr("report.json", json.dumps(report, indent=2, ensure_ascii=False))
+    yield pipe.take()
+
+
+def json_entry(study: KeptStudy, facts: StudyFacts) -> dict[str, object]:
+    """A study in `report.json`, with the keys of `lungloop segment`'s report."""
+    found = study.findings()
+    if found is None:
+        raise FileNotFoundError(study.folder)
+    whole = found.study["whole"] or dict.fromkeys(GROUPS, 0.0)
+    return {
+        "input": facts.name,
+        "kind": facts.kind,
+        "model_version": found.model_version,
+        "percent": {name: whole[name] for name in ("ground_glass", "consolidation")},
+        "severity": found.severity,
+        "shares": found.study,
+        "slices": found.slices,
+    }
+
+
+def text_report(study: KeptStudy, facts: StudyFacts, language: str, text: Translate) -> str:
+    """One study's report as plain text: what it is, shares, grade, a line for each slice."""
+    found = study.findings()
+    if found is None:
+        raise FileNotFoundError(study.folder)
+    lines = [facts.name, "=" * len(facts.name), text("research"), ""]
+    lines += [f"{label}: {value}" for label, value in facts_shown(facts, language, text)]
+    lines += [f"{text('model')}: {found.model_version}", "", text("share")]
+    columns = [text("right"), text("left_lung"), text("whole")]
+    width = max(len(text(name)) for name in GROUPS) + 2
+    lines.append(" " * width + "".join(f"{column:>14}" for column in columns))
+    lines += [
+        f"{text(name):<{width}}" + "".join(f"{cell:>14}" for cell in cells)
+        for name, cells in share_table(found.study, language)
+    ]
+    lines.append("")
+    shown = grade_shown(found.severity, language, text) if found.severity else None
+    if shown:
+        lines.append(f"{text('grade')}: {shown.grade}. {': '.join(shown.deciding)}, {shown.interval}.")
+        if shown.possible:
+            lines.append(text("grade_from_to", grades=shown.possible))
+        if shown.more_than_one:
+            lines.append(text("look"))
+        lines += [f"{label}: {value}" for label, value in shown.basis.items()]
+    else:
+        lines.append(why_no_grade(facts, found, text))
+    if found.severity:
+        lines += [f"{label}: {value}" for label, value in volumes(found.severity, language, text)]
+        lines += [f"- {warning}" for warning in cautions(found.severity, language)]
+    lines += ["", f"{text('by_slice')} ({text('ground_glass')}; {text('consolidation')})"]
+    for index, shares in enumerate(found.slices):
+        whole = shares[SIDES[-1]]
+        cells = (
+            "; ".join(number(whole[name], language, 2) for name in GROUPS[:2]) if whole else text("no_lung")
+        )
+        lines.append(f"{index + 1:>5}  {cells}  {slice_name(facts, index)}".rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def _files(study: KeptStudy, facts: StudyFacts, drawing: Drawing) -> Iterator[tuple[str, bytes]]:
+    if facts.geometry is not None:
+        yield f"{facts.stem}.label.nii.gz", (study.folder / LABEL_FILE).read_bytes()
+    for index in range(len(facts.sizes)):
+        stem = result_stem(facts, index)
+        labels = study.labels(index, facts)
+        if facts.geometry is None:
+            yield f"{stem}.label.png", png_bytes(labels)
+        picture = as_picture(study.pixels(index, facts), facts.intensity)
+        yield f"{stem}.overlay.png", png_bytes(overlay(picture, labels, drawing.colours, drawing.opacity))
+
+
+def result_stem(facts: StudyFacts, index: int) -> str:
+    """Where a slice's pictures belong: `<stem>` for one image, `<stem>/0007` in a study.
+
+    The number counts from 0 as in label maps; names inside an upload are never used as paths.
+    """
+    if facts.kind == "image":
+        return facts.stem
+    own = Path(slice_name(facts, index)).stem
+    safe = "".join(part if part.isalnum() or part in "-_" else "_" for part in own)[:40]
+    return f"{facts.stem}/{index:04d}{f'-{safe}' if safe else ''}"

@@ -1,0 +1,55 @@
+"""How a reader wants findings drawn: classes, colours, opacity; from a request's query."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chestct.labels import COLOURS_RGB, Label
+
+_HEX = re.compile(r"[0-9a-fA-F]{6}")
+_CLASSES = (Label.GROUND_GLASS, Label.CONSOLIDATION, Label.LUNG)
+DEFAULT_OPACITY = 0.4
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What overlays show.
+
+    Args:
+        colours: RGB of each class that is shown.
+        opacity: of the fill, in [0, 1].
+    """
+
+    colours: Mapping[Label, tuple[int, int, int]] = field(default_factory=lambda: dict(COLOURS_RGB))
+    opacity: float = DEFAULT_OPACITY
+
+    @classmethod
+    def of_query(cls, query: Mapping[str, str]) -> "Drawing":
+        """The drawing that a link asks for; what cannot be understood is drawn as by default.
+
+        Args:
+            query: `show` ("1,3": values of Label), `colours` ("ffdd00,e61e1e,4682dc": ground-glass,
+                consolidation, lung) and `opacity` ("40", in percent).
+        """
+        written = query.get("colours", "").split(",")
+        given = dict(zip(_CLASSES, written, strict=False))
+        colours = {
+            label: _rgb(given[label]) if _HEX.fullmatch(given.get(label, "")) else COLOURS_RGB[label]
+            for label in _CLASSES
+        }
+        if "show" in query:
+            shown = query["show"].split(",")
+            colours = {label: colour for label, colour in colours.items() if str(int(label)) in shown}
+        asked = query.get("opacity", "")
+        percent = int(asked) if re.fullmatch(r"\d{1,3}", asked) else round(100 * DEFAULT_OPACITY)
+        return cls(colours, min(percent, 100) / 100)
+
+
+def hex_colour(colour: tuple[int, int, int]) -> str:
+    """ "#ffdd00" of an RGB triple."""
+    return "#" + "".join(f"{part:02x}" for part in colour)
+
+
+def _rgb(written: str) -> tuple[int, int, int]:
+    red, green, blue = (int(written[at : at + 2], 16) for at in (0, 2, 4))
+    return red, green, blue

@@ -1,0 +1,188 @@
+"""One study of a scan on disk: its slices as a browser takes them, and what was found in them.
+
+A slice is one gzip file of raw pixels, little-endian, row by row: int16 HU or uint8 grey levels, and
+uint8 for label maps. Browsers unpack it themselves and window it on the spot, so that scrolling and
+a new window need no further request.
+"""
+
+import gzip
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chestct.geometry import Geometry
+from chestct.intensity import Intensity
+from chestct.study import Study
+from ml_backend.page.scan.record import read_json, write_json
+
+# Pixels are noise to gzip: higher levels cost seconds and gain little.
+_LEVEL = 1
+PIXELS, LABELS = "pixels", "labels"
+# The label map with the study's own geometry, as `lungloop segment` writes it.
+LABEL_FILE = "label.nii.gz"
+
+
+@dataclass(frozen=True)
+class StudyFacts:
+    """What a study is, apart from its pixels.
+
+    Args:
+        name: for people, as the sender calls it.
+        stem: of result files, without ending; safe in any file system.
+        kind: "image" (one picture without a place in a patient) or "study".
+        intensity: what the pixels mean.
+        sizes: (H, W) of each slice.
+        slice_names: file names of pictures; empty for volumes.
+        stored_shape, affine: of the Geometry; None where there is none.
+        notes: what the reader of the format has to tell (which series was chosen, for example).
+    """
+
+    name: str
+    stem: str
+    kind: str
+    intensity: Intensity
+    sizes: tuple[tuple[int, int], ...]
+    slice_names: tuple[str, ...] = ()
+    stored_shape: tuple[int, int, int] | None = None
+    affine: tuple[tuple[float, ...], ...] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def geometry(self) -> Geometry | None:
+        """How the study lies in the patient."""
+        if self.stored_shape is None or self.affine is None:
+            return None
+        return Geometry(self.stored_shape, np.array(self.affine, dtype=np.float64))
+
+    @property
+    def is_hu(self) -> bool:
+        """Whether the pixels are Hounsfield units, so that a window can be chosen."""
+        return self.intensity is Intensity.HU
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a model found in a study.
+
+    Args:
+        model_version: whose label maps.
+        slices, study: `right`, `left` and `whole` -> percent of that lung that is `ground_glass`,
+            `consolidation` and `both`; None where that lung is absent.
+        lesion_pixels: of each slice; a share alone would lead to slices with hardly any lung.
+        severity: as `chestct.severity.Severity.as_dict`; None where no grade can be given.
+    """
+
+    model_version: str
+    slices: tuple[dict[str, Any], ...]
+    study: dict[str, Any]
+    lesion_pixels: tuple[int, ...]
+    severity: dict[str, Any] | None
+
+
+class KeptStudy:
+    """A study's folder.
+
+    Args:
+        folder: `studies/<number>` of a scan.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def keep(self, study: Study, name: str, stem: str, notes: tuple[str, ...] = ()) -> StudyFacts:
+        """Writes the slices and the facts; the facts last, so that they stand for a whole study."""
+        (self.folder / PIXELS).mkdir(parents=True, exist_ok=True)
+        (self.folder / LABELS).mkdir(exist_ok=True)
+        dtype = np.dtype("<i2" if study.intensity is Intensity.HU else "u1")
+        for index, pixels in enumerate(study.slices):
+            self._write(PIXELS, index, np.asarray(pixels, dtype=dtype))
+        geometry = study.geometry
+        single_picture = geometry is None and len(study.slices) == 1
+        facts = StudyFacts(
+            name=name,
+            stem=stem,
+            kind="image" if single_picture else "study",
+            intensity=study.intensity,
+            sizes=tuple((int(one.shape[0]), int(one.shape[1])) for one in study.slices),
+            slice_names=study.slice_names,
+            stored_shape=geometry.stored_shape if geometry else None,
+            affine=tuple(tuple(map(float, row)) for row in geometry.affine) if geometry else None,
+            notes=notes,
+        )
+        write_json(self.folder / "facts.json", asdict(facts))
+        return facts
+
+    def facts(self) -> StudyFacts:
+        """What the study is.
+
+        Raises:
+            FileNotFoundError: the scan was deleted.
+        """
+        stored = read_json(self.folder / "facts.json")
+        if stored is None:
+            raise FileNotFoundError(self.folder)
+        shape, affine = stored["stored_shape"], stored["affine"]
+        return StudyFacts(
+            **{
+                **stored,
+                "intensity": Intensity(stored["intensity"]),
+                "sizes": tuple((height, width) for height, width in stored["sizes"]),
+                "slice_names": tuple(stored["slice_names"]),
+                "stored_shape": tuple(shape) if shape else None,
+                "affine": tuple(tuple(row) for row in affine) if affine else None,
+                "notes": tuple(stored["notes"]),
+            }
+        )
+
+    def path(self, what: str, index: int) -> Path:
+        """The gzip file of a slice's pixels or labels."""
+        return self.folder / what / f"{index:05d}.gz"
+
+    def pixels(self, index: int, facts: StudyFacts) -> npt.NDArray[np.generic]:
+        """(H, W) int16 HU or uint8 grey levels of a slice."""
+        dtype = np.int16 if facts.is_hu else np.uint8
+        raw = gzip.decompress(self.path(PIXELS, index).read_bytes())
+        return np.frombuffer(raw, np.dtype(dtype).newbyteorder("<")).astype(dtype).reshape(facts.sizes[index])
+
+    def labels(self, index: int, facts: StudyFacts) -> npt.NDArray[np.uint8]:
+        """(H, W) uint8 values of Label of a slice."""
+        raw = gzip.decompress(self.path(LABELS, index).read_bytes())
+        return np.frombuffer(raw, np.uint8).reshape(facts.sizes[index])
+
+    def all_labels(self, facts: StudyFacts) -> Iterator[npt.NDArray[np.uint8]]:
+        """Label maps in the order of the slices."""
+        return (self.labels(index, facts) for index in range(len(facts.sizes)))
+
+    def keep_labels(self, index: int, label_map: npt.NDArray[np.uint8]) -> None:
+        """Writes a slice's label map."""
+        self._write(LABELS, index, label_map)
+
+    def keep_findings(self, findings: Findings) -> None:
+        """Writes what was found; from now on the study counts as segmented."""
+        write_json(self.folder / "findings.json", asdict(findings))
+
+    def findings(self) -> Findings | None:
+        """What was found; None while it is not segmented."""
+        stored = read_json(self.folder / "findings.json")
+        return stored and Findings(
+            **{
+                **stored,
+                "slices": tuple(stored["slices"]),
+                "lesion_pixels": tuple(stored["lesion_pixels"]),
+            }
+        )
+
+    def _write(self, what: str, index: int, pixels: npt.NDArray[np.generic]) -> None:
+        write_packed(self.path(what, index), pixels)
+
+
+def write_packed(path: Path, pixels: npt.NDArray[np.generic]) -> None:
+    """Raw pixels as one gzip file, whole or not there."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    beside.write_bytes(gzip.compress(np.ascontiguousarray(pixels).tobytes(), _LEVEL, mtime=0))
+    beside.replace(path)

@@ -1,0 +1,124 @@
+"""What is known of one upload, as its folder's `scan.json` holds it."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+
+class Phase(StrEnum):
+    """How far a scan is; a scan in one of the first three still has work to do."""
+
+    WAITING = "waiting"
+    READING = "reading"
+    SEGMENTING = "segmenting"
+    DONE = "done"
+    FAILED = "failed"
+
+
+UNFINISHED = frozenset({Phase.WAITING, Phase.READING, Phase.SEGMENTING})
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One file that a browser sent.
+
+    Args:
+        name: as the sender calls it; shown, never used as a path.
+        file: where it lies, relative to the scan's folder; made up by us.
+    """
+
+    name: str
+    file: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file, or a study inside one, that cannot be used, and why in a sentence."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One upload and the work on it.
+
+    Args:
+        id: 32 random hexadecimal digits; who knows them may see the scan.
+        created_at: seconds since 1970.
+        expires_at: when the folder is deleted, whatever happened until then.
+        uploads: the files, in the order sent.
+        studies: how many were read so far; they are numbered from 1.
+        done_studies: how many of them are segmented.
+        slices_done, slices_total: over all studies; the total is known once reading is over.
+        seconds_left: None until the first slices have shown how long one takes.
+        error: why nothing could be done at all; empty otherwise.
+    """
+
+    id: str
+    created_at: float
+    expires_at: float
+    phase: Phase = Phase.WAITING
+    uploads: tuple[Upload, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    studies: int = 0
+    done_studies: int = 0
+    slices_done: int = 0
+    slices_total: int = 0
+    seconds_left: float | None = None
+    model_version: str = ""
+    error: str = ""
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> "Scan":
+        """The inverse of `dataclasses.asdict`."""
+        return cls(
+            **{
+                **stored,
+                "phase": Phase(stored["phase"]),
+                "uploads": tuple(Upload(**one) for one in stored["uploads"]),
+                "failures": tuple(Failure(**one) for one in stored["failures"]),
+            }
+        )
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether work on it waits or runs."""
+        return self.phase in UNFINISHED
+
+
+def write_scan(folder: Path, scan: Scan) -> None:
+    """Replaces `scan.json` in one step.
+
+    Raises:
+        FileNotFoundError: the folder was deleted meanwhile.
+    """
+    write_json(folder / "scan.json", asdict(scan))
+
+
+def read_scan(folder: Path) -> Scan | None:
+    """The folder's record; None where the folder is gone, was never finished, or is damaged."""
+    stored = read_json(folder / "scan.json")
+    try:
+        return None if stored is None else Scan.from_dict(stored)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Written beside and renamed: another process sees the old content or the new one."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    beside.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+    beside.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """The file's value; None where it is missing or no JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
