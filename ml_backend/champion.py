@@ -1,7 +1,7 @@
 """The champion as this process sees it: asked of the catalog each time, loaded when first needed."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -30,6 +30,16 @@ class Segmenting(Protocol):
 
     def segment(self, pixels: npt.NDArray[np.generic], intensity: Intensity) -> SlicePrediction:
         """Lesions of one (H, W) slice."""
+        ...
+
+    def each_of_study(
+        self,
+        slices: Sequence[npt.NDArray[np.generic]],
+        intensity: Intensity,
+        *,
+        slices_apart_mm: float | None = None,
+    ) -> Iterator[SlicePrediction]:
+        """Lesions of each (H, W) slice of a study, one after another."""
         ...
 
 

@@ -135,7 +135,25 @@ class Segmenter:
         *,
         slices_apart_mm: float | None = None,
     ) -> list[SlicePrediction]:
-        """What the model says of each slice; `on_progress` gets the share done after each.
+        """What the model says of each slice of `each_of_study`.
+
+        Args:
+            on_progress: gets the share done after each.
+        """
+        predictions: list[SlicePrediction] = []
+        for prediction in self.each_of_study(slices, intensity, slices_apart_mm=slices_apart_mm):
+            predictions.append(prediction)
+            on_progress(len(predictions) / len(slices))
+        return predictions
+
+    def each_of_study(
+        self,
+        slices: Sequence[npt.NDArray[np.generic]],
+        intensity: Intensity,
+        *,
+        slices_apart_mm: float | None = None,
+    ) -> Iterator[SlicePrediction]:
+        """What the model says of each slice, one after another.
 
         Slices of a stack share a glance with their neighbours, so that a study costs little more than
         one pass a slice, and neighbours are averaged in; a box that turns out to cut the lungs is mended
@@ -146,14 +164,8 @@ class Segmenter:
             slices_apart_mm: see `Study.slices_apart_mm`; None for loose pictures.
         """
         if slices_apart_mm is None:
-            found = (self.segment(pixels, intensity) for pixels in slices)
-        else:
-            found = self._in_stack(slices, intensity, slices_apart_mm)
-        predictions: list[SlicePrediction] = []
-        for prediction in found:
-            predictions.append(prediction)
-            on_progress(len(predictions) / len(slices))
-        return predictions
+            return (self.segment(pixels, intensity) for pixels in slices)
+        return self._in_stack(slices, intensity, slices_apart_mm)
 
     def _in_stack(
         self, slices: Sequence[npt.NDArray[np.generic]], intensity: Intensity, slices_apart_mm: float

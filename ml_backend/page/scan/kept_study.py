@@ -7,10 +7,10 @@ a new window need no further request.
 
 import gzip
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +58,12 @@ class StudyFacts:
         if self.stored_shape is None or self.affine is None:
             return None
         return Geometry(self.stored_shape, np.array(self.affine, dtype=np.float64))
+
+    @property
+    def slices_apart_mm(self) -> float | None:
+        """Distance between neighbouring slices; None for loose pictures, which have no neighbours."""
+        geometry = self.geometry
+        return geometry.spacing_mm[0] if geometry is not None and len(self.sizes) > 1 else None
 
     @property
     def is_hu(self) -> bool:
@@ -186,3 +192,29 @@ def write_packed(path: Path, pixels: npt.NDArray[np.generic]) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     beside.write_bytes(gzip.compress(np.ascontiguousarray(pixels).tobytes(), _LEVEL, mtime=0))
     beside.replace(path)
+
+
+class KeptSlices(Sequence[npt.NDArray[np.generic]]):
+    """The pixels of a kept study, each read when it is asked for.
+
+    Args:
+        study: whose.
+        facts: its own.
+    """
+
+    def __init__(self, study: KeptStudy, facts: StudyFacts) -> None:
+        self._study, self._facts = study, facts
+
+    def __len__(self) -> int:
+        return len(self._facts.sizes)
+
+    @overload
+    def __getitem__(self, index: int) -> npt.NDArray[np.generic]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[npt.NDArray[np.generic]]: ...
+    def __getitem__(self, index: int | slice) -> npt.NDArray[np.generic] | list[npt.NDArray[np.generic]]:
+        if isinstance(index, slice):
+            return [self[one] for one in range(*index.indices(len(self)))]
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return self._study.pixels(index, self._facts)

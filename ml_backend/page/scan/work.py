@@ -13,7 +13,7 @@ from chestct.errors import LungLoopError
 from chestct.formats.nifti import write_label_map_nifti
 from ml_backend.champion import Champion, Segmenting
 from ml_backend.page.scan.findings import findings_of
-from ml_backend.page.scan.kept_study import LABEL_FILE, KeptStudy
+from ml_backend.page.scan.kept_study import LABEL_FILE, KeptSlices, KeptStudy
 from ml_backend.page.scan.overview import keep_overview
 from ml_backend.page.scan.reading import keep_studies, study_folder
 from ml_backend.page.scan.record import Failure, Phase, Scan
@@ -124,15 +124,18 @@ def _segment(folder: Path, scan: Scan, segmenter: Segmenting) -> Scan:
         study = KeptStudy(study_folder(folder, number))
         facts = study.facts()
         predictions = []
-        for index in range(len(facts.sizes)):
-            started = time.perf_counter()
-            found = segmenter.segment(study.pixels(index, facts), facts.intensity)
+        each = segmenter.each_of_study(
+            KeptSlices(study, facts), facts.intensity, slices_apart_mm=facts.slices_apart_mm
+        )
+        started = time.perf_counter()
+        for index, found in enumerate(each):
             study.keep_labels(index, found.label_map)
             predictions.append(found)
             done = scan.slices_done + 1
             # The first slice of a process pays for the network's warm-up.
             if done > 1:
                 spent, timed = spent + time.perf_counter() - started, timed + 1
+            started = time.perf_counter()
             left = spent / timed * (scan.slices_total - done) if timed else None
             scan = publish(folder, dataclasses.replace(scan, slices_done=done, seconds_left=left))
         keep_overview(study, facts)

@@ -192,12 +192,13 @@ class Held:
         self.begun, self.go_on = threading.Event(), threading.Event()
         self.calls = 0
 
-    def segment(self, pixels, intensity):
-        self.calls += 1
-        if self.calls == 2:
-            self.begun.set()
-            assert self.go_on.wait(20)
-        return self.inner.segment(pixels, intensity)
+    def each_of_study(self, slices, intensity, *, slices_apart_mm=None):
+        for found in self.inner.each_of_study(slices, intensity, slices_apart_mm=slices_apart_mm):
+            self.calls += 1
+            if self.calls == 2:
+                self.begun.set()
+                assert self.go_on.wait(20)
+            yield found
 
 
 def held_client(settings: Settings, backend: Backend, held: Held) -> FlaskClient:
