@@ -210,7 +210,7 @@ def test_the_storage_holds_where_dicom_instances_lie_and_not_whose_they_are(cata
     assert created
     assert record.dicom_source_path is not None
     data = catalog.storage.read_bytes(record.dicom_source_path)
-    for private in ("Иван", "P-7", "1950", "20260301", "Secret"):
+    for private in ("Иван", "P-7", "19500101", "20260301", "Secret"):
         assert private.encode() not in data
     headers = catalog.dicom_headers(record)
     assert {header.PatientID for header in headers} == {record.patient}

@@ -48,7 +48,11 @@ def settings(product: Compose) -> Settings:
 
 def _filled_in(text: str) -> str:
     """Compose's own substitution, with `secret` for what .env supplies."""
-    return re.sub(r"\$\{\w+(?::-([^}]*)|:\?[^}]*)?\}", lambda found: found[1] or "secret", str(text))
+    return re.sub(
+        r"\$\{\w+(?::-([^}]*)|:\?[^}]*)?\}",
+        lambda found: "secret" if found[1] is None else found[1],
+        str(text),
+    )
 
 
 def test_the_file_follows_the_compose_specification(compose: Compose) -> None:
