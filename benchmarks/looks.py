@@ -4,7 +4,8 @@ Compared on the same slices in one run: (a) each slice alone, as a picture is se
 (b) the slices of a volume as a study (one pass at the lungs, neighbours averaged in), (c) `--tta` of
 both. Slices: covid-ct-seg's held-out volumes, whole, and medseg's held-out slices (alone only: they
 have no neighbours). Dice is pooled over a patient's slices, then averaged over patients, as the
-model card's. Needs the shared research data; the volumes' slices are taken to lie within 6 mm.
+model card's. Needs the shared research data; the volumes' slices are taken to lie 1.25 mm apart
+(the rendering has lost the distance; whole thin-slice volumes have about that).
 
     python benchmarks/looks.py [--model VERSION]
 """
@@ -33,7 +34,7 @@ _GROUPS: dict[str, tuple[Label, ...]] = {
     "consolidation": (Label.CONSOLIDATION,),
     "lung": (*LESIONS, Label.LUNG),
 }
-_WITHIN_MM = 5.0
+_APART_MM = 1.25
 LabelMaps = list[npt.NDArray[np.uint8]]
 
 
@@ -74,7 +75,7 @@ def in_studies(segmenter: Segmenter, samples: list[TrainingSample]) -> LabelMaps
     maps: LabelMaps = []
     for patient in dict.fromkeys(sample.patient for sample in samples):
         own = [pixels(sample) for sample in samples if sample.patient == patient]
-        predictions = segmenter.segment_study(own, Intensity.PICTURE, slices_apart_mm=_WITHIN_MM)
+        predictions = segmenter.segment_study(own, Intensity.PICTURE, slices_apart_mm=_APART_MM)
         maps += [prediction.label_map for prediction in predictions]
     return maps
 

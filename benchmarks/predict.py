@@ -4,8 +4,8 @@ Compared, in turns, slice by slice, in one run: (a) one forward pass of the cham
 ready tensor in this process, and (b) a real backend in a process of its own, asked over loopback
 for a slice it has not seen (read the slice, window, resize, network, resize back, label map to
 disk, row in the database, RLE, JSON), and (c) asked again for the same slice (from the catalog).
-The product looks twice at most slices, the second time at the lungs alone, so two bare passes are
-the work that (b) has to do; both ratios are given.
+The product looks twice at a slice alone (the whole and the lungs, or the mirror image) after a glance at
+half the side, so two bare passes are the least that (b) has to do; both ratios are given.
 Phantom slices of 512 x 512; one torch thread on both sides, so that they can share a machine.
 """
 
@@ -23,6 +23,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import httpx
 import torch
 from _results import Measurement, write
+from _weights import newest_base
 
 from chestct.catalog.catalog import Catalog
 from chestct.formats.layouts import discover
@@ -48,7 +49,7 @@ def main() -> None:
         for study in discover([home / "data"]):
             assert isinstance(study, Study), study
             catalog.add_study(study, "mosmed")
-        version = catalog.ensure_base("base-1").version
+        version = catalog.ensure_base(newest_base(settings.weights_dir)).version
         port = 19090
         server = subprocess.Popen(
             [sys.executable, "-m", "lungloop", "serve", "--port", str(port)], stderr=subprocess.DEVNULL

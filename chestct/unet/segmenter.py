@@ -20,7 +20,7 @@ from chestct.unet.looks import Looks
 from chestct.unet.lung_box import Box
 from chestct.unet.network import build_network
 from chestct.unet.slice_looks import SliceLooks, View, composed
-from chestct.unet.study_looks import Smoothing, boxes_between, glanced_at, in_turn, neighbour_share
+from chestct.unet.study_looks import Smoothing, boxes_between, glanced_at, in_turn, neighbour_weights
 from chestct.unet.weights import ModelCard, load_version
 
 
@@ -171,7 +171,7 @@ class Segmenter:
         self, slices: Sequence[npt.NDArray[np.generic]], intensity: Intensity, slices_apart_mm: float
     ) -> Iterator[SlicePrediction]:
         boxes = self._boxes(slices, intensity)
-        smoothing = Smoothing(neighbour_share(slices_apart_mm))
+        smoothing = Smoothing(neighbour_weights(slices_apart_mm))
 
         def prepare(index: int) -> tuple[torch.Tensor, list[View]]:
             picture = self._picture(slices[index], intensity)
@@ -182,9 +182,9 @@ class Segmenter:
             return self._in_study.look(picture, views), (picture.shape[0], picture.shape[1])
 
         def finish(seen: tuple[list[View], tuple[int, int]]) -> SlicePrediction | None:
-            """Of the slice before, whose neighbours are known now."""
-            before = smoothing.push(composed(*seen))
-            return None if before is None else self._prediction(before)
+            """Of an earlier slice, whose neighbours are known now."""
+            smooth = smoothing.push(composed(*seen))
+            return None if smooth is None else self._prediction(smooth)
 
         last = time.perf_counter()
         for found in in_turn(len(slices), prepare, look, finish):
@@ -192,9 +192,10 @@ class Segmenter:
                 now = time.perf_counter()
                 yield replace(found, seconds=now - last)
                 last = now
-        at_the_end = smoothing.push(None)
-        if at_the_end is not None:
-            yield replace(self._prediction(at_the_end), seconds=time.perf_counter() - last)
+        for smooth in smoothing.rest():
+            found, now = self._prediction(smooth), time.perf_counter()
+            yield replace(found, seconds=now - last)
+            last = now
 
     def _boxes(self, slices: Sequence[npt.NDArray[np.generic]], intensity: Intensity) -> list[Box | None]:
         """Where to look in each slice of a stack."""

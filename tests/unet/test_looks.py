@@ -7,7 +7,7 @@ from chestct.intensity import Intensity
 from chestct.labels import Label
 from chestct.unet.looks import SLICE_OF_STUDY, Looks
 from chestct.unet.segmenter import Segmenter
-from chestct.unet.study_looks import Smoothing, boxes_between, glanced_at, in_turn, neighbour_share
+from chestct.unet.study_looks import Smoothing, boxes_between, glanced_at, in_turn, neighbour_weights
 from chestct.unet.weights import ModelCard
 
 SIDE = 64
@@ -136,34 +136,39 @@ def test_a_slice_alone_gets_two_passes_mirrored_where_its_lungs_fill_the_picture
     assert probabilities[Label.GROUND_GLASS] == pytest.approx(np.full((SIDE, SIDE), 0.5), abs=1e-3)
 
 
-def test_neighbours_are_averaged_in_with_a_quarter_each():
-    smoothing = Smoothing(0.25)
-    slices = [np.full((4, 1, 1), value, np.float32) for value in (0.0, 1.0, 0.0)]
-    found = [smoothing.push(one) for one in (*slices, None)]
-    assert found[0] is None
-    assert [one.item(0) for one in found[1:]] == pytest.approx([1 / 3, 0.5, 1 / 3])
+def smoothed(weights: tuple[float, ...], *values: float) -> list[float]:
+    smoothing = Smoothing(weights)
+    pushed = [smoothing.push(np.full((4, 1, 1), value, np.float32)) for value in values]
+    return [one.item(0) for one in (*pushed, *smoothing.rest()) if one is not None]
 
 
-def test_a_lonely_slice_and_a_share_of_nothing_change_nothing():
-    one = np.full((4, 1, 1), 0.3, np.float32)
-    alone = Smoothing(0.25)
-    assert alone.push(one) is None
-    assert alone.push(None) is one
-    apart = Smoothing(0.0)
-    apart.push(one)
-    assert apart.push(one * 0) is one
+def test_neighbours_are_averaged_in_by_their_weights():
+    # 1 of 1 + 1/2, of 1 + 1/2 + 1/2, and of 1 + 1/2.
+    assert smoothed((0.5,), 0.0, 1.0, 0.0) == pytest.approx([1 / 3, 1 / 2, 1 / 3])
+    # Weights 1, 3/4, 1/4 of a single 1 in the middle of five.
+    assert smoothed((0.75, 0.25), 0, 0, 1, 0, 0) == pytest.approx(
+        [0.25 / 2.0, 0.75 / 2.75, 1 / 3, 0.75 / 2.75, 0.25 / 2.0]
+    )
 
 
-def test_slices_far_apart_have_no_neighbours():
-    assert neighbour_share(5.0) == 0.25
-    assert neighbour_share(8.0) == 0.0
+def test_a_stack_shorter_than_the_neighbourhood_gives_each_slice_once():
+    assert smoothed((0.75, 0.5, 0.25), 0.5) == [0.5]
+    assert len(smoothed((0.75, 0.5, 0.25), 0.1, 0.2)) == 2
+    assert smoothed((), 0.1, 0.2, 0.3) == pytest.approx([0.1, 0.2, 0.3])
+    assert smoothed((0.5,)) == []
+
+
+def test_neighbours_count_the_less_the_farther_they_are():
+    assert neighbour_weights(3.5) == pytest.approx((0.5,))
+    assert neighbour_weights(8.0) == ()
+    assert len(neighbour_weights(0.5)) == 5
 
 
 def test_a_slice_that_its_neighbours_contradict_becomes_doubtful():
     network = DarkIsLung()
     segmenter = Segmenter(network, card())
     stack = [body(), body(), body(None), body(), body()]
-    smooth = segmenter.segment_study(stack, Intensity.PICTURE, slices_apart_mm=2.0)
+    smooth = segmenter.segment_study(stack, Intensity.PICTURE, slices_apart_mm=3.5)
     apart = segmenter.segment_study(stack, Intensity.PICTURE, slices_apart_mm=8.0)
     assert (apart[2].label_map == Label.LUNG).sum() == 0
     # Half of the weight lies on the two slices beside it: as likely as not.
