@@ -27,7 +27,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_phantoms(root / "data", 8, seed=11, shape=(10, 512, 512))
-        copy_weights(_CHECKOUT / "weights", root / "weights")
+        copy_weights(
+            _CHECKOUT / "weights", root / "weights", "base-1"
+        )  # it has something to learn from phantoms
         stack = start_stack(root / "home", root / "data", root / "weights", LUNGLOOP_RETRAIN_STEPS="40")
         try:
             pictures(stack)

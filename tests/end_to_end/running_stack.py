@@ -105,9 +105,9 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def copy_weights(weights: Path, to: Path) -> None:
+def copy_weights(weights: Path, to: Path, versions: str = "base-*") -> None:
     """The shipped versions only: what retraining made in this checkout stays out."""
-    for shipped in weights.glob("base-*"):
+    for shipped in weights.glob(versions):
         shutil.copytree(shipped, to / shipped.name)
 
 

@@ -27,7 +27,7 @@ from chestct.settings import Settings
 
 pytestmark = pytest.mark.end_to_end
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-_SLICES = 8
+_SLICES = 24
 _GREEN = (0, 200, 80)
 # The browser rounds half up, NumPy half to even.
 _ROUNDING = 1
