@@ -120,13 +120,6 @@ def assert_same(found: np.ndarray, expected: np.ndarray) -> None:
     assert np.abs(found.astype(int) - expected.astype(int)).max() <= _ROUNDING
 
 
-def test_the_page_tells_how_far_a_long_study_is(server: ScanServer, tmp_path: Path) -> None:
-    (long,) = write_phantoms(tmp_path, 1, seed=9, shape=(_SLICES_TO_WATCH, 256, 256))
-    with browsing(server) as page:
-        said = sent(page, server, long)
-        assert any(re.match(rf"Slice \d+ of {_SLICES_TO_WATCH}", one) for one in said), said
-
-
 def test_a_study_is_uploaded_looked_through_and_its_results_are_those_of_segment(
     server: ScanServer, phantom: Path, tmp_path: Path
 ) -> None:
@@ -248,3 +241,10 @@ def test_real_slices_give_the_pixels_of_segment(server: ScanServer, tmp_path: Pa
         np.testing.assert_array_equal(found, expected)
         assert_same(canvas(page), overlay(np.asarray(Image.open(picture).convert("L")), expected))
         assert "never a grade" in page.inner_text(".grade-card")
+
+
+def test_the_page_tells_how_far_a_long_study_is(server: ScanServer, tmp_path: Path) -> None:
+    (long,) = write_phantoms(tmp_path, 1, seed=9, shape=(_SLICES_TO_WATCH, 256, 256))
+    with browsing(server) as page:
+        said = sent(page, server, long)
+        assert any(re.match(rf"Slice \d+ of {_SLICES_TO_WATCH}", one) for one in said), said
