@@ -1,8 +1,8 @@
-"""A study from file to label maps, beside the bare network.
+"""A study from file to grade, beside the bare network.
 
 Compared, in turns, in one run: (a) one forward pass of the version's network on a ready tensor for
 each of the study's slices, and (b) the product: read the NIfTI file (41 x 512 x 512 phantom, HU, gzip),
-find the lungs, segment every slice, label maps at full size in memory. The result's files are timed
+find the lungs, segment every slice, grade the study. The result's files are timed
 apart (c): label map as NIfTI, overlays, report. One torch thread on both sides: the work around the
 network runs on a second core where there is one.
 
@@ -31,6 +31,7 @@ from _weights import newest_base
 from chestct.formats.nifti import read_nifti, write_volume_nifti
 from chestct.phantoms import phantom_study
 from chestct.settings import Settings
+from chestct.severity import Severity, severity_of_predictions
 from chestct.unet.network import build_network
 from chestct.unet.precision import placed, preferred_device
 from chestct.unet.segmenter import Segmenter
@@ -72,7 +73,7 @@ def main() -> None:
         for turn in range(_TURNS + 1):
             seconds = (
                 timed(lambda: [forward() for _ in range(_SHAPE[0])]),
-                timed(lambda: label_maps(path, segmenter)),
+                timed(lambda: graded(path, segmenter)),
                 timed(lambda: segment_inputs(find_inputs([path], out), out, segmenter)),
             )
             if turn:  # the first turn warms both sides
@@ -87,14 +88,14 @@ def report(
     bare_wall, product_wall = (statistics.median(one.wall for one in kept) for kept in (bare, product))
     baseline = (
         f"{_SHAPE[0]} passes of {version}'s bare network {bare_wall:.2f} s, "
-        f"file to label maps {product_wall:.2f} s (medians of {len(bare)} turns)"
+        f"file to grade {product_wall:.2f} s (medians of {len(bare)} turns)"
     )
     ratio = median_ratio([one.wall for one in product], [one.wall for one in bare])
     write(
         "study_speed",
         [
             Measurement(
-                "a 41 x 512 x 512 study from file to label maps / the bare network for its slices",
+                "a 41 x 512 x 512 study from file to grade / the bare network for its slices",
                 ratio,
                 "x",
                 baseline,
@@ -135,11 +136,11 @@ def write_phantom(path: Path) -> None:
     write_volume_nifti(path, np.stack(phantom.study.slices), phantom.geometry)
 
 
-def label_maps(path: Path, segmenter: Segmenter) -> np.ndarray:
-    """(S, H, W) uint8 of a NIfTI file."""
+def graded(path: Path, segmenter: Segmenter) -> Severity:
+    """The severity of a NIfTI file."""
     study = read_nifti(path)
     found = segmenter.segment_study(study.slices, study.intensity, slices_apart_mm=study.slices_apart_mm)
-    return np.stack([one.label_map for one in found])
+    return severity_of_predictions(found, study.geometry, study.intensity, model_version=segmenter.version)
 
 
 def bare_network(weights_dir: Path, version: str) -> Callable[[], None]:

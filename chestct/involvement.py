@@ -39,11 +39,15 @@ class Involvement:
             spacing_mm: along (S, H, W).
             weights: (S,), see above.
         """
-        sides = sides_of(label_maps != Label.BACKGROUND, spacing_mm)
-        counts = [
-            np.bincount((side * np.uint8(_LABELS) + labels).ravel(), minlength=_SIDES * _LABELS)
-            for side, labels in zip(sides, label_maps, strict=True)
-        ]
+        lung = label_maps != Label.BACKGROUND
+        sides = sides_of(lung, spacing_mm)
+        counts = []
+        for side, labels, inside in zip(sides, label_maps, lung, strict=True):
+            # Four pixels of five are background, which is outside of both lungs: not worth a look each.
+            codes = side[inside] * np.uint8(_LABELS) + labels[inside]
+            of_slice = np.bincount(codes, minlength=_SIDES * _LABELS)
+            of_slice[Label.BACKGROUND] = labels.size - codes.size
+            counts.append(of_slice)
         return cls(np.stack(counts).reshape(-1, _SIDES, _LABELS), weights)
 
     def voxels(self, sides: Sequence[Side] = tuple(Side), labels: Sequence[Label] = tuple(Label)) -> float:

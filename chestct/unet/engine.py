@@ -6,6 +6,7 @@ import torch
 
 from chestct.errors import WeightsError
 from chestct.unet.precision import placed, preferred_device
+from chestct.unet.quick_forward import quickened
 from chestct.unet.weights import ModelCard
 
 
@@ -23,7 +24,7 @@ class Engine:
     ) -> None:
         self._card = card
         self._device = torch.device(device) if device is not None else preferred_device()
-        self._network = placed(network, self._device).eval()
+        self._network = quickened(placed(network, self._device)).eval()
         self._lock = threading.Lock()
 
     def prepared(self, picture: torch.Tensor, side: int) -> torch.Tensor:
