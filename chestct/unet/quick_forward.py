@@ -40,11 +40,15 @@ class _Interleave(torch.autograd.Function):
     def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
         (large,) = gradients
         _, channels, height, width = ctx.shape
-        parts = large.new_zeros(ctx.shape).contiguous(memory_format=torch.channels_last)
+        parts = large.new_empty(ctx.shape).contiguous(memory_format=torch.channels_last)
         for part, row, column in _parities(channels // 4):
             parts[:, part, row : height - 1 + row, column : width - 1 + column] = large[
                 :, :, row::2, column::2
             ]
+            # The one row and column of each parity that lie beside the large picture: zeroing all of it
+            # first took 2 % of a training step.
+            parts[:, part, (height - 1) * (1 - row)] = 0.0
+            parts[:, part, :, (width - 1) * (1 - column)] = 0.0
         return parts
 
 
