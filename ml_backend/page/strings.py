@@ -175,8 +175,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "sure": ("sure", "уверена"),
     "unsure": ("unsure", "не уверена"),
     "doubt_said": (
-        "How sure the model is of each pixel's class. It can also be sure and wrong.",
-        "Насколько модель уверена в классе каждого пикселя. Она может и уверенно ошибаться.",
+        "How sure the model is of each pixel's class; the classes are not drawn here. "
+        "The model can be sure and wrong.",
+        "Насколько модель уверена в классе каждого пикселя; сами классы здесь не показаны. "
+        "Модель может и уверенно ошибаться.",
     ),
     "overview": ("Overview", "Обзор"),
     "axial": ("Axial slices", "Аксиальные срезы"),

@@ -45,20 +45,19 @@ function enlarged(small, [rows, columns], height, width) {
   return large;
 }
 
-// RGBA pixels of a slice: as `chestct.render.overlay` where the style is "fill", as `chestct.doubt_picture` below
-// the outlines where it is "doubt". "plain" is for small pictures and for planes whose rows are far apart, where
-// outlines would hide everything.
+// RGBA pixels of a slice: as `chestct.render.overlay` where the style is "fill", as `chestct.doubt_picture` where
+// there is doubt to show: without classes, whose colours would be taken for doubt. "plain" is for small pictures
+// and for planes whose rows are far apart, where outlines would hide everything.
 function drawn(pixels, labels, width, height, view, doubt) {
   const rgba = new Uint8ClampedArray(4 * width * height);
   const offset = view.isHu ? -LOWEST_HU : 0;
   const last = view.grey.length - 1;
   const isMask = view.style === "mask";
-  const isUnfilled = view.style === "outline" || view.style === "doubt";
   const edge = isMask ? 1 : Math.min(1, 2 * view.opacity);
   for (let y = 0, k = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1, k += 1) {
       const label = labels[k];
-      const colour = view.colours[label];
+      const colour = doubt ? null : view.colours[label];
       const grey = isMask ? 0 : view.grey[Math.min(last, Math.max(0, pixels[k] + offset))];
       const unsure = doubt ? view.doubt.table[doubt[k]] : null;
       let share = 0;
@@ -69,15 +68,13 @@ function drawn(pixels, labels, width, height, view, doubt) {
           labels[k - width] !== label || labels[k + width] !== label);
         if (isMask || isOutline) share = edge;
         // A filled lung would hide the slice.
-        else if (!isUnfilled && label !== LUNG) share = view.opacity;
+        else if (view.style !== "outline" && label !== LUNG) share = view.opacity;
       }
       for (let part = 0; part < 3; part += 1) {
-        let level = grey;
-        if (unsure) {
-          const dimmed = view.doubt.grey * grey;
-          level = Math.round(dimmed + unsure[3] * (unsure[part] - dimmed));
-        }
-        rgba[4 * k + part] = Math.round(share ? level + share * (colour[part] - level) : level);
+        const [under, over, cover] = unsure
+          ? [view.doubt.grey * grey, unsure[part], unsure[3]]
+          : [grey, share ? colour[part] : 0, share];
+        rgba[4 * k + part] = Math.round(under + cover * (over - under));
       }
       rgba[4 * k + 3] = 255;
     }
