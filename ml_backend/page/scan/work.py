@@ -11,7 +11,8 @@ import numpy as np
 
 from chestct.errors import LungLoopError
 from chestct.formats.nifti import write_label_map_nifti
-from ml_backend.champion import Champion, Segmenting
+from chestct.segmenting import Segmenting
+from ml_backend.champion import Champion
 from ml_backend.page.scan.findings import findings_of
 from ml_backend.page.scan.kept_study import LABEL_FILE, KeptSlices, KeptStudy
 from ml_backend.page.scan.overview import keep_overview
@@ -130,6 +131,8 @@ def _segment(folder: Path, scan: Scan, segmenter: Segmenting) -> Scan:
         started = time.perf_counter()
         for index, found in enumerate(each):
             study.keep_labels(index, found.label_map)
+            if found.doubt is not None:
+                study.keep_doubt(index, found.doubt)
             predictions.append(found)
             done = scan.slices_done + 1
             # The first slice of a process pays for the network's warm-up.
