@@ -112,6 +112,9 @@ class PredictionRecord:
         seconds: how long the computation took.
         lesion_expected, lesion_deviation: pixels, of `chestct.involvement_doubt.lesion_sums`; None for
             predictions of versions before it.
+        zone_entropy, ground_glass_entropy, consolidation_entropy, disagreement, lesion_zone: as of
+            `chestct.prediction.SlicePrediction`; None where they were not worked out.
+        doubt_path: storage key of the picture of its doubt, an 8-bit PNG; None without one.
     """
 
     id: int
@@ -126,6 +129,30 @@ class PredictionRecord:
     created_at: str
     lesion_expected: float | None = None
     lesion_deviation: float | None = None
+    zone_entropy: float | None = None
+    ground_glass_entropy: float | None = None
+    consolidation_entropy: float | None = None
+    disagreement: float | None = None
+    lesion_zone: float | None = None
+    doubt_path: str | None = None
+
+
+@dataclass(frozen=True)
+class OrderedSlice:
+    """One open slice of the kept order.
+
+    Args:
+        place: in the order as it was kept, from 0; slices that were read since leave gaps.
+        score: what serves it there in Label Studio, in (0, 1); the lowest is served first.
+        model_version: whose predictions the order was made from.
+        reason: one sentence for people.
+    """
+
+    slice: SliceRecord
+    place: int
+    score: float
+    model_version: str
+    reason: str
 
 
 @dataclass(frozen=True)
