@@ -12,6 +12,7 @@ from chestct.catalog.frozen_patients import FrozenPatientStore
 from chestct.catalog.migrate import migrate
 from chestct.catalog.records import VersionState
 from chestct.catalog.requests import RequestStore
+from chestct.catalog.settling import SettlingStore
 from chestct.catalog.severities import SeverityStore
 from chestct.catalog.storage import Storage
 from chestct.catalog.study_annotations import StudyAnnotationStore
@@ -19,7 +20,15 @@ from chestct.catalog.tasks import TaskStore
 from chestct.catalog.versions import VersionStore
 
 
-class Catalog(SeverityStore, FrozenPatientStore, TaskStore, StudyAnnotationStore, VersionStore, RequestStore):
+class Catalog(
+    SeverityStore,
+    FrozenPatientStore,
+    TaskStore,
+    StudyAnnotationStore,
+    VersionStore,
+    RequestStore,
+    SettlingStore,
+):
     """Rows in a database, pixels in files named by their content.
 
     Safe to use from many threads at once, and from many processes if each opens its own: never
