@@ -6,7 +6,7 @@ from typing import Self
 import sqlalchemy as sa
 
 from chestct.catalog import tables
-from chestct.catalog.current import current_corrections, current_grades, reviewed_slices
+from chestct.catalog.current import current_corrections, current_grades
 from chestct.catalog.database import Database
 from chestct.catalog.frozen_patients import FrozenPatientStore
 from chestct.catalog.migrate import migrate
@@ -70,7 +70,7 @@ class Catalog(SeverityStore, FrozenPatientStore, TaskStore, StudyAnnotationStore
             submitted as a whole), `graded` (studies that a reader has graded) and `open` (the other slices).
         """
         current, grades = current_corrections(), current_grades()
-        reviewed = reviewed_slices().subquery()
+        reviewed = sa.select(sa.func.count()).where(tables.slices.c.reviewed)
         champion = sa.select(tables.versions.c.version).where(
             tables.versions.c.state == VersionState.CHAMPION.value
         )
@@ -80,7 +80,7 @@ class Catalog(SeverityStore, FrozenPatientStore, TaskStore, StudyAnnotationStore
             sa.select(sa.func.count()).select_from(tables.slices).scalar_subquery().label("slices"),
             sa.select(sa.func.count()).where(by_champion).scalar_subquery().label("predicted"),
             sa.select(sa.func.count(current.c.slice_id.distinct())).scalar_subquery().label("corrected"),
-            sa.select(sa.func.count()).select_from(reviewed).scalar_subquery().label("reviewed"),
+            reviewed.scalar_subquery().label("reviewed"),
             sa.select(sa.func.count(grades.c.study_id.distinct())).scalar_subquery().label("graded"),
         )
         with self._database.reading() as connection:

@@ -7,9 +7,10 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from chestct.catalog import moments, tables
-from chestct.catalog.current import current_corrections, newest_of_annotations, reviewed_slices
+from chestct.catalog.current import current_corrections, newest_of_annotations
 from chestct.catalog.predictions import PredictionStore
 from chestct.catalog.records import CorrectionRecord, CorrectionState, PredictionRecord, SliceRecord
+from chestct.catalog.reviewed import ANNOTATIONS_TOPIC, note_reviewed
 from chestct.catalog.slices import SLICE_ROWS
 from chestct.errors import InputError
 from chestct.labels import LESIONS, Label, Split
@@ -89,8 +90,10 @@ class CorrectionStore(PredictionStore):
         row["prediction_id"] = None if started_from is None else started_from.id
         row["label_map_path"] = None if label_map is None else self.storage.write_label_map(label_map)
         row["received_at"] = moments.now()
-        with self._database.writing() as connection:
+        with self._database.writing(ANNOTATIONS_TOPIC) as connection:
             created = self._database.add_new(connection, tables.corrections, row)
+            if created:
+                note_reviewed(connection, [(project_uid, annotation_id)])
         return self._corrections(sa.select(tables.corrections).where(same))[0], created
 
     def current_corrections(self, split: Split | None = None) -> list[CorrectionRecord]:
@@ -126,7 +129,7 @@ class CorrectionStore(PredictionStore):
 
     def open_slices(self, limit: int | None = None) -> list[SliceRecord]:
         """Slices that no reader has corrected, or accepted with their study."""
-        return self._slices(SLICE_ROWS.where(tables.slices.c.id.not_in(reviewed_slices())).limit(limit))
+        return self._slices(SLICE_ROWS.where(~tables.slices.c.reviewed).limit(limit))
 
     def _changed_fraction(
         self, label_map: npt.NDArray[np.uint8] | None, started_from: PredictionRecord | None

@@ -5,7 +5,8 @@ import sqlalchemy as sa
 from chestct.catalog import tables
 from chestct.catalog.records import CorrectionState
 
-_REVIEWED = (CorrectionState.SUBMITTED.value, CorrectionState.ACCEPTED.value)
+# States that close a slice.
+REVIEWED = (CorrectionState.SUBMITTED.value, CorrectionState.ACCEPTED.value)
 
 
 def newest_of_annotations() -> sa.Subquery:
@@ -14,16 +15,21 @@ def newest_of_annotations() -> sa.Subquery:
     return _first_of(sa.select(rows), rows, (rows.c.project_uid, rows.c.annotation_id))
 
 
-def newest_states() -> sa.Subquery:
+def newest_states(of: sa.ColumnElement[bool] | None = None) -> sa.Subquery:
     """The newest state of every annotation, by Label Studio's time; of equal times the last received.
 
     One row a slice: an annotation of a study task has as many as its task has slices.
+
+    Args:
+        of: a condition on whole annotations (their project, their id), so that few rows are looked at.
     """
     rows = tables.corrections
     annotation = (rows.c.project_uid, rows.c.annotation_id)
+    wanted = sa.true() if of is None else of
     # What an older state said of a slice is void, even where the newest one does not speak of it.
     latest = (
         sa.select(*annotation, sa.func.max(rows.c.annotation_updated_at).label("updated_at"))
+        .where(wanted)
         .group_by(*annotation)
         .subquery()
     )
@@ -48,9 +54,12 @@ def current_corrections() -> sa.Subquery:
 
 
 def reviewed_slices() -> sa.Select[tuple[int]]:
-    """Ids of slices that readers are done with: corrected, or accepted with their study."""
+    """Ids of slices that readers are done with: corrected, or accepted with their study.
+
+    Worked out of all rows; `slices.reviewed` holds the same, ready to be asked (see `reviewed`).
+    """
     newest = newest_states()
-    return sa.select(newest.c.slice_id).where(newest.c.state.in_(_REVIEWED)).distinct()
+    return sa.select(newest.c.slice_id).where(newest.c.state.in_(REVIEWED)).distinct()
 
 
 def newest_grades() -> sa.Subquery:

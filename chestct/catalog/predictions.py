@@ -5,7 +5,6 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from chestct.catalog import moments, tables
-from chestct.catalog.current import reviewed_slices
 from chestct.catalog.records import PredictionRecord, SliceRecord
 from chestct.catalog.slices import SLICE_ROWS, SliceStore
 from chestct.errors import InputError
@@ -109,7 +108,7 @@ class PredictionStore(SliceStore):
         )
         query = SLICE_ROWS.where(tables.slices.c.id.not_in(predicted)).limit(limit)
         if open_only:
-            query = query.where(tables.slices.c.id.not_in(reviewed_slices()))
+            query = query.where(~tables.slices.c.reviewed)
         return self._slices(query)
 
     def _predictions(self, condition: sa.ColumnElement[bool]) -> list[PredictionRecord]:

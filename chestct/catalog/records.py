@@ -112,6 +112,9 @@ class PredictionRecord:
         seconds: how long the computation took.
         lesion_expected, lesion_deviation: pixels, of `chestct.involvement_doubt.lesion_sums`; None for
             predictions of versions before it.
+        zone_entropy, ground_glass_entropy, consolidation_entropy, disagreement, lesion_zone: as of
+            `chestct.prediction.SlicePrediction`; None where they were not worked out.
+        doubt_path: storage key of the picture of its doubt, an 8-bit PNG; None without one.
     """
 
     id: int
@@ -126,6 +129,12 @@ class PredictionRecord:
     created_at: str
     lesion_expected: float | None = None
     lesion_deviation: float | None = None
+    zone_entropy: float | None = None
+    ground_glass_entropy: float | None = None
+    consolidation_entropy: float | None = None
+    disagreement: float | None = None
+    lesion_zone: float | None = None
+    doubt_path: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from chestct.catalog import moments, tables
 from chestct.catalog.corrections import CorrectionStore, changed_lesion_fraction
 from chestct.catalog.current import current_grades, newest_grades, newest_states
 from chestct.catalog.records import CorrectionState, SliceRecord, StudyGradeRecord
+from chestct.catalog.reviewed import ANNOTATIONS_TOPIC, note_reviewed
 from chestct.errors import InputError
 from chestct.labels import SeverityGrade
 
-_TOPIC = "study annotations"
 # What a deleted annotation no longer says.
 _VOID = (
     "lead_time_seconds", "label_map_path", "prediction_id", "changed_fraction", "model_version", "grade",
@@ -83,10 +83,11 @@ class StudyAnnotationStore(CorrectionStore):
             "model_grade": None if given.model_grade is None else given.model_grade.value,
         }
         # The webhook's job and the sync may both bring it at the same moment.
-        with self._database.writing(_TOPIC) as connection:
+        with self._database.writing(ANNOTATIONS_TOPIC) as connection:
             created = self._database.add_new(connection, tables.study_grades, grade)
             if created and rows:
                 connection.execute(sa.insert(tables.corrections), rows)
+                note_reviewed(connection, [(given.project_uid, given.annotation_id)])
         return created
 
     def mark_annotation_deleted(self, project_uid: str, annotation_id: int, via: str) -> bool:
@@ -97,9 +98,11 @@ class StudyAnnotationStore(CorrectionStore):
         """
         changes = {"state": CorrectionState.DELETED.value, "via": via, "received_at": moments.now()}
         added = False
-        with self._database.writing(_TOPIC) as connection:
+        rows = tables.corrections
+        this_one = (rows.c.project_uid == project_uid) & (rows.c.annotation_id == annotation_id)
+        with self._database.writing(ANNOTATIONS_TOPIC) as connection:
             for newest, table in (
-                (newest_states(), tables.corrections),
+                (newest_states(this_one), rows),
                 (newest_grades(), tables.study_grades),
             ):
                 here = (newest.c.project_uid == project_uid) & (newest.c.annotation_id == annotation_id)
@@ -108,6 +111,8 @@ class StudyAnnotationStore(CorrectionStore):
                         continue
                     kept = {name: None if name in _VOID else row[name] for name in row if name != "id"}
                     added |= self._database.add_new(connection, table, {**kept, **changes})
+            if added:
+                note_reviewed(connection, [(project_uid, annotation_id)])
         return added
 
     def current_grades(self) -> list[StudyGradeRecord]:

@@ -55,6 +55,10 @@ slices = sa.Table(
     sa.Column("picture_path", sa.Text, nullable=False, index=True),
     sa.Column("name", sa.Text),
     sa.Column("record_path", sa.Text),
+    # Kept equal to `current.reviewed_slices` by whatever appends to the corrections (`reviewed`).
+    sa.Column("reviewed", sa.Boolean, nullable=False, server_default=sa.false(), index=True),
+    # The 64 bits of `chestct.acquisition.fingerprint` as a signed number; None: not worked out yet.
+    sa.Column("fingerprint", sa.BigInteger),
     sa.UniqueConstraint("study_id", "index"),
 )
 
@@ -92,6 +96,12 @@ predictions = sa.Table(
     sa.Column("created_at", sa.Text, nullable=False),
     sa.Column("lesion_expected", sa.Double),
     sa.Column("lesion_deviation", sa.Double),
+    sa.Column("zone_entropy", sa.Double),
+    sa.Column("ground_glass_entropy", sa.Double),
+    sa.Column("consolidation_entropy", sa.Double),
+    sa.Column("disagreement", sa.Double),
+    sa.Column("lesion_zone", sa.Double),
+    sa.Column("doubt_path", sa.Text),
     sa.UniqueConstraint("slice_id", "model_version"),
 )
 
@@ -164,6 +174,27 @@ study_grades = sa.Table(
     sa.UniqueConstraint(
         "project_uid", "annotation_id", "annotation_updated_at", "state", name="uq_study_grades_one_delivery"
     ),
+)
+
+# Drawn once for each slice and never changed: what readers are compared by must not move.
+assignments = sa.Table(
+    "assignments",
+    metadata,
+    sa.Column("slice_id", sa.ForeignKey("slices.id"), primary_key=True, autoincrement=False),
+    sa.Column("arm", sa.Text, nullable=False),
+    sa.Column("prelabelled", sa.Boolean, nullable=False),
+    sa.Column("read_twice", sa.Boolean, nullable=False),
+    sa.Column("drawn_at", sa.Text, nullable=False),
+)
+
+# The order in which slices are to be read, of one version; replaced whole. Places are 0, 1, 2, ...
+work_order = sa.Table(
+    "work_order",
+    metadata,
+    sa.Column("slice_id", sa.ForeignKey("slices.id"), primary_key=True, autoincrement=False),
+    sa.Column("place", sa.Integer, nullable=False, unique=True),
+    sa.Column("model_version", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
 )
 
 versions = sa.Table(
