@@ -10,6 +10,8 @@ from chestct.catalog.current import current_corrections, current_grades
 from chestct.catalog.database import Database
 from chestct.catalog.frozen_patients import FrozenPatientStore
 from chestct.catalog.migrate import migrate
+from chestct.catalog.reader_changes import ReaderChangesStore
+from chestct.catalog.reader_log import ReaderLogStore
 from chestct.catalog.records import VersionState
 from chestct.catalog.requests import RequestStore
 from chestct.catalog.severities import SeverityStore
@@ -19,7 +21,16 @@ from chestct.catalog.tasks import TaskStore
 from chestct.catalog.versions import VersionStore
 
 
-class Catalog(SeverityStore, FrozenPatientStore, TaskStore, StudyAnnotationStore, VersionStore, RequestStore):
+class Catalog(
+    SeverityStore,
+    FrozenPatientStore,
+    TaskStore,
+    StudyAnnotationStore,
+    VersionStore,
+    RequestStore,
+    ReaderChangesStore,
+    ReaderLogStore,
+):
     """Rows in a database, pixels in files named by their content.
 
     Safe to use from many threads at once, and from many processes if each opens its own: never

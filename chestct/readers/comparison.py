@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from chestct.readers.estimate import Estimate, Part, nothing
 from chestct.readers.reading import Reading
-from chestct.readers.resampling import Draws, Floats, percentile_interval
+from chestct.readers.resampling import RESAMPLES, Draws, Floats, percentile_interval
 from chestct.readers.typical import resampled_means, trimmed_means
 
 # On the smaller side; under ten readings an interval says more about luck than about readers.
@@ -29,6 +29,7 @@ def difference(
     unit: str,
     trim: float,
     seed: int = 0,
+    resamples: int = RESAMPLES,
 ) -> Estimate:
     """First side minus second side.
 
@@ -38,7 +39,7 @@ def difference(
         readings: N, each with its figure in `values` and its side in `on_first`.
         names: of the two sides, for people and as keys of the estimate's parts.
         trim: share left out at each end of each side's figures, see `typical`.
-        seed: of the resampling; the same readings always give the same interval.
+        seed, resamples: of the interval; the same readings always give the same one.
     """
     side = np.asarray(on_first, dtype=bool)
     readers = np.asarray([reading.annotator for reading in readings])
@@ -51,7 +52,7 @@ def difference(
     side = side[useful]
     usual = _usual(np.asarray(values, dtype=np.float64)[useful], readers[useful], _larger(side), trim)
     relative = np.asarray(values, dtype=np.float64)[useful] - usual
-    draws = Draws.of([one.patient for one in kept], [one.slice_id for one in kept], seed)
+    draws = Draws.of([one.patient for one in kept], [one.slice_id for one in kept], seed, resamples)
     sides = np.flatnonzero(side), np.flatnonzero(~side)
     drawn = [resampled_means(relative, rows, draws, trim) for rows in sides]
     interval = percentile_interval(drawn[0] - drawn[1], min(map(draws.units_of, (side, ~side))))

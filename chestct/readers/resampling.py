@@ -16,8 +16,8 @@ import numpy.typing as npt
 LEVEL, RESAMPLES = 0.95, 1000
 # Fewer patients than this cannot speak for others: their slices are resampled instead.
 FEWEST_PATIENTS = 5
-# Weights held at once: 1000 resamples of 50,000 readings would take 200 MB.
-_WEIGHTS_AT_ONCE = 2_000_000
+# Weights held at once, few enough for a processor's cache.
+_WEIGHTS_AT_ONCE = 200_000
 
 Floats = npt.NDArray[np.float64]
 

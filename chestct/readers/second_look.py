@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log1p
 from statistics import median
+from typing import Any
 
 from chestct.readers.changes import Changes
 from chestct.readers.reading import Reading
@@ -37,6 +38,17 @@ class Suspicion:
     reading: Reading
     score: float
     reasons: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready: which label, and why."""
+        return {
+            "study": self.reading.study_name,
+            "slice": self.reading.slice_index,
+            "annotator": self.reading.annotator,
+            "task_id": self.reading.task_id,
+            "score": round(self.score, 2),
+            "reasons": list(self.reasons),
+        }
 
 
 def second_look(readings: Sequence[Reading], most: int = 20) -> list[Suspicion]:

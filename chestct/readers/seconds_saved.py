@@ -6,12 +6,13 @@ from chestct.readers.comparison import difference
 from chestct.readers.estimate import Estimate
 from chestct.readers.pace import capped_seconds
 from chestct.readers.reading import Reading
+from chestct.readers.resampling import RESAMPLES
 from chestct.readers.typical import TRIM
 
 UNIT = "seconds a slice"
 
 
-def seconds_saved(readings: Sequence[Reading], *, seed: int = 0) -> Estimate:
+def seconds_saved(readings: Sequence[Reading], *, seed: int = 0, resamples: int = RESAMPLES) -> Estimate:
     """Seconds on slices without a pre-label minus seconds on slices with one; above 0 it saves time.
 
     Which slices are shown blank was drawn from a hash of each, so the two kinds differ in nothing else.
@@ -27,6 +28,7 @@ def seconds_saved(readings: Sequence[Reading], *, seed: int = 0) -> Estimate:
 
     Args:
         readings: all; those that were not drawn, of study tasks, or without a time do not count.
+        seed, resamples: of the interval.
     """
     capped = capped_seconds(readings)
     timed = [
@@ -40,4 +42,5 @@ def seconds_saved(readings: Sequence[Reading], *, seed: int = 0) -> Estimate:
         unit=UNIT,
         trim=TRIM,
         seed=seed,
+        resamples=resamples,
     )

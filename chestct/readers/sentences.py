@@ -2,18 +2,17 @@
 
 from collections.abc import Callable
 
-from chestct.readers.agreement import CLASSES
 from chestct.readers.estimate import Estimate
-from chestct.readers.figures import ReadersFigures
+from chestct.readers.figures import WHOLE, ReadersEstimates
 
 
-def sentences(figures: ReadersFigures) -> list[str]:
+def sentences(estimates: ReadersEstimates) -> list[str]:
     """One sentence a question, with its interval, or with the reason why there is none."""
     return [
-        _seconds(figures.seconds_saved),
-        _pull(figures.pull),
-        _gain(figures.gain_per_slice, figures.gain_per_minute),
-        _agreement(figures.agreement[CLASSES[0]]),
+        _seconds(estimates.seconds_saved),
+        _pull(estimates.pull),
+        _gain(estimates.gain_per_slice, estimates.gain_per_minute),
+        _agreement(estimates.agreement[WHOLE]),
     ]
 
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from chestct.readers.agreement import ReadingPair
-from chestct.readers.figures import figures_of
+from chestct.readers.figures import estimates_of, figures_of
 from chestct.readers.phantom_log import phantom_log
 from chestct.readers.sentences import sentences
 
@@ -19,7 +19,7 @@ def _pairs():
 
 
 def test_each_question_is_a_sentence_with_its_interval(log):
-    found = sentences(figures_of(log, _pairs(), ["base-1"]))
+    found = sentences(estimates_of(log, _pairs()))
     assert len(found) == 4
     for sentence in found:
         assert "95 % interval" in sentence
@@ -30,7 +30,7 @@ def test_each_question_is_a_sentence_with_its_interval(log):
 
 
 def test_without_readings_each_sentence_says_why(log):
-    for sentence in sentences(figures_of([], [], [])):
+    for sentence in sentences(estimates_of([], [])):
         assert "not known yet" in sentence
         assert "needed" in sentence
 
@@ -38,7 +38,7 @@ def test_without_readings_each_sentence_says_why(log):
 def test_a_cost_is_said_as_a_cost_with_its_interval_turned_round(reading):
     costs = [reading(60.0 + number % 3) for number in range(30)]
     costs += [reading(30.0 + number % 3, prelabelled=False) for number in range(12)]
-    said = sentences(figures_of(costs, [], []))[0]
+    said = sentences(estimates_of(costs, []))[0]
     assert said.startswith("A pre-label costs 30 s")
     assert "-" not in said.split("interval")[1].split(":")[0]
 
