@@ -151,7 +151,7 @@ def _uncounted_pairs(connection: sa.Connection) -> Iterator[dict[str, Any]]:
     current, pairs = current_corrections(), tables.reading_pairs
     columns = current.c.id, current.c.slice_id, current.c.label_map_path
     known = set(map(tuple, connection.execute(sa.select(pairs.c.first_id, pairs.c.second_id))))
-    of_slice: dict[int, list[sa.Row[Any]]] = defaultdict(list)
+    of_slice: dict[int, list[sa.Row[Any, Any, Any]]] = defaultdict(list)
     for row in connection.execute(sa.select(*columns).order_by(current.c.id)):
         of_slice[row.slice_id].append(row)
     for rows in reversed(of_slice.values()):

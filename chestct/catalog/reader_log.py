@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from chestct.acquisition.control import Arm
 from chestct.catalog import tables
 from chestct.catalog.current import current_corrections
 from chestct.catalog.predictions import OWN_MASKS
@@ -75,7 +76,7 @@ class ReaderLogStore(Store):
                 changes=beside.get(row["correction_id"]),
                 champion_changes=later.get(row["correction_id"]),
             )
-            for row in map(_with_truths, rows)
+            for row in map(_as_fields, rows)
         ]
 
     def reading_pairs(self, readings: Iterable[Reading]) -> list[ReadingPair]:
@@ -124,7 +125,7 @@ def _pair(row: sa.RowMapping, first: Reading, second: Reading) -> ReadingPair:
     )
 
 
-def _with_truths(row: Mapping[Any, Any]) -> dict[str, Any]:
+def _as_fields(row: Mapping[Any, Any]) -> dict[str, Any]:
     """SQLite answers 0 and 1 where an expression is true or false."""
     truths = {name: bool(row[name]) for name in ("read_twice", "of_study_task", "has_own_mask")}
-    return {**row, **truths}
+    return {**row, **truths, "arm": None if row["arm"] is None else Arm(row["arm"])}

@@ -7,19 +7,22 @@ What this shows: whether the order in which slices are served brings readers to 
 errors, for each slice and for each minute. What it does not show: that the model retrained on these
 corrections is a better one (both arms train it; `lungloop simulate` asks that), or that the errors found
 matter to a patient. Slices with large lesions have more pixels to correct and take longer, which is why
-the figure by the minute stands beside the one by the slice.
+the figure by the minute stands beside the one by the slice. And once nearly every slice is read, both
+arms have been read whole and the difference goes to 0: an order only matters while there is a choice.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from chestct.acquisition.control import Arm
 from chestct.readers.comparison import FEWEST_READINGS, difference
 from chestct.readers.estimate import Estimate, Part, nothing
 from chestct.readers.pace import capped_seconds
-from chestct.readers.reading import ACTIVE, CONTROL, Reading
+from chestct.readers.reading import Reading
 from chestct.readers.resampling import Draws, percentile_interval
 
+_ACTIVE, _CONTROL = Arm.ACTIVE.value, Arm.CONTROL.value
 PER_SLICE, PER_MINUTE = "corrected pixels a slice", "corrected pixels a minute"
 
 
@@ -33,8 +36,8 @@ def gain_per_slice(readings: Sequence[Reading], *, seed: int = 0) -> Estimate:
     return difference(
         [one for one, _ in shown],
         [float(changes.changed) for _, changes in shown],
-        [one.arm == ACTIVE for one, _ in shown],
-        (ACTIVE, CONTROL),
+        [one.arm is Arm.ACTIVE for one, _ in shown],
+        (_ACTIVE, _CONTROL),
         unit=PER_SLICE,
         trim=0.0,
         seed=seed,
@@ -56,10 +59,10 @@ def gain_per_minute(readings: Sequence[Reading], *, seed: int = 0) -> Estimate:
         for one in readings
         if _counts(one) and one.changes is not None and one.correction_id in capped
     ]
-    active = np.asarray([one.arm == ACTIVE for one, *_ in timed], dtype=bool)
+    active = np.asarray([one.arm is Arm.ACTIVE for one, *_ in timed], dtype=bool)
     first, second = int(active.sum()), int((~active).sum())
     if min(first, second) < FEWEST_READINGS:
-        reason = f"Too few timed readings: {first} {ACTIVE} and {second} {CONTROL}"
+        reason = f"Too few timed readings: {first} {_ACTIVE} and {second} {_CONTROL}"
         return nothing(PER_MINUTE, f"{reason}; {FEWEST_READINGS} of each are needed.", len(timed))
     pixels = np.asarray([changed for _, changed, _ in timed], dtype=np.float64)
     minutes = np.asarray([seconds / 60 for *_, seconds in timed])
@@ -79,9 +82,9 @@ def gain_per_minute(readings: Sequence[Reading], *, seed: int = 0) -> Estimate:
         unit=PER_MINUTE,
         resampled=draws.by,
         reason="" if interval else f"All readings of one arm are of one {draws.by}.",
-        parts={ACTIVE: Part(own[0], first), CONTROL: Part(own[1], second)},
+        parts={_ACTIVE: Part(own[0], first), _CONTROL: Part(own[1], second)},
     )
 
 
 def _counts(one: Reading) -> bool:
-    return one.is_drawn and bool(one.prelabelled) and one.arm in (ACTIVE, CONTROL)
+    return one.is_drawn and bool(one.prelabelled) and one.arm is not None

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chestct.acquisition.control import Arm
 from chestct.readers.changes import Changes
-from chestct.readers.reading import ACTIVE, CONTROL, Reading
+from chestct.readers.reading import Reading
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def phantom_log(seed: int, given: PhantomReaders | None = None) -> list[Reading]
     seconds = seconds + np.where(blank, given.saved_seconds * growth, 0.0)
     at_lunch = rng.random(count) < given.lunch_share
     seconds = seconds + np.where(at_lunch, rng.uniform(1200, 3600, count), 0.0)
-    dice = np.clip(rng.normal(0.75 - 0.1 * hard, 0.12) - np.where(blank, given.pull, 0.0), 0.0, 1.0)
+    # Far enough from 1 that hardly any is cut off: a cut would make the pull smaller than it is given.
+    dice = np.clip(rng.normal(0.7 - 0.05 * hard, 0.09) - np.where(blank, given.pull, 0.0), 0.0, 0.99)
     pixels = _SIDE_PIXELS * np.exp(hard + rng.normal(0, 0.6, count)) + np.where(
         control, 0, given.gained_pixels
     )
@@ -78,7 +80,7 @@ def phantom_log(seed: int, given: PhantomReaders | None = None) -> list[Reading]
             task_id=at,
             updated_at="2026-03-01T09:00:00.000000Z",
             received_at="2026-03-01T09:00:00.000000Z",
-            arm=CONTROL if control[at] else ACTIVE,
+            arm=Arm.CONTROL if control[at] else Arm.ACTIVE,
             prelabelled=not blank[at],
             shown_version=None if blank[at] else "base-1",
             lead_time_seconds=float(seconds[at]),
@@ -89,6 +91,7 @@ def phantom_log(seed: int, given: PhantomReaders | None = None) -> list[Reading]
 
 
 def _changes(changed: int, dice: float) -> Changes:
+    """As many pixels drawn as cleared, of a lesion whose size makes that Dice of it."""
     added, removed = changed // 2, changed - changed // 2
-    lesion = max(1, changed)
+    lesion = round(changed / (2 * (1 - dice)))
     return Changes("base-1", added, removed, 0, 0, changed, lesion, lesion + added - removed, dice)

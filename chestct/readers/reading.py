@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
+from chestct.acquisition.control import Arm
 from chestct.labels import Label
 from chestct.readers.changes import Changes
-
-ACTIVE, CONTROL = "active", "control"
 
 
 @dataclass(frozen=True)
@@ -14,7 +13,7 @@ class Reading:
 
     Args:
         patient: who the slice is of; readings of one patient resemble each other.
-        arm: "active" or "control" as it was drawn for the slice; None where nothing was drawn.
+        arm: as it was drawn for the slice; None where nothing was drawn.
         prelabelled: whether the slice was drawn to be shown with a pre-label; None where nothing was.
         read_twice: whether the slice was drawn to be read by two readers.
         shown_version: the model version that the annotation started from; None when begun from nothing.
@@ -37,7 +36,7 @@ class Reading:
     task_id: int
     updated_at: str
     received_at: str
-    arm: str | None = None
+    arm: Arm | None = None
     prelabelled: bool | None = None
     read_twice: bool = False
     shown_version: str | None = None

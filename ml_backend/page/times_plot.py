@@ -37,7 +37,7 @@ def times_plot(rows: Sequence[tuple[str, Typical]]) -> Markup:
 def _axis(end: float, bottom: float) -> Iterator[str]:
     for share in (0, 0.25, 0.5, 0.75, 1):
         x = _across(share * end, end)
-        anchor = {0: "start", 1: "end"}.get(share, "middle")
+        anchor = "start" if share == 0 else "end" if share == 1 else "middle"
         yield f'<line x1="{x:.1f}" y1="0" x2="{x:.1f}" y2="{bottom}" class="axis"/>'
         yield f'<text x="{x:.1f}" y="{bottom + 14}" text-anchor="{anchor}">{share * end:g}</text>'
     middle = _across(end / 2, end)

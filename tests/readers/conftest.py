@@ -5,6 +5,7 @@ from itertools import count
 
 import pytest
 
+from chestct.acquisition.control import Arm
 from chestct.readers.changes import Changes
 from chestct.readers.reading import Reading
 
@@ -44,7 +45,7 @@ def reading() -> Callable[..., Reading]:
             "task_id": number,
             "updated_at": "2026-03-01T09:00:00.000000Z",
             "received_at": "2026-03-01T09:00:01.000000Z",
-            "arm": "active",
+            "arm": Arm.ACTIVE,
             "prelabelled": True,
             "shown_version": "base-1",
             "lead_time_seconds": seconds,

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from chestct.acquisition.control import Arm
 from chestct.readers.gain import gain_per_minute, gain_per_slice
 from chestct.readers.phantom_log import PhantomReaders, phantom_log
 from chestct.readers.pull import pull
@@ -76,7 +77,7 @@ def test_the_pull_is_the_difference_of_agreement_with_the_model(reading, changes
 
 def test_the_gain_is_what_active_slices_have_more_to_correct(reading, changes):
     log = [reading(60.0, changes=changes(300)) for _ in range(30)]
-    log += [reading(30.0, changes=changes(100), arm="control") for _ in range(10)]
+    log += [reading(30.0, changes=changes(100), arm=Arm.CONTROL) for _ in range(10)]
     log += [reading(changes=changes(9000), prelabelled=False) for _ in range(10)]  # drawn, not corrected
     assert gain_per_slice(log).mean == pytest.approx(200.0)
     by_the_minute = gain_per_minute(log)
