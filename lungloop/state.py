@@ -10,6 +10,8 @@ from rq import Worker
 from chestct.errors import LungLoopError
 from chestct.job_queue import JobQueue
 from chestct.job_queue.names import QUICK, TRAIN
+from chestct.readers.figures import estimates_of
+from chestct.readers.sentences import sentences
 from chestct.settings import Settings
 from lungloop.opened import opened_catalog
 from lungloop.stack import home_lock, pidfiles, services
@@ -26,9 +28,10 @@ def state_of(settings: Settings) -> dict[str, Any]:
     """What runs, the queue, the champion and the counts; never fails because something is down.
 
     Returns:
-        `services` (name -> "up" or "down"), `queue`, `champion`, `counts`, `home` and the addresses.
+        `services` (name -> "up" or "down"), `queue`, `champion`, `counts`, `readers` (null where the
+        database does not answer), `home` and the addresses.
     """
-    database, champion, counts = _catalog(settings)
+    database, champion, counts, readers = _catalog(settings)
     queue = _queue(settings)
     workers = _workers(settings, queue is not None)
     up = {
@@ -44,19 +47,23 @@ def state_of(settings: Settings) -> dict[str, Any]:
         "queue": {**_NO_QUEUE, "jobs": []} if queue is None else queue,
         "champion": champion,
         "counts": counts,
+        "readers": readers,
         "home": str(settings.home),
         "label_studio_url": settings.label_studio_url,
         "backend_url": settings.backend_url,
     }
 
 
-def _catalog(settings: Settings) -> tuple[bool, str | None, dict[str, int]]:
+def _catalog(settings: Settings) -> tuple[bool, str | None, dict[str, int], dict[str, Any] | None]:
     try:
         with opened_catalog(settings) as catalog:
             champion = catalog.champion()
-            return True, None if champion is None else champion.version, catalog.counts()
+            readings = catalog.readings()
+            estimates = estimates_of(readings, catalog.reading_pairs(readings))
+            readers = {**estimates.as_dict(), "sentences": sentences(estimates)}
+            return True, None if champion is None else champion.version, catalog.counts(), readers
     except LungLoopError:
-        return False, None, _NO_COUNTS
+        return False, None, _NO_COUNTS, None
 
 
 def _queue(settings: Settings) -> dict[str, Any] | None:

@@ -29,7 +29,7 @@ _POLICY = "policy"
 def sync(task_id: int | None = None) -> Json:
     """Corrections of one task, or of the whole project, into the catalog.
 
-    Asks for a retrain where the policy says that enough is new.
+    Counts what readers changed, and asks for a retrain where the policy says that enough is new.
     """
     with _workplace() as place:
         if place.settings.label_studio_url is None:
@@ -40,6 +40,7 @@ def sync(task_id: int | None = None) -> Json:
         report = reconcile(
             place.catalog, client, project_id, task_id, via=via, on_progress=progress_reporter()
         )
+        place.catalog.count_changes()
         if report.changed and _retrain_is_due(place.catalog, place.settings.retrain_every):
             JobQueue(place.settings.redis_url).request_retrain(place.catalog, _POLICY, sync_first=False)
         return asdict(report)

@@ -13,6 +13,8 @@ from chestct.catalog.database import Database
 from chestct.catalog.fingerprints import FingerprintStore
 from chestct.catalog.frozen_patients import FrozenPatientStore
 from chestct.catalog.migrate import migrate
+from chestct.catalog.reader_changes import ReaderChangesStore
+from chestct.catalog.reader_log import ReaderLogStore
 from chestct.catalog.records import CorrectionState, VersionState
 from chestct.catalog.requests import RequestStore
 from chestct.catalog.reviewed import closed_by
@@ -37,6 +39,8 @@ class Catalog(
     FingerprintStore,
     WorkOrderStore,
     SettlingStore,
+    ReaderChangesStore,
+    ReaderLogStore,
 ):
     """Rows in a database, pixels in files named by their content.
 

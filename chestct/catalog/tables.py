@@ -200,6 +200,36 @@ work_order = sa.Table(
     sa.Index(None, "reviewed", "place"),
 )
 
+# What a correction changes of what a version found, counted once: `chestct.readers.changes.Changes`.
+# `beside`: that version was shown to the reader, or would have been where the slice was shown blank.
+correction_changes = sa.Table(
+    "correction_changes",
+    metadata,
+    sa.Column("correction_id", sa.ForeignKey("corrections.id"), primary_key=True, autoincrement=False),
+    sa.Column("model_version", sa.Text, primary_key=True),
+    sa.Column("beside", sa.Boolean, nullable=False),
+    sa.Column("ground_glass_added", sa.Integer, nullable=False),
+    sa.Column("ground_glass_removed", sa.Integer, nullable=False),
+    sa.Column("consolidation_added", sa.Integer, nullable=False),
+    sa.Column("consolidation_removed", sa.Integer, nullable=False),
+    sa.Column("changed", sa.Integer, nullable=False),
+    sa.Column("lesion_before", sa.Integer, nullable=False),
+    sa.Column("lesion_after", sa.Integer, nullable=False),
+    sa.Column("dice", sa.Double, nullable=False),
+    sa.Column("sure", sa.Integer),
+)
+
+# How far the corrections of two readers of one slice agree; None where neither marks the class.
+reading_pairs = sa.Table(
+    "reading_pairs",
+    metadata,
+    sa.Column("first_id", sa.ForeignKey("corrections.id"), primary_key=True, autoincrement=False),
+    sa.Column("second_id", sa.ForeignKey("corrections.id"), primary_key=True, autoincrement=False),
+    sa.Column("lesion_dice", sa.Double),
+    sa.Column("ground_glass_dice", sa.Double),
+    sa.Column("consolidation_dice", sa.Double),
+)
+
 versions = sa.Table(
     "versions",
     metadata,

@@ -41,6 +41,7 @@ def sync(as_json: AsJson = False) -> None:
             settings.project_id,
             on_progress=lambda fraction, stage: update(round(100 * fraction), 100, f"% {stage}"),
         )
+        catalog.count_changes()
     client.close()
     for one in report.set_aside:
         say(f"annotation {one.annotation_id} of task {one.task_id} could not be read: {one.reason}")

@@ -44,3 +44,9 @@ def _show(state: dict[str, Any]) -> None:
     )
     if counts["graded"]:
         answer(f"{counts['graded']} studies graded by a reader")
+    # Before anybody has read a slice, four sentences would say that nothing is known.
+    if state["readers"] and state["readers"]["readings"]:
+        answer("")
+        for sentence in state["readers"]["sentences"]:
+            answer(sentence)
+        answer("More: lungloop readers")

@@ -5,6 +5,7 @@ from datetime import datetime
 from flask import Blueprint, Response, make_response, render_template
 
 from ml_backend.model import Backend
+from ml_backend.page.readers import ReadersPanel
 from ml_backend.page.state import loop_state
 
 # No script, no frame, nothing from elsewhere.
@@ -17,10 +18,12 @@ def page(backend: Backend) -> Blueprint:
         "page", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
     )
 
+    panel = ReadersPanel(backend.settings, backend.catalog)
+
     @routes.get("/")
     def state() -> Response:
         shown = loop_state(backend.settings, backend.catalog, backend.queue)
-        response = make_response(render_template("state.html", state=shown))
+        response = make_response(render_template("state.html", state=shown, readers=panel.section()))
         response.headers["Content-Security-Policy"] = _CONTENT_POLICY
         response.headers["Cache-Control"] = "no-store"
         return response

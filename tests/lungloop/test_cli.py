@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from chestct.catalog.catalog import Catalog
 from chestct.errors import (
     InputError,
     LungLoopError,
@@ -25,11 +26,11 @@ from lungloop.commands import local_stack
 
 IN_SCOPE = {
     "up", "down", "status", "doctor", "serve", "worker", "import", "preannotate", "next", "sync", "retrain",
-    "models", "export", "segment", "severity", "fit", "evaluate",
+    "models", "export", "segment", "severity", "fit", "evaluate", "readers",
 }  # fmt: skip
 REPORTING = {
     "status", "doctor", "import", "preannotate", "next", "sync", "retrain", "export", "segment", "severity",
-    "fit", "evaluate",
+    "fit", "evaluate", "readers",
 }  # fmt: skip
 HEAVY = {"torch", "sqlalchemy", "flask", "rq", "redis", "httpx", "nibabel", "PIL", "scipy"}
 
@@ -182,6 +183,22 @@ def test_status_of_a_stack_that_is_down_is_one_json_value(
     }
     assert {"queued", "running", "failed", "kind", "progress", "seconds_left"} <= set(state["queue"])
     assert state["champion"] is None
+    assert state["readers"] is None
+
+
+def test_the_readers_figures_of_a_catalog_without_readings_say_why_they_are_missing(
+    nowhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Catalog.open(f"sqlite:///{nowhere / 'home' / 'catalog.sqlite3'}", str(nowhere / "storage")).close()
+    for line, found in ((["status", "--json"], "readers"), (["readers", "--json"], None)):
+        assert cli.run(line) == 0
+        said = json.loads(capsys.readouterr().out)
+        readers = said[found] if found else said
+        for name in ("seconds_saved", "pull", "active_gain", "agreement"):
+            assert (readers[name]["mean"], readers[name]["interval"]) == (None, None)
+            assert readers[name]["reason"]
+    assert cli.run(["readers"]) == 0
+    assert "not known yet" in capsys.readouterr().out
 
 
 def test_down_without_a_stack_is_no_error(nowhere: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from chestct.catalog.catalog import Catalog
 from chestct.errors import ServiceUnavailableError
+from chestct.labels import Label
+from chestct.prediction import SlicePrediction
 from ml_backend import jobs
 from ml_backend.sync import reconcile
 from ml_backend.tasks import create_missing_tasks
@@ -52,6 +55,21 @@ def test_sync_brings_corrections_and_asks_for_a_retrain_when_enough_are_new(
     label_studio.annotate(3, [])
     assert jobs.sync()["created"] == 1
     assert len(queue.asked) == 1
+
+
+def test_sync_counts_what_readers_changed_beside_the_prediction(
+    environment: pytest.MonkeyPatch, catalog: Catalog, study: str, label_studio: Any, tmp_path: Path
+) -> None:
+    create_missing_tasks(catalog, label_studio.client(), 7, tmp_path)
+    first = catalog.slices()[0]
+    found = np.zeros((first.height, first.width), np.uint8)
+    found[:2, :3] = Label.CONSOLIDATION
+    catalog.add_prediction(first.id, "base-1", SlicePrediction(found, 0.5, 0.1))
+    label_studio.annotate(1, [], updated_at="2126-03-01T09:00:00Z")
+    jobs.sync()
+    (reading,) = catalog.readings()
+    assert reading.changes is not None
+    assert reading.changes.consolidation_removed == 6
 
 
 def test_preannotate_computes_and_pushes_and_twice_is_once(
