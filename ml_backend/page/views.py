@@ -4,7 +4,9 @@ from datetime import datetime
 
 from flask import Blueprint, Response, make_response, render_template
 
+from chestct.version_cards import calibration_of_version
 from ml_backend.model import Backend
+from ml_backend.page.grades_to_settle import SettlingBoard
 from ml_backend.page.readers import ReadersPanel
 from ml_backend.page.state import loop_state
 
@@ -19,11 +21,17 @@ def page(backend: Backend) -> Blueprint:
     )
 
     panel = ReadersPanel(backend.settings, backend.catalog)
+    board = SettlingBoard(
+        backend.catalog, lambda version: calibration_of_version(backend.settings.weights_dir, version)
+    )
 
     @routes.get("/")
     def state() -> Response:
         shown = loop_state(backend.settings, backend.catalog, backend.queue)
-        response = make_response(render_template("state.html", state=shown, readers=panel.section()))
+        to_settle = board.shown(shown.champion.version) if shown.champion else None
+        response = make_response(
+            render_template("state.html", state=shown, readers=panel.section(), to_settle=to_settle)
+        )
         response.headers["Content-Security-Policy"] = _CONTENT_POLICY
         response.headers["Cache-Control"] = "no-store"
         return response
