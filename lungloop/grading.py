@@ -13,9 +13,9 @@ from chestct.formats.images import read_label_map_png
 from chestct.formats.layouts import discover
 from chestct.formats.nifti import is_nifti_name, read_label_map_nifti, refuse_other_geometry
 from chestct.labels import LESIONS, Label
+from chestct.segmenting import Segmenting
 from chestct.severity import Severity, SeverityRule, severity_of, severity_of_predictions
 from chestct.study import FailedInput, Study
-from lungloop.segmenting.run import StudySegmenter
 
 # How a study becomes its severity: by a model, or by masks that were given.
 Grading = Callable[[Study], Severity]
@@ -41,7 +41,7 @@ def grade_inputs(
     return report
 
 
-def by_model(segmenter: StudySegmenter, rule: SeverityRule) -> Grading:
+def by_model(segmenter: Segmenting, rule: SeverityRule) -> Grading:
     """The model segments every slice, and its masks are graded."""
 
     def graded(study: Study) -> Severity:

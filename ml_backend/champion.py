@@ -1,46 +1,12 @@
 """The champion as this process sees it: asked of the catalog each time, loaded when first needed."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
-
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Callable
 
 from chestct.catalog.catalog import Catalog
 from chestct.errors import NotFoundError
-from chestct.intensity import Intensity
-from chestct.involvement_interval import InvolvementCalibration
-from chestct.prediction import SlicePrediction
+from chestct.segmenting import Segmenting
 from chestct.settings import Settings
-
-
-class Segmenting(Protocol):
-    """What the backend needs of a Segmenter."""
-
-    @property
-    def version(self) -> str:
-        """Name of the model version."""
-        ...
-
-    @property
-    def involvement_calibration(self) -> InvolvementCalibration | None:
-        """What its card says of the interval of an involvement."""
-        ...
-
-    def segment(self, pixels: npt.NDArray[np.generic], intensity: Intensity) -> SlicePrediction:
-        """Lesions of one (H, W) slice."""
-        ...
-
-    def each_of_study(
-        self,
-        slices: Sequence[npt.NDArray[np.generic]],
-        intensity: Intensity,
-        *,
-        slices_apart_mm: float | None = None,
-    ) -> Iterator[SlicePrediction]:
-        """Lesions of each (H, W) slice of a study, one after another."""
-        ...
 
 
 class Champion:

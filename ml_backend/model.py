@@ -22,8 +22,9 @@ from chestct.errors import (
 )
 from chestct.job_queue import JobQueue
 from chestct.labels import SeverityGrade
+from chestct.segmenting import Segmenting
 from chestct.settings import Settings
-from ml_backend.champion import Champion, Segmenting, load_with_torch
+from ml_backend.champion import Champion, load_with_torch
 from ml_backend.counters import Counters
 from ml_backend.label_config import LabelConfig, parse_label_config
 from ml_backend.label_studio import LabelStudio

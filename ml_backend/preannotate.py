@@ -9,7 +9,8 @@ from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord
 from chestct.errors import InputError, LungLoopError, ServiceUnavailableError
 from chestct.involvement_interval import InvolvementCalibration
-from ml_backend.champion import Champion, Segmenting
+from chestct.segmenting import Segmenting
+from ml_backend.champion import Champion
 from ml_backend.label_config import parse_label_config
 from ml_backend.label_studio import LabelStudio
 from ml_backend.predictor import Predictor

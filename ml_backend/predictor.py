@@ -15,7 +15,7 @@ from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord
 from chestct.errors import LungLoopError
 from chestct.intensity import Intensity
-from ml_backend.champion import Segmenting
+from chestct.segmenting import Segmenting
 
 
 class OutOfTimeError(LungLoopError, TimeoutError):

@@ -15,7 +15,6 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +22,9 @@ import numpy.typing as npt
 from chestct.candidates import membership
 from chestct.errors import TrainingDataError
 from chestct.formats.layouts import discover
-from chestct.intensity import Intensity
 from chestct.involvement_interval import CARD_KEY, InvolvementCalibration
 from chestct.labels import LESIONS, Label, SeverityGrade
-from chestct.prediction import SlicePrediction
+from chestct.segmenting import Segmenting
 from chestct.settings import Settings
 from chestct.severity import SeverityRule, doubt_percent_of, severity_of, severity_of_predictions
 from chestct.study import FailedInput, Study
@@ -37,25 +35,6 @@ LEVEL = 0.9
 # Percentage points (our choice): below it an involvement is not read to begin with.
 EPS_PERCENT = 0.5
 _RULE = SeverityRule()
-
-
-class StudySegmenting(Protocol):
-    """What measuring needs of a model; `chestct.unet.segmenter.Segmenter` is one."""
-
-    @property
-    def version(self) -> str:
-        """Name of the model version."""
-        ...
-
-    def segment_study(
-        self,
-        slices: Sequence[npt.NDArray[np.generic]],
-        intensity: Intensity,
-        *,
-        slices_apart_mm: float | None = None,
-    ) -> list[SlicePrediction]:
-        """What the model says of each (H, W) slice."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +99,7 @@ def with_involvement(card: ModelCard, calibration: InvolvementCalibration) -> Mo
     return dataclasses.replace(card, calibration={**card.calibration, CARD_KEY: calibration.as_dict()})
 
 
-def measured(study: Study, segmenter: StudySegmenting) -> HeldOutStudy | None:
+def measured(study: Study, segmenter: Segmenting) -> HeldOutStudy | None:
     """A held-out study as the model sees it; None where nothing is known of it, or without lung.
 
     Masks say more than a grade, so they are taken where every slice has one of lesions and lungs.
@@ -179,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _measured_of(paths: Sequence[Path], segmenter: StudySegmenting) -> Iterable[HeldOutStudy]:
+def _measured_of(paths: Sequence[Path], segmenter: Segmenting) -> Iterable[HeldOutStudy]:
     for found in discover(paths):
         row = None if isinstance(found, FailedInput) else measured(found, segmenter)
         name = found.source if isinstance(found, FailedInput) else found.name

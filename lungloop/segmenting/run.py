@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chestct.dicom_source import read_headers
 from chestct.errors import InputError, LungLoopError
@@ -19,11 +18,12 @@ from chestct.formats.images import write_label_map_png
 from chestct.formats.layouts import discover
 from chestct.formats.nifti import write_label_map_nifti
 from chestct.geometry import Geometry
-from chestct.intensity import Intensity, as_picture
+from chestct.intensity import as_picture
 from chestct.labels import Label
 from chestct.prediction import SlicePrediction, fraction_of_lung
 from chestct.render import montage, overlay, png_bytes
-from chestct.severity import InvolvementCalibration, severity_of_predictions
+from chestct.segmenting import Segmenting
+from chestct.severity import severity_of_predictions
 from chestct.study import FailedInput, Study
 from lungloop.segmenting.inputs import SegmentInput, find_inputs
 
@@ -31,34 +31,10 @@ from lungloop.segmenting.inputs import SegmentInput, find_inputs
 _SLICES_ON_MONTAGE = 24
 
 
-class StudySegmenter(Protocol):
-    """What segmenting needs of a model; `chestct.unet.segmenter.Segmenter` is one."""
-
-    @property
-    def version(self) -> str:
-        """Name of the model version."""
-        ...
-
-    @property
-    def involvement_calibration(self) -> InvolvementCalibration | None:
-        """What its card says of the interval of an involvement."""
-        ...
-
-    def segment_study(
-        self,
-        slices: Sequence[npt.NDArray[np.generic]],
-        intensity: Intensity,
-        *,
-        slices_apart_mm: float | None = None,
-    ) -> list[SlicePrediction]:
-        """What the model says of each (H, W) slice."""
-        ...
-
-
 def segment_inputs(
     inputs: Sequence[SegmentInput],
     out: Path,
-    segmenter: StudySegmenter,
+    segmenter: Segmenting,
     on_done: Callable[[int, str], None] = lambda done, name: None,
 ) -> list[dict[str, Any]]:
     """Writes each input's label map and overlay, and `report.json` over all of them.
@@ -88,7 +64,7 @@ def segment_inputs(
     return report
 
 
-def _entries(one: SegmentInput, out: Path, segmenter: StudySegmenter) -> list[dict[str, Any]]:
+def _entries(one: SegmentInput, out: Path, segmenter: Segmenting) -> list[dict[str, Any]]:
     if one.error is None and one.path.is_file() and is_archive_name(one.path):
         return list(_entries_of_archive(one, out, segmenter))
     started = time.perf_counter()
@@ -100,7 +76,7 @@ def _entries(one: SegmentInput, out: Path, segmenter: StudySegmenter) -> list[di
     return [{**entry, "seconds": round(seconds, 3)} for entry in entries]
 
 
-def _entries_of_archive(one: SegmentInput, out: Path, segmenter: StudySegmenter) -> Iterator[dict[str, Any]]:
+def _entries_of_archive(one: SegmentInput, out: Path, segmenter: Segmenting) -> Iterator[dict[str, Any]]:
     """The archive's tree mirrored below its name; what it is unpacked into is never named."""
     try:
         with unpacked(one.path) as folder:
@@ -118,7 +94,7 @@ def _reason(error: Exception, path: Path) -> str:
     return (error.reason if same and isinstance(error, InputError) else str(error)) or type(error).__name__
 
 
-def _segment(one: SegmentInput, out: Path, segmenter: StudySegmenter) -> Iterator[dict[str, Any]]:
+def _segment(one: SegmentInput, out: Path, segmenter: Segmenting) -> Iterator[dict[str, Any]]:
     if one.error is not None:
         raise InputError(one.path, one.error)
     study = one.dicom.read() if one.dicom else next(discover([one.path]))
@@ -145,7 +121,7 @@ def _segment(one: SegmentInput, out: Path, segmenter: StudySegmenter) -> Iterato
 def _entry(
     name: str,
     study: Study,
-    segmenter: StudySegmenter,
+    segmenter: Segmenting,
     predictions: Sequence[SlicePrediction],
     written: tuple[Path, Path],
     out: Path,
@@ -166,9 +142,7 @@ def _entry(
     return {**entry, "notes": list(study.notes)} if study.notes else entry
 
 
-def _severity(
-    study: Study, predictions: Sequence[SlicePrediction], segmenter: StudySegmenter
-) -> dict[str, Any]:
+def _severity(study: Study, predictions: Sequence[SlicePrediction], segmenter: Segmenting) -> dict[str, Any]:
     """Of a study; a slice has no grade."""
     return severity_of_predictions(
         predictions,

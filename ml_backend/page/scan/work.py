@@ -11,7 +11,8 @@ import numpy as np
 
 from chestct.errors import LungLoopError
 from chestct.formats.nifti import write_label_map_nifti
-from ml_backend.champion import Champion, Segmenting
+from chestct.segmenting import Segmenting
+from ml_backend.champion import Champion
 from ml_backend.page.scan.findings import findings_of
 from ml_backend.page.scan.kept_study import LABEL_FILE, KeptSlices, KeptStudy
 from ml_backend.page.scan.overview import keep_overview
