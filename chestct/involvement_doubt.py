@@ -53,6 +53,12 @@ def involvement_doubt_percent(
         return 0.0
     beyond = float(np.sum(expected)) - np.isin(label_maps, LESIONS).sum()
     each = np.asarray(deviation, dtype=np.float64)
-    at = np.arange(len(each))
-    together = np.exp(-np.abs(at[:, None] - at) * slices_apart_mm / _CORRELATED_OVER_MM)
+    together = errors_together(len(each), slices_apart_mm)
     return float(100.0 * np.sqrt(each @ together @ each + beyond**2) / lung)
+
+
+def errors_together(slices: int, slices_apart_mm: float) -> npt.NDArray[np.float64]:
+    """(S, S) correlation of the slices' errors: 1 with itself, less the farther two are apart."""
+    at = np.arange(slices)
+    by_distance = np.exp(-at * slices_apart_mm / _CORRELATED_OVER_MM)
+    return by_distance[np.abs(at[:, None] - at)]
