@@ -11,6 +11,8 @@ from chestct.errors import SettingsError
 # What a task of a new project shows, and the languages of the shipped labelling configurations.
 TASK_KINDS = ("slice", "study")
 LANGUAGES = ("en", "ru")
+# The names of `chestct.acquisition.strategies.STRATEGIES`, whose package needs NumPy (a test compares them).
+STRATEGY_NAMES = ("random", "foreground-random", "entropy", "disagreement", "clasp-pe", "decision")
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -43,6 +45,11 @@ class Settings:
         sync_seconds: how often the worker reconciles corrections with Label Studio.
         scan_max_mib: how large one upload to the scan page may be, in MiB.
         scan_keep_minutes: after how many minutes such an upload and its results are deleted.
+        strategy: how open slices are ordered, one of STRATEGY_NAMES; None takes the default.
+        control_percent: of what readers are given is chosen by foreground-aware chance instead, to measure
+            what the strategy gains.
+        blank_percent: of slices come without pre-label, to measure what pre-labels save and how they pull.
+        twice_percent: of slices are meant to be read by two readers, to measure their agreement.
         train_seed: seed of every random choice in training.
         shared_data: labelled research data for training from scratch, where present.
     """
@@ -67,6 +74,10 @@ class Settings:
     sync_seconds: int = 30
     scan_max_mib: int = 1024
     scan_keep_minutes: int = 60
+    strategy: str | None = None
+    control_percent: int = 10
+    blank_percent: int = 5
+    twice_percent: int = 5
     train_seed: int = 42
     shared_data: Path | None = None
 
@@ -89,7 +100,7 @@ class Settings:
             found = given.get(name, stack.get(name))
             return None if found is None else str(found)
 
-        def number(name: str, default: int, least: int = 0) -> int:
+        def number(name: str, default: int, least: int = 0, most: int | None = None) -> int:
             found = text(name)
             if found is None:
                 return default
@@ -97,10 +108,9 @@ class Settings:
                 value = int(found)
             except ValueError:
                 value = least - 1
-            if value < least:
-                raise SettingsError(
-                    f"LUNGLOOP_{name.upper()} is {found!r}; expected a whole number of {least} or more"
-                )
+            if value < least or (most is not None and value > most):
+                wanted = f"of {least} or more" if most is None else f"from {least} to {most}"
+                raise SettingsError(f"LUNGLOOP_{name.upper()} is {found!r}; expected a whole number {wanted}")
             return value
 
         def row_id(name: str) -> int | None:
@@ -135,6 +145,11 @@ class Settings:
             sync_seconds=number("sync_seconds", 30, least=1),
             scan_max_mib=number("scan_max_mib", 1024, least=1),
             scan_keep_minutes=number("scan_keep_minutes", 60, least=1),
+            strategy=one_of("strategy", STRATEGY_NAMES),
+            # The limits of `chestct.acquisition.control.Shares`.
+            control_percent=number("control_percent", 10, most=50),
+            blank_percent=number("blank_percent", 5, most=99),
+            twice_percent=number("twice_percent", 5, most=99),
             train_seed=number("train_seed", 42),
             shared_data=Path(shared) if shared else beside_checkout if beside_checkout.is_dir() else None,
         )

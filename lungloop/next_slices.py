@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from chestct.catalog.catalog import Catalog
+from chestct.catalog.records import OrderedSlice, SliceRecord
 
 
 @dataclass(frozen=True)
@@ -10,8 +11,11 @@ class NextSlice:
     """One open slice.
 
     Args:
-        score: the champion's confidence in [0, 1]; None where it has not looked at the slice.
+        score: what Label Studio serves it by, the lowest first, in [0, 1]; None where the champion has not
+            looked at the slice.
         why: one sentence for a person.
+        place: in the order kept for the champion, from 1; slices that were read since leave gaps. None
+            where the order does not hold the slice.
     """
 
     study: str
@@ -19,6 +23,7 @@ class NextSlice:
     score: float | None
     model_version: str | None
     why: str
+    place: int | None = None
 
     def as_dict(self) -> dict[str, object]:
         """JSON-ready."""
@@ -26,20 +31,35 @@ class NextSlice:
 
 
 def next_slices(catalog: Catalog, count: int) -> list[NextSlice]:
-    """The open slices that the champion is least sure of; those it has not seen come last."""
+    """The open slices in the champion's order; behind them those that it does not hold, the least sure first.
+
+    Before an order was kept for the champion, all are of the second kind.
+    """
     champion = catalog.champion()
     version = None if champion is None else champion.version
-    scores = {} if version is None else {one.slice_id: one.score for one in catalog.predictions(version)}
-    open_slices = catalog.open_slices()
-    ordered = sorted(open_slices, key=lambda one: (one.id not in scores, scores.get(one.id, 0.0), one.id))
-    total = sum(one.id in scores for one in open_slices)
-    rows = []
-    for place, one in enumerate(ordered[:count], start=1):
-        score = scores.get(one.id)
-        why = (
-            "no prediction yet: run `lungloop preannotate`"
-            if score is None
-            else f"number {place} of {total} by uncertainty: {version} is {score:.0%} sure of it"
-        )
-        rows.append(NextSlice(one.study_name, one.index, score, version if score is not None else None, why))
+    rows = [_placed(one) for one in catalog.next_in_order(count) if one.model_version == version]
+    if len(rows) < count:
+        others = catalog.not_in_order(version, count - len(rows))
+        predicted = 0 if rows or version is None else catalog.count_open_predicted(version)
+        rows += [
+            _not_placed(
+                one, score, version, f"number {number} of {predicted} by uncertainty" if predicted else ""
+            )
+            for number, (one, score) in enumerate(others, start=1)
+        ]
     return rows
+
+
+def _placed(one: OrderedSlice) -> NextSlice:
+    shown = one.slice
+    return NextSlice(
+        shown.study_name, shown.index, one.score, one.model_version, one.reason, place=one.place + 1
+    )
+
+
+def _not_placed(one: SliceRecord, score: float | None, version: str | None, where: str) -> NextSlice:
+    if score is None:
+        why = "no prediction yet: run `lungloop preannotate`"
+        return NextSlice(one.study_name, one.index, None, None, why)
+    why = f"{where or 'predicted since the order was made'}: {version} is {score:.0%} sure of it"
+    return NextSlice(one.study_name, one.index, score, version, why)

@@ -6,20 +6,36 @@ from typing import Self
 import sqlalchemy as sa
 
 from chestct.catalog import tables
-from chestct.catalog.current import current_corrections, current_grades
+from chestct.catalog.acquisition_pool import AcquisitionPoolStore
+from chestct.catalog.assignments import AssignmentStore
+from chestct.catalog.current import current_grades
 from chestct.catalog.database import Database
+from chestct.catalog.fingerprints import FingerprintStore
 from chestct.catalog.frozen_patients import FrozenPatientStore
 from chestct.catalog.migrate import migrate
-from chestct.catalog.records import VersionState
+from chestct.catalog.records import CorrectionState, VersionState
 from chestct.catalog.requests import RequestStore
+from chestct.catalog.reviewed import closed_by
 from chestct.catalog.severities import SeverityStore
 from chestct.catalog.storage import Storage
 from chestct.catalog.study_annotations import StudyAnnotationStore
 from chestct.catalog.tasks import TaskStore
 from chestct.catalog.versions import VersionStore
+from chestct.catalog.work_order import WorkOrderStore
 
 
-class Catalog(SeverityStore, FrozenPatientStore, TaskStore, StudyAnnotationStore, VersionStore, RequestStore):
+class Catalog(
+    SeverityStore,
+    FrozenPatientStore,
+    TaskStore,
+    StudyAnnotationStore,
+    VersionStore,
+    RequestStore,
+    AcquisitionPoolStore,
+    AssignmentStore,
+    FingerprintStore,
+    WorkOrderStore,
+):
     """Rows in a database, pixels in files named by their content.
 
     Safe to use from many threads at once, and from many processes if each opens its own: never
@@ -69,8 +85,9 @@ class Catalog(SeverityStore, FrozenPatientStore, TaskStore, StudyAnnotationStore
             (slices with a current correction), `accepted` (not corrected, but of a study that was
             submitted as a whole), `graded` (studies that a reader has graded) and `open` (the other slices).
         """
-        current, grades = current_corrections(), current_grades()
+        grades = current_grades()
         reviewed = sa.select(sa.func.count()).where(tables.slices.c.reviewed)
+        corrected = reviewed.where(closed_by(CorrectionState.SUBMITTED.value))
         champion = sa.select(tables.versions.c.version).where(
             tables.versions.c.state == VersionState.CHAMPION.value
         )
@@ -79,7 +96,7 @@ class Catalog(SeverityStore, FrozenPatientStore, TaskStore, StudyAnnotationStore
             sa.select(sa.func.count()).select_from(tables.studies).scalar_subquery().label("studies"),
             sa.select(sa.func.count()).select_from(tables.slices).scalar_subquery().label("slices"),
             sa.select(sa.func.count()).where(by_champion).scalar_subquery().label("predicted"),
-            sa.select(sa.func.count(current.c.slice_id.distinct())).scalar_subquery().label("corrected"),
+            corrected.scalar_subquery().label("corrected"),
             reviewed.scalar_subquery().label("reviewed"),
             sa.select(sa.func.count(grades.c.study_id.distinct())).scalar_subquery().label("graded"),
         )

@@ -93,7 +93,7 @@ class CorrectionStore(PredictionStore):
         with self._database.writing(ANNOTATIONS_TOPIC) as connection:
             created = self._database.add_new(connection, tables.corrections, row)
             if created:
-                note_reviewed(connection, [(project_uid, annotation_id)])
+                note_reviewed(connection, project_uid, annotation_id)
         return self._corrections(sa.select(tables.corrections).where(same))[0], created
 
     def current_corrections(self, split: Split | None = None) -> list[CorrectionRecord]:

@@ -1,7 +1,7 @@
 """Transactions, and the translation of what a database says into what a user can act on."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -65,6 +65,28 @@ class Database:
         first_key = next(iter(table.primary_key.columns))
         statement = insert.values(values).on_conflict_do_nothing().returning(first_key)
         return connection.execute(statement).first() is not None
+
+    def add_all(
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        rows: Sequence[dict[str, Any]],
+        *,
+        keep_known: bool = False,
+    ) -> None:
+        """Insert many rows in few statements.
+
+        Args:
+            keep_known: pass over rows whose unique key is there already, instead of failing.
+        """
+        if not rows:
+            return
+        insert = sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+        if keep_known:
+            insert = insert.on_conflict_do_nothing()
+        # SQLAlchemy 2 sends a thousand rows a statement only where something comes back; without, pg8000
+        # makes one round trip a row.
+        connection.execute(insert.returning(sa.literal(1)), rows)
 
     def close(self) -> None:
         """Give all connections back."""

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from chestct import dicom_source
 from chestct.candidates import UNKNOWN
 from chestct.catalog import pixels
+from chestct.catalog.fingerprints import kept_fingerprint
 from chestct.catalog.storage import CANDIDATES, DICOM_SOURCE, PICTURE, PIXELS, Storage
 from chestct.errors import InputError
 from chestct.intensity import Intensity, as_picture
@@ -84,7 +85,8 @@ def write_slice(storage: Storage, study: Study, index: int, slice_key: str) -> d
     """Store one slice's files and return its row, without ids."""
     array = study.slices[index]
     height, width = array.shape
-    picture_path = storage.write_bytes(PICTURE, pixels.to_png(as_picture(array, study.intensity)), "png")
+    picture = as_picture(array, study.intensity)
+    picture_path = storage.write_bytes(PICTURE, pixels.to_png(picture), "png")
     pixels_path = picture_path
     if study.intensity is Intensity.HU:
         pixels_path = storage.write_bytes(PIXELS, pixels.to_npz(array.astype(np.int16, copy=False)), "npz")
@@ -98,6 +100,8 @@ def write_slice(storage: Storage, study: Study, index: int, slice_key: str) -> d
         "picture_path": picture_path,
         "name": study.slice_names[index] if study.slice_names else None,
         "record_path": None if record is None else write_record(storage, record),
+        "reviewed": False,
+        "fingerprint": kept_fingerprint(picture),
     }
 
 

@@ -4,14 +4,17 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from chestct.catalog import moments, tables
+from chestct.catalog import moments, pixels, tables
 from chestct.catalog.records import PredictionRecord, SliceRecord
 from chestct.catalog.slices import SLICE_ROWS, SliceStore
+from chestct.catalog.storage import DOUBT
 from chestct.errors import InputError
 from chestct.prediction import SlicePrediction
 
 # Stands where a model version stands, for masks that people brought as pre-labels.
 OWN_MASKS = "own-masks"
+# Figures that order the work, by the names that they have in predictions and in the table.
+_DOUBT = ("zone_entropy", "ground_glass_entropy", "consolidation_entropy", "disagreement", "lesion_zone")
 
 
 class PredictionStore(SliceStore):
@@ -75,10 +78,17 @@ class PredictionStore(SliceStore):
             "created_at": moments.now(),
             "lesion_expected": prediction.lesion_expected,
             "lesion_deviation": prediction.lesion_deviation,
+            **{name: _known(getattr(prediction, name)) for name in _DOUBT},
+            "doubt_path": self._write_doubt(prediction.doubt),
         }
         with self._database.writing() as connection:
             self._database.add_new(connection, tables.predictions, values)
         return self._predictions(_of(slice_id, model_version))[0]
+
+    def read_doubt(self, prediction: PredictionRecord) -> npt.NDArray[np.uint8] | None:
+        """(h, w) uint8 picture of a prediction's doubt as `SlicePrediction.doubt`, None where it has none."""
+        path = prediction.doubt_path
+        return None if path is None else pixels.from_png(self.storage.read_bytes(path), path)
 
     def prediction(self, slice_id: int, model_version: str) -> PredictionRecord | None:
         """What a version found in a slice, None where it has not looked."""
@@ -111,10 +121,18 @@ class PredictionStore(SliceStore):
             query = query.where(~tables.slices.c.reviewed)
         return self._slices(query)
 
+    def _write_doubt(self, doubt: npt.NDArray[np.uint8] | None) -> str | None:
+        return None if doubt is None else self.storage.write_bytes(DOUBT, pixels.to_png(doubt), "png")
+
     def _predictions(self, condition: sa.ColumnElement[bool]) -> list[PredictionRecord]:
         query = sa.select(tables.predictions).where(condition).order_by(tables.predictions.c.slice_id)
         with self._database.reading() as connection:
             return [PredictionRecord(**row) for row in connection.execute(query).mappings()]
+
+
+def _known(figure: float | None) -> float | None:
+    """A plain number; not a number is not known."""
+    return None if figure is None or np.isnan(figure) else float(figure)
 
 
 def _of(slice_id: int, model_version: str) -> sa.ColumnElement[bool]:

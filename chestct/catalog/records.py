@@ -138,6 +138,24 @@ class PredictionRecord:
 
 
 @dataclass(frozen=True)
+class OrderedSlice:
+    """One open slice of the kept order.
+
+    Args:
+        place: in the order as it was kept, from 0; slices that were read since leave gaps.
+        score: what serves it there in Label Studio, in (0, 1); the lowest is served first.
+        model_version: whose predictions the order was made from.
+        reason: one sentence for people.
+    """
+
+    slice: SliceRecord
+    place: int
+    score: float
+    model_version: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class SeverityRecord:
     """What one model version makes of one study; worked out once.
 

@@ -4,8 +4,6 @@
 the same transaction, and a test holds the two together over random histories.
 """
 
-from collections.abc import Iterable
-
 import sqlalchemy as sa
 
 from chestct.catalog import tables
@@ -16,26 +14,36 @@ from chestct.catalog.current import REVIEWED
 ANNOTATIONS_TOPIC = "annotations"
 
 
-def note_reviewed(connection: sa.Connection, annotations: Iterable[tuple[str, int]]) -> None:
-    """Bring `slices.reviewed` up to date after rows of these annotations were appended.
+def note_reviewed(connection: sa.Connection, project_uid: str, annotation_id: int) -> None:
+    """Bring `slices.reviewed` up to date after rows of an annotation were appended.
 
-    Touches every slice that an annotation ever spoke of: its newest state voids what older ones said.
+    Touches every slice that the annotation ever spoke of: its newest state voids what older ones said.
 
     Args:
         connection: of a transaction that writes under ANNOTATIONS_TOPIC.
-        annotations: project uid and annotation id of each.
     """
     rows, slices = tables.corrections, tables.slices
-    is_reviewed = sa.exists(_reviewing()).correlate(slices)
-    for project_uid, annotation_id in annotations:
-        spoken_of = sa.select(rows.c.slice_id).where(
-            (rows.c.project_uid == project_uid) & (rows.c.annotation_id == annotation_id)
-        )
-        connection.execute(sa.update(slices).where(slices.c.id.in_(spoken_of)).values(reviewed=is_reviewed))
+    spoken_of = sa.select(rows.c.slice_id).where(
+        (rows.c.project_uid == project_uid) & (rows.c.annotation_id == annotation_id)
+    )
+    is_reviewed = closed_by(*REVIEWED)
+    connection.execute(sa.update(slices).where(slices.c.id.in_(spoken_of)).values(reviewed=is_reviewed))
+    copy_reviewed(connection, tables.work_order.c.slice_id.in_(spoken_of))
 
 
-def _reviewing() -> sa.Select[tuple[int]]:
-    """Rows that close the slice of an enclosing query: of their annotation's newest state, by two indexes."""
+def copy_reviewed(connection: sa.Connection, of: sa.ColumnElement[bool]) -> None:
+    """Bring `work_order.reviewed` up to date with the slices; in transactions like `note_reviewed`.
+
+    Args:
+        of: which rows of the work order.
+    """
+    order, slices = tables.work_order, tables.slices
+    known = sa.select(slices.c.reviewed).where(slices.c.id == order.c.slice_id).scalar_subquery()
+    connection.execute(sa.update(order).where(of).values(reviewed=known))
+
+
+def closed_by(*states: str) -> sa.ColumnElement[bool]:
+    """Whether the newest state of some annotation is one of these for the slice of the enclosing query."""
     rows, newer = tables.corrections, tables.corrections.alias("newer")
     later_for_the_slice = (newer.c.slice_id == rows.c.slice_id) & (newer.c.id > rows.c.id)
     is_newer = (newer.c.annotation_updated_at > rows.c.annotation_updated_at) | (
@@ -45,6 +53,5 @@ def _reviewing() -> sa.Select[tuple[int]]:
         newer.c.annotation_id == rows.c.annotation_id
     )
     superseded = sa.exists().where(same_annotation & is_newer)
-    return sa.select(rows.c.id).where(
-        (rows.c.slice_id == tables.slices.c.id) & rows.c.state.in_(REVIEWED) & ~superseded
-    )
+    of_slice = (rows.c.slice_id == tables.slices.c.id) & rows.c.state.in_(states)
+    return sa.exists(sa.select(rows.c.id).where(of_slice & ~superseded)).correlate(tables.slices)

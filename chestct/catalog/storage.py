@@ -19,7 +19,7 @@ from chestct.catalog import pixels
 from chestct.errors import InputError, NotFoundError, ServiceUnavailableError, SettingsError
 
 PICTURE, PIXELS, LABEL_MAP, CANDIDATES = "picture", "pixels", "label_map", "candidates"
-DICOM_SOURCE = "dicom_source"
+DICOM_SOURCE, DOUBT = "dicom_source", "doubt"
 
 _KIND = re.compile(r"[a-z][a-z0-9_]*")
 _SUFFIX = re.compile(r"[a-z0-9]+")

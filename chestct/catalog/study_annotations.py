@@ -87,7 +87,7 @@ class StudyAnnotationStore(CorrectionStore):
             created = self._database.add_new(connection, tables.study_grades, grade)
             if created and rows:
                 connection.execute(sa.insert(tables.corrections), rows)
-                note_reviewed(connection, [(given.project_uid, given.annotation_id)])
+                note_reviewed(connection, given.project_uid, given.annotation_id)
         return created
 
     def mark_annotation_deleted(self, project_uid: str, annotation_id: int, via: str) -> bool:
@@ -112,7 +112,7 @@ class StudyAnnotationStore(CorrectionStore):
                     kept = {name: None if name in _VOID else row[name] for name in row if name != "id"}
                     added |= self._database.add_new(connection, table, {**kept, **changes})
             if added:
-                note_reviewed(connection, [(project_uid, annotation_id)])
+                note_reviewed(connection, project_uid, annotation_id)
         return added
 
     def current_grades(self) -> list[StudyGradeRecord]:

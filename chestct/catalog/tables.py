@@ -195,6 +195,9 @@ work_order = sa.Table(
     sa.Column("place", sa.Integer, nullable=False, unique=True),
     sa.Column("model_version", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
+    # As the slice's: so that what comes next is found without passing over all that was read.
+    sa.Column("reviewed", sa.Boolean, nullable=False),
+    sa.Index(None, "reviewed", "place"),
 )
 
 versions = sa.Table(

@@ -152,9 +152,15 @@ def next_(
         print_json([row.as_dict() for row in rows])
     elif rows:
         print_table(
-            ("study", "slice", "score", "why"),
+            ("place", "study", "slice", "score", "why"),
             [
-                (row.study, row.slice, "" if row.score is None else f"{row.score:.3f}", row.why)
+                (
+                    "" if row.place is None else row.place,
+                    row.study,
+                    row.slice,
+                    "" if row.score is None else f"{row.score:.3f}",
+                    row.why,
+                )
                 for row in rows
             ],
         )

@@ -1,5 +1,7 @@
 """Slices that are alike are apart in the order, and none is lost."""
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -93,6 +95,30 @@ def test_where_everything_looks_the_same_nothing_is_pushed_back_far() -> None:
     pool = Pool.of(slice_ids=np.arange(60), fingerprints=np.full(60, 5, np.uint64))
     places = np.argsort(spread(pool, np.arange(60), Spreading(stretch=3)))
     assert (places - np.arange(60)).max() <= 9 * 3
+
+
+def test_the_work_grows_with_the_slices_not_with_their_square() -> None:
+    # The hardest pool: one patient, every slice a copy of every other. Calls are counted, for times vary.
+    def calls(count: int) -> int:
+        pool = Pool.of(
+            slice_ids=np.arange(count),
+            patients=np.zeros(count, np.int64),
+            fingerprints=np.full(count, 5, np.uint64),
+        )
+        counted = 0
+
+        def count_call(_frame: object, event: str, _argument: object) -> None:
+            nonlocal counted
+            counted += event == "call"
+
+        sys.setprofile(count_call)
+        try:
+            spread(pool, np.arange(count), Spreading())
+        finally:
+            sys.setprofile(None)
+        return counted
+
+    assert calls(2000) < 6 * calls(500)
 
 
 def test_the_next_best_fill_the_room_so_that_stretches_are_full_while_others_are_left() -> None:

@@ -2,8 +2,9 @@ import json
 
 import pytest
 
+from chestct.acquisition.strategies import STRATEGIES
 from chestct.errors import SettingsError
-from chestct.settings import Settings
+from chestct.settings import STRATEGY_NAMES, Settings
 
 
 def test_the_environment_wins_over_the_running_stack_and_that_over_defaults(tmp_path):
@@ -33,6 +34,25 @@ def test_a_word_that_is_none_of_the_known_ones_is_answered_with_them(tmp_path, n
     assert Settings.load({"LUNGLOOP_HOME": str(tmp_path)}).tasks is None
     given = Settings.load({"LUNGLOOP_HOME": str(tmp_path), "LUNGLOOP_TASKS": "study"})
     assert given.tasks == "study"
+
+
+@pytest.mark.parametrize(
+    ("name", "most"), [("CONTROL_PERCENT", 50), ("BLANK_PERCENT", 99), ("TWICE_PERCENT", 99)]
+)
+def test_a_share_of_the_work_may_be_nothing_but_not_all(tmp_path, name, most):
+    given = Settings.load({"LUNGLOOP_HOME": str(tmp_path), f"LUNGLOOP_{name}": "0"})
+    assert getattr(given, name.lower()) == 0
+    with pytest.raises(SettingsError, match=f"LUNGLOOP_{name} is '{most + 1}'.*from 0 to {most}"):
+        Settings.load({"LUNGLOOP_HOME": str(tmp_path), f"LUNGLOOP_{name}": str(most + 1)})
+
+
+def test_every_strategy_can_be_asked_for_by_its_name(tmp_path):
+    assert set(STRATEGY_NAMES) == set(STRATEGIES)
+    assert Settings.load({"LUNGLOOP_HOME": str(tmp_path)}).strategy is None
+    given = Settings.load({"LUNGLOOP_HOME": str(tmp_path), "LUNGLOOP_STRATEGY": "entropy"})
+    assert given.strategy == "entropy"
+    with pytest.raises(SettingsError, match="LUNGLOOP_STRATEGY is 'best'; expected random or"):
+        Settings.load({"LUNGLOOP_HOME": str(tmp_path), "LUNGLOOP_STRATEGY": "best"})
 
 
 def test_a_damaged_stack_file_says_what_to_do(tmp_path):

@@ -1,8 +1,10 @@
-"""The least certain open slice comes first; what nobody has looked at comes last, and says so."""
+"""The kept order comes first, or else the least certain; what nobody has looked at comes last."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from chestct.catalog.catalog import Catalog
 from chestct.intensity import Intensity
@@ -11,22 +13,53 @@ from chestct.study import Study
 from lungloop.next_slices import next_slices
 
 
-def test_the_order_is_by_the_champions_score(tmp_path: Path) -> None:
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    """Four slices, of which the champion has looked at three."""
     slices = tuple(np.full((64, 64), grey, np.uint8) for grey in range(4))
-    with Catalog.open(f"sqlite:///{tmp_path / 'c.sqlite3'}", str(tmp_path / "storage")) as catalog:
-        study, _ = catalog.add_study(Study("s", "p", slices, Intensity.PICTURE, tmp_path), "images")
-        catalog.ensure_base("base-1")
+    with Catalog.open(f"sqlite:///{tmp_path / 'c.sqlite3'}", str(tmp_path / "storage")) as opened:
+        study, _ = opened.add_study(Study("s", "p", slices, Intensity.PICTURE, tmp_path), "images")
+        opened.ensure_base("base-1")
         nothing = np.zeros((64, 64), np.uint8)
-        for record, score in zip(catalog.slices(study.id), (0.9, 0.2, 0.6), strict=False):
-            catalog.add_prediction(record.id, "base-1", SlicePrediction(nothing, score, 0.1), 0.1)
-        rows = next_slices(catalog, 10)
-        assert [row.slice for row in rows] == [1, 2, 0, 3]
-        assert rows[0].why == "number 1 of 3 by uncertainty: base-1 is 20% sure of it"
-        assert rows[-1].as_dict() == {
-            "study": "s",
-            "slice": 3,
-            "score": None,
-            "model_version": None,
-            "why": "no prediction yet: run `lungloop preannotate`",
-        }
-        assert len(next_slices(catalog, 2)) == 2
+        for record, score in zip(opened.slices(study.id), (0.9, 0.2, 0.6), strict=False):
+            opened.add_prediction(record.id, "base-1", SlicePrediction(nothing, score, 0.1), 0.1)
+        yield opened
+
+
+def test_before_an_order_is_kept_it_is_by_the_champions_score(catalog: Catalog) -> None:
+    rows = next_slices(catalog, 10)
+    assert [row.slice for row in rows] == [1, 2, 0, 3]
+    assert rows[0].why == "number 1 of 3 by uncertainty: base-1 is 20% sure of it"
+    assert rows[-1].as_dict() == {
+        "study": "s",
+        "slice": 3,
+        "score": None,
+        "model_version": None,
+        "why": "no prediction yet: run `lungloop preannotate`",
+        "place": None,
+    }
+    assert len(next_slices(catalog, 2)) == 2
+
+
+def test_the_kept_order_comes_first_and_what_it_does_not_hold_behind_it(catalog: Catalog) -> None:
+    ids = [one.id for one in catalog.slices()]
+    catalog.keep_order("base-1", [ids[2], ids[0]], ["may hold consolidation nobody has checked", "unsure"])
+    rows = next_slices(catalog, 10)
+    assert [(row.slice, row.place) for row in rows] == [(2, 1), (0, 2), (1, None), (3, None)]
+    assert rows[0].as_dict() == {
+        "study": "s",
+        "slice": 2,
+        "score": 1 / 3,
+        "model_version": "base-1",
+        "why": "may hold consolidation nobody has checked",
+        "place": 1,
+    }
+    assert rows[2].why == "predicted since the order was made: base-1 is 20% sure of it"
+    assert next_slices(catalog, 1) == rows[:1]
+
+
+def test_an_order_of_a_version_that_serves_no_longer_is_not_followed(catalog: Catalog) -> None:
+    ids = [one.id for one in catalog.slices()]
+    catalog.keep_order("v2", ids[::-1], ["because"] * 4)
+    assert [row.slice for row in next_slices(catalog, 10)] == [1, 2, 0, 3]
+    assert {row.place for row in next_slices(catalog, 10)} == {None}

@@ -52,7 +52,9 @@ def upgrade() -> None:
         sa.Column("place", sa.Integer(), nullable=False),
         sa.Column("model_version", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("reviewed", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("slice_id", name="pk_work_order"),
         sa.UniqueConstraint("place", name="uq_work_order_place"),
         sa.ForeignKeyConstraint(["slice_id"], ["slices.id"], name="fk_work_order_slice_id"),
     )
+    op.create_index("ix_work_order_reviewed_place", "work_order", ["reviewed", "place"])

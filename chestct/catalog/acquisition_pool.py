@@ -1,0 +1,67 @@
+"""The open slices that a version has predicted, as the columns that an order is made from."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+
+from chestct.acquisition.pool import Pool
+from chestct.catalog import tables
+from chestct.catalog.fingerprints import UNKNOWN_FINGERPRINT
+from chestct.catalog.store import Store
+
+
+class AcquisitionPoolStore(Store):
+    """Reading pools."""
+
+    def acquisition_pool(self, model_version: str) -> Pool:
+        """All open slices that a version has predicted, by their ids.
+
+        Predictions from before a column existed have NaN there; their entropy is then 1 - confidence, which
+        orders them among themselves (it is a mean over the zone, not a share of the picture). The chance
+        to change a grade is not known here.
+        """
+        slices, studies, predictions = tables.slices, tables.studies, tables.predictions
+        entropy = sa.func.coalesce(predictions.c.zone_entropy, 1.0 - predictions.c.score)
+        query = (
+            sa.select(
+                slices.c.id,
+                slices.c.study_id,
+                studies.c.patient,
+                slices.c.index,
+                entropy,
+                predictions.c.ground_glass_entropy,
+                predictions.c.consolidation_entropy,
+                predictions.c.disagreement,
+                predictions.c.lesion_zone,
+                sa.func.coalesce(slices.c.fingerprint, UNKNOWN_FINGERPRINT),
+            )
+            .join(slices, predictions.c.slice_id == slices.c.id)
+            .join(studies, slices.c.study_id == studies.c.id)
+            .where((predictions.c.model_version == model_version) & ~slices.c.reviewed)
+            .order_by(slices.c.id)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        ids, study_ids, patients, positions, *doubt, fingerprints = (
+            zip(*rows, strict=True) if rows else [()] * 10
+        )
+        return Pool.of(
+            slice_ids=ids,
+            study_ids=study_ids,
+            patients=_codes(patients),
+            positions=positions,
+            zone_entropy=doubt[0],
+            ground_glass_entropy=doubt[1],
+            consolidation_entropy=doubt[2],
+            disagreement=doubt[3],
+            lesion_zone=doubt[4],
+            fingerprints=np.array(fingerprints, np.int64).view(np.uint64),
+        )
+
+
+def _codes(names: Sequence[str]) -> npt.NDArray[np.int64]:
+    """A number for each name, from 0 in the order of their coming; equal names, equal numbers."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)
