@@ -36,7 +36,8 @@ class LesionErrors:
     def __init__(self, deviation: Floats, beyond: Floats, slices_apart_mm: float) -> None:
         self._deviation, self._beyond = deviation, beyond
         self._together = errors_together(len(deviation), slices_apart_mm)
-        self._learnt: list[Floats] = []
+        # A row for each slice that was learnt: its covariance with all, by its deviation.
+        self._learnt, self._count = np.empty_like(self._together), 0
         self._variance = deviation**2 + beyond**2
         self._smallest = _NOTHING * self._variance
         # Covariance of each slice's error with the sum of all.
@@ -62,8 +63,8 @@ class LesionErrors:
         covariance = (
             self._deviation * self._deviation[at] * self._together[at] + self._beyond * self._beyond[at]
         )
-        for earlier in self._learnt:
-            covariance -= earlier * earlier[at]
+        earlier = self._learnt[: self._count]
+        covariance -= earlier[:, at] @ earlier
         deviation = math.sqrt(self._variance[at])
         column = covariance / deviation
         if error is not None:
@@ -75,4 +76,5 @@ class LesionErrors:
         self._with_total = self._with_total - column * told
         self._variance = self._variance - column**2
         self._variance[at], self._with_total[at] = 0.0, 0.0
-        self._learnt.append(column)
+        self._learnt[self._count] = column
+        self._count += 1

@@ -16,6 +16,7 @@ from chestct.catalog.migrate import migrate
 from chestct.catalog.records import CorrectionState, VersionState
 from chestct.catalog.requests import RequestStore
 from chestct.catalog.reviewed import closed_by
+from chestct.catalog.settling import SettlingStore
 from chestct.catalog.severities import SeverityStore
 from chestct.catalog.storage import Storage
 from chestct.catalog.study_annotations import StudyAnnotationStore
@@ -35,6 +36,7 @@ class Catalog(
     AssignmentStore,
     FingerprintStore,
     WorkOrderStore,
+    SettlingStore,
 ):
     """Rows in a database, pixels in files named by their content.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chestct.errors import LungLoopError, ServiceUnavailableError, SettingsError
+from chestct.errors import LungLoopError, NotFoundError, ServiceUnavailableError, SettingsError
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, print_table, progress, say
 
@@ -138,10 +138,19 @@ def preannotate(
 
 
 def next_(
-    count: Annotated[int, typer.Option("-n", min=1, help="How many slices.")] = 10,
+    count: Annotated[int, typer.Option("-n", min=1, help="How many slices, or studies to settle.")] = 10,
+    study: Annotated[
+        str | None, typer.Option(help="Which slices of this study to correct to settle its grade.")
+    ] = None,
+    to_settle: Annotated[
+        bool, typer.Option("--to-settle", help="Studies whose grade is in doubt, and the slices to correct.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """What to label next, and why."""
+    if study is not None or to_settle:
+        _to_settle(study, count, as_json)
+        return
     # SQLAlchemy: not for --help.
     from lungloop.next_slices import next_slices
     from lungloop.opened import opened_catalog
@@ -166,3 +175,31 @@ def next_(
         )
     else:
         say("nothing is open: every slice has a correction")
+
+
+def _to_settle(study: str | None, count: int, as_json: bool) -> None:
+    # SQLAlchemy: not for --help.
+    from chestct.version_cards import calibration_of_version
+    from lungloop.opened import opened_catalog
+    from lungloop.settling import settle_studies, settle_study
+
+    settings = Settings.load()
+    with opened_catalog(settings) as catalog:
+        champion = catalog.champion()
+        if champion is None:
+            raise NotFoundError("there is no champion yet; `lungloop up` makes the shipped weights champion")
+        calibration = calibration_of_version(settings.weights_dir, champion.version)
+        if study is not None:
+            found = [settle_study(catalog, champion.version, study, calibration)]
+        else:
+            found = settle_studies(catalog, champion.version, calibration)
+    shown = [one.as_dict() for one in found[:count]]
+    if as_json:
+        print_json(shown[0] if study is not None else shown)
+        return
+    for one in found[:count]:
+        answer(one.sentence())
+    if not found:
+        say(f"no grade is in doubt among the studies that {champion.version} has predicted")
+    elif len(found) > count:
+        say(f"{len(found) - count} more studies; -n {len(found)} names all")
