@@ -22,14 +22,15 @@ _INFERNO = (
 # Entropy of three classes that are equally likely, as a part of that of four: more is hardly ever seen.
 _BRIGHTEST = np.log(3.0) / np.log(4.0)
 # The slice is dimmed, so that no bone is as bright as a doubt, and never quite covered.
-_GREY_SHARE, _MOST_COVERED = 0.55, 0.9
+GREY_SHARE = 0.55
+_MOST_COVERED = 0.9
 
 
 def doubt_table() -> npt.NDArray[np.float32]:
-    """(256, 4) float32 for each value of a doubt map: RGB in [0, 255] and opacity in [0, 1]."""
+    """(256, 4) float32 for each value of a doubt map: whole RGB in [0, 255] and opacity in [0, 1]."""
     level = np.minimum(np.arange(256) / 255.0 / _BRIGHTEST, 1.0)
     places = np.linspace(0.0, 1.0, len(_INFERNO))
-    colours = [np.interp(level, places, part) for part in np.transpose(_INFERNO)]
+    colours = [np.rint(np.interp(level, places, part)) for part in np.transpose(_INFERNO)]
     # What is certain is left as it is; what is half sure is nearly covered.
     opacity = _MOST_COVERED * np.sqrt(level)
     return np.stack([*colours, opacity], axis=1).astype(np.float32)
@@ -52,5 +53,5 @@ def doubt_picture(pixels_8bit: npt.NDArray[np.uint8], doubt: npt.NDArray[np.uint
     height, width = pixels_8bit.shape
     enlarged = Image.fromarray(doubt).resize((width, height), Image.Resampling.BILINEAR)
     painted = doubt_table()[np.asarray(enlarged)]
-    grey = _GREY_SHARE * pixels_8bit[:, :, None].astype(np.float32)
+    grey = GREY_SHARE * pixels_8bit[:, :, None].astype(np.float32)
     return np.rint(grey + painted[:, :, 3:] * (painted[:, :, :3] - grey)).astype(np.uint8)

@@ -92,7 +92,7 @@ def read_image_folder(folder: Path) -> Iterator[Study | FailedInput]:
     """The pictures directly in a folder as one study; each unreadable one is named first.
 
     A TIFF of several pages is a study of its own; so are pictures of more than 8 bits where others of
-    8 bits lie beside them. Segmentation results (`*.label.png`, `*.overlay.png`) and masks
+    8 bits lie beside them. Segmentation results (`*.label.png`, `*.overlay.png`, `*.doubt.png`) and masks
     (`*_mask.png`) are left out.
     """
     flat: dict[str, Levels] = {}
@@ -118,7 +118,7 @@ def read_image_folder(folder: Path) -> Iterator[Study | FailedInput]:
 def is_mask_name(path: Path) -> bool:
     """Whether a file's name says that it is a mask or a result, not an image of a patient."""
     stem = path.name.lower().removesuffix(".gz").rsplit(".", 1)[0]
-    words = ("mask", "masks", "msk", "seg", "label", "labels", "overlay")
+    words = ("mask", "masks", "msk", "seg", "label", "labels", "overlay", "doubt")
     return stem.endswith(tuple(f"{mark}{word}" for mark in "._-" for word in words))
 
 

@@ -28,6 +28,12 @@ def segment(
     tta: Annotated[
         bool, typer.Option("--tta", help="Average four views of each slice: more exact, four times as long.")
     ] = False,
+    doubt: Annotated[
+        bool,
+        typer.Option(
+            "--doubt", help="Beside each overlay a picture of where the model is unsure (name.doubt.png)."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Segment ground-glass, consolidation and lung; needs no services."""
@@ -42,7 +48,9 @@ def segment(
     segmenter = Segmenter.load(settings.weights_dir, version, looks=THOROUGH if tta else None)
     found = find_inputs(inputs, out)
     with progress(f"segment with {segmenter.version}") as update:
-        report = segment_inputs(found, out, segmenter, lambda done, name: update(done, len(found), name))
+        report = segment_inputs(
+            found, out, segmenter, lambda done, name: update(done, len(found), name), doubt=doubt
+        )
     for entry in report:
         for note in entry.get("notes", ()):
             say(f"note: {entry['input']}: {note}")

@@ -143,8 +143,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     # viewer
     "viewer": ("Slices", "Срезы"),
     "viewer_help": (
-        "Scroll: wheel, swipe, arrow and page keys. 1, 2, 3 switch classes, O outline, M mask only.",
-        "Прокрутка: колесо, свайп, стрелки, Page Up/Down. 1, 2, 3 — классы, O — контур, M — только маска.",
+        "Scroll: wheel, swipe, arrow and page keys. 1, 2, 3 switch classes, O outline, M mask only, D doubt.",
+        "Прокрутка: колесо, свайп, стрелки, Page Up/Down. 1, 2, 3 — классы, O — контур, M — только маска, "
+        "D — сомнения.",
     ),
     "slice": ("Slice", "Срез"),
     "needs_script": (
@@ -170,6 +171,15 @@ TEXTS: dict[str, tuple[str, str]] = {
     "style_fill": ("Fill", "Заливка"),
     "style_outline": ("Outline", "Контур"),
     "style_mask": ("Mask only", "Только маска"),
+    "style_doubt": ("Doubt", "Сомнения"),
+    "sure": ("sure", "уверена"),
+    "unsure": ("unsure", "не уверена"),
+    "doubt_said": (
+        "How sure the model is of each pixel's class; the classes are not drawn here. "
+        "The model can be sure and wrong.",
+        "Насколько модель уверена в классе каждого пикселя; сами классы здесь не показаны. "
+        "Модель может и уверенно ошибаться.",
+    ),
     "overview": ("Overview", "Обзор"),
     "axial": ("Axial slices", "Аксиальные срезы"),
     "coronal": ("Coronal plane", "Корональный срез"),
@@ -178,6 +188,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "download": ("Download", "Скачать"),
     "download_png": ("This slice as shown (PNG)", "Этот срез как на экране (PNG)"),
     "download_label_png": ("Label map (PNG)", "Карта меток (PNG)"),
+    "download_doubt": ("This slice with the model's doubt (PNG)", "Этот срез с сомнениями модели (PNG)"),
     "download_nifti": ("Label map (NIfTI)", "Карта меток (NIfTI)"),
     "download_report": ("Report (HTML, one page)", "Отчёт (HTML, одна страница)"),
     "download_zip": ("Everything (zip)", "Всё (zip)"),
@@ -188,9 +199,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "some_slices": ("Slices", "Срезы"),
     "archive_readme": (
         "Label maps: 0 background, 1 ground-glass, 2 consolidation, 3 lung; one value a pixel of the image.\n"
-        "Overlays show the classes and colours chosen on the page. The shares are in the report.txt files.",
+        "Overlays show the classes and colours chosen on the page; in the doubt pictures bright means that "
+        "the model is unsure. The shares are in the report.txt files.",
         "Карты меток: 0 фон, 1 матовое стекло, 2 консолидация, 3 лёгкое; одно значение на пиксель снимка.\n"
-        "Наложения показывают классы и цвета, выбранные на странице. Доли поражения — в файлах report.txt.",
+        "Наложения показывают классы и цвета, выбранные на странице; на картинках doubt ярко то, в чём "
+        "модель не уверена. Доли поражения — в файлах report.txt.",
     ),
     # what goes wrong
     "error": ("That did not work", "Не получилось"),

@@ -6,12 +6,16 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
+from chestct.doubt_picture import doubt_picture
 from chestct.intensity import as_picture
 from chestct.render import overlay, png_bytes
 from ml_backend.page.language import Translate, number
 from ml_backend.page.scan.cautions import cautions
 from ml_backend.page.scan.drawing import Drawing
-from ml_backend.page.scan.kept_study import LABEL_FILE, KeptStudy, StudyFacts
+from ml_backend.page.scan.kept_study import LABEL_FILE, Findings, KeptStudy, StudyFacts
 from ml_backend.page.scan.wording import (
     GROUPS,
     SIDES,
@@ -46,7 +50,8 @@ def archive_of(studies: list[KeptStudy], drawing: Drawing, language: str, text: 
     """The parts of the archive, in order.
 
     A study with geometry gives `<stem>.label.nii.gz`, pictures give `<stem>.label.png` (several:
-    below a folder of the study); beside them overlays and `<stem>.report.txt`; and one `report.json`.
+    below a folder of the study); beside them overlays, pictures of the model's doubt and
+    `<stem>.report.txt`; and one `report.json`.
 
     Args:
         studies: segmented ones.
@@ -72,9 +77,7 @@ def archive_of(studies: list[KeptStudy], drawing: Drawing, language: str, text: 
 
 def json_entry(study: KeptStudy, facts: StudyFacts) -> dict[str, object]:
     """A study in `report.json`, with the keys of `lungloop segment`'s report."""
-    found = study.findings()
-    if found is None:
-        raise FileNotFoundError(study.folder)
+    found = _found(study)
     whole = found.study["whole"] or dict.fromkeys(GROUPS, 0.0)
     return {
         "input": facts.name,
@@ -89,9 +92,7 @@ def json_entry(study: KeptStudy, facts: StudyFacts) -> dict[str, object]:
 
 def text_report(study: KeptStudy, facts: StudyFacts, language: str, text: Translate) -> str:
     """One study's report as plain text: what it is, shares, grade, a line for each slice."""
-    found = study.findings()
-    if found is None:
-        raise FileNotFoundError(study.folder)
+    found = _found(study)
     lines = [facts.name, "=" * len(facts.name), text("research"), ""]
     lines += [f"{label}: {value}" for label, value in facts_shown(facts, language, text)]
     lines += [f"{text('model')}: {found.model_version}", "", text("share")]
@@ -126,7 +127,20 @@ def text_report(study: KeptStudy, facts: StudyFacts, language: str, text: Transl
     return "\n".join(lines) + "\n"
 
 
+def _found(study: KeptStudy) -> Findings:
+    """The findings of a segmented study.
+
+    Raises:
+        FileNotFoundError: the scan was deleted meanwhile.
+    """
+    found = study.findings()
+    if found is None:
+        raise FileNotFoundError(study.folder)
+    return found
+
+
 def _files(study: KeptStudy, facts: StudyFacts, drawing: Drawing) -> Iterator[tuple[str, bytes]]:
+    found = _found(study)
     if facts.geometry is not None:
         yield f"{facts.stem}.label.nii.gz", (study.folder / LABEL_FILE).read_bytes()
     for index in range(len(facts.sizes)):
@@ -136,6 +150,19 @@ def _files(study: KeptStudy, facts: StudyFacts, drawing: Drawing) -> Iterator[tu
             yield f"{stem}.label.png", png_bytes(labels)
         picture = as_picture(study.pixels(index, facts), facts.intensity)
         yield f"{stem}.overlay.png", png_bytes(overlay(picture, labels, drawing.colours, drawing.opacity))
+        doubt = doubt_shown(study, facts, found, index)
+        if doubt is not None:
+            yield f"{stem}.doubt.png", png_bytes(doubt)
+
+
+def doubt_shown(
+    study: KeptStudy, facts: StudyFacts, findings: Findings, index: int
+) -> npt.NDArray[np.uint8] | None:
+    """(H, W, 3) uint8 picture of a slice with the model's doubt over it; None where it tells none."""
+    doubt = study.doubt(index, findings)
+    if doubt is None:
+        return None
+    return doubt_picture(as_picture(study.pixels(index, facts), facts.intensity), doubt)
 
 
 def result_stem(facts: StudyFacts, index: int) -> str:

@@ -2,15 +2,17 @@
 
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from flask import Blueprint, Response, make_response, request
 from werkzeug.exceptions import NotFound
 
 from chestct.render import png_bytes
 from ml_backend.page.language import language_of
 from ml_backend.page.scan.answers import shown, text
-from ml_backend.page.scan.archive import archive_of, result_stem
+from ml_backend.page.scan.archive import archive_of, doubt_shown, result_stem
 from ml_backend.page.scan.drawing import Drawing
-from ml_backend.page.scan.kept_study import LABEL_FILE, LABELS, PIXELS, Findings, KeptStudy, StudyFacts
+from ml_backend.page.scan.kept_study import DOUBT, LABEL_FILE, LABELS, PIXELS, Findings, KeptStudy, StudyFacts
 from ml_backend.page.scan.reading import study_folder
 from ml_backend.page.scan.report import report_context
 from ml_backend.page.scan.store import ScanStore
@@ -25,10 +27,10 @@ _OVERVIEWS = frozenset({"axial-pixels", "axial-labels", "coronal-pixels", "coron
 def add_downloads(routes: Blueprint, store: ScanStore) -> None:
     """Adds these routes to the scan page's."""
 
-    @routes.get("/<scan_id>/<int:number>/<any(pixels, labels):what>/<int:index>")
+    @routes.get("/<scan_id>/<int:number>/<any(pixels, labels, doubt):what>/<int:index>")
     def slice_data(scan_id: str, number: int, what: str, index: int) -> Response:
         study, _, _ = _segmented(store, scan_id, number)
-        return _packed(study.path({"pixels": PIXELS, "labels": LABELS}[what], index))
+        return _packed(study.path({"pixels": PIXELS, "labels": LABELS, "doubt": DOUBT}[what], index))
 
     @routes.get("/<scan_id>/<int:number>/overview/<what>")
     def overview_data(scan_id: str, number: int, what: str) -> Response:
@@ -49,9 +51,15 @@ def add_downloads(routes: Blueprint, store: ScanStore) -> None:
         study, facts, _ = _segmented(store, scan_id, number)
         if index >= len(facts.sizes):
             raise NotFound
-        response = make_response(png_bytes(study.labels(index, facts)))
-        response.mimetype = "image/png"
-        return _attached(response, f"{result_stem(facts, index).replace('/', '-')}.label.png")
+        return _png(study.labels(index, facts), facts, index, "label")
+
+    @routes.get("/<scan_id>/<int:number>/doubt/<int:index>.png")
+    def doubt_png(scan_id: str, number: int, index: int) -> Response:
+        study, facts, findings = _segmented(store, scan_id, number)
+        shown = doubt_shown(study, facts, findings, index) if index < len(facts.sizes) else None
+        if shown is None:
+            raise NotFound
+        return _png(shown, facts, index, "doubt")
 
     @routes.get("/<scan_id>/<int:number>/report.html")
     def report(scan_id: str, number: int) -> Response:
@@ -94,6 +102,12 @@ def _packed(path: Path) -> Response:
     response.mimetype = "application/octet-stream"
     response.headers["Content-Encoding"] = "gzip"
     return response
+
+
+def _png(picture: npt.NDArray[np.uint8], facts: StudyFacts, index: int, what: str) -> Response:
+    response = make_response(png_bytes(picture))
+    response.mimetype = "image/png"
+    return _attached(response, f"{result_stem(facts, index).replace('/', '-')}.{what}.png")
 
 
 def _attached(response: Response, name: str) -> Response:

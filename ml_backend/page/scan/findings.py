@@ -55,6 +55,10 @@ def findings_of(
         study=_shares(counts),
         lesion_pixels=tuple(int(one) for one in counts[:, :, list(LESIONS)].sum(axis=(1, 2))),
         severity=severity,
+        doubt_sizes=tuple(
+            None if one.doubt is None else (int(one.doubt.shape[0]), int(one.doubt.shape[1]))
+            for one in predictions
+        ),
     )
 
 

@@ -1,8 +1,8 @@
 """One study of a scan on disk: its slices as a browser takes them, and what was found in them.
 
 A slice is one gzip file of raw pixels, little-endian, row by row: int16 HU or uint8 grey levels, and
-uint8 for label maps. Browsers unpack it themselves and window it on the spot, so that scrolling and
-a new window need no further request.
+uint8 for label maps and doubt maps. Browsers unpack it themselves and window it on the spot, so that
+scrolling and a new window need no further request.
 """
 
 import gzip
@@ -22,7 +22,7 @@ from ml_backend.page.scan.record import read_json, write_json
 
 # Pixels are noise to gzip: higher levels cost seconds and gain little.
 _LEVEL = 1
-PIXELS, LABELS = "pixels", "labels"
+PIXELS, LABELS, DOUBT = "pixels", "labels", "doubt"
 # The label map with the study's own geometry, as `lungloop segment` writes it.
 LABEL_FILE = "label.nii.gz"
 
@@ -81,6 +81,7 @@ class Findings:
             `consolidation` and `both`; None where that lung is absent.
         lesion_pixels: of each slice; a share alone would lead to slices with hardly any lung.
         severity: as `chestct.severity.Severity.as_dict`; None where no grade can be given.
+        doubt_sizes: (h, w) of each slice's doubt map; None for a slice whose model tells none.
     """
 
     model_version: str
@@ -88,6 +89,12 @@ class Findings:
     study: dict[str, Any]
     lesion_pixels: tuple[int, ...]
     severity: dict[str, Any] | None
+    doubt_sizes: tuple[tuple[int, int] | None, ...] = ()
+
+    @property
+    def tells_doubt(self) -> bool:
+        """Whether there is a doubt map of any slice."""
+        return any(self.doubt_sizes)
 
 
 class KeptStudy:
@@ -104,6 +111,7 @@ class KeptStudy:
         """Writes the slices and the facts; the facts last, so that they stand for a whole study."""
         (self.folder / PIXELS).mkdir(parents=True, exist_ok=True)
         (self.folder / LABELS).mkdir(exist_ok=True)
+        (self.folder / DOUBT).mkdir(exist_ok=True)
         dtype = np.dtype("<i2" if study.intensity is Intensity.HU else "u1")
         for index, pixels in enumerate(study.slices):
             self._write(PIXELS, index, np.asarray(pixels, dtype=dtype))
@@ -146,7 +154,7 @@ class KeptStudy:
         )
 
     def path(self, what: str, index: int) -> Path:
-        """The gzip file of a slice's pixels or labels."""
+        """The gzip file of a slice's pixels, labels or doubt."""
         return self.folder / what / f"{index:05d}.gz"
 
     def pixels(self, index: int, facts: StudyFacts) -> npt.NDArray[np.generic]:
@@ -168,6 +176,18 @@ class KeptStudy:
         """Writes a slice's label map."""
         self._write(LABELS, index, label_map)
 
+    def doubt(self, index: int, findings: Findings) -> npt.NDArray[np.uint8] | None:
+        """(h, w) uint8 doubt map of a slice, as of a SlicePrediction; None where there is none."""
+        size = findings.doubt_sizes[index] if index < len(findings.doubt_sizes) else None
+        if size is None:
+            return None
+        raw = gzip.decompress(self.path(DOUBT, index).read_bytes())
+        return np.frombuffer(raw, np.uint8).reshape(size)
+
+    def keep_doubt(self, index: int, doubt: npt.NDArray[np.uint8]) -> None:
+        """Writes a slice's doubt map."""
+        self._write(DOUBT, index, doubt)
+
     def keep_findings(self, findings: Findings) -> None:
         """Writes what was found; from now on the study counts as segmented."""
         write_json(self.folder / "findings.json", asdict(findings))
@@ -180,6 +200,7 @@ class KeptStudy:
                 **stored,
                 "slices": tuple(stored["slices"]),
                 "lesion_pixels": tuple(stored["lesion_pixels"]),
+                "doubt_sizes": tuple(size and tuple(size) for size in stored.get("doubt_sizes", ())),
             }
         )
 

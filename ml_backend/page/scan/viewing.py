@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from chestct.doubt_picture import GREY_SHARE, doubt_table
 from chestct.labels import COLOURS_RGB, Label
 from ml_backend.page.language import Translate
 from ml_backend.page.scan.cautions import cautions
@@ -81,10 +82,19 @@ def study_context(
             "slices": findings.slices,
             "classes": classes,
             "opacity": round(100 * DEFAULT_OPACITY),
+            "doubt": _doubt_for_script(findings),
             "overview": read_json(study.folder / "overview.json"),
             "first": first,
         },
     }
+
+
+def _doubt_for_script(findings: Findings) -> dict[str, Any] | None:
+    """What the viewer needs to draw doubt as `chestct.doubt_picture` does; None where there is none."""
+    if not findings.tells_doubt:
+        return None
+    table = [[int(red), int(green), int(blue), round(a, 3)] for red, green, blue, a in doubt_table().tolist()]
+    return {"sizes": findings.doubt_sizes, "table": table, "grey": GREY_SHARE}
 
 
 def most_telling(findings: Findings) -> int:

@@ -131,6 +131,8 @@ def _segment(folder: Path, scan: Scan, segmenter: Segmenting) -> Scan:
         started = time.perf_counter()
         for index, found in enumerate(each):
             study.keep_labels(index, found.label_map)
+            if found.doubt is not None:
+                study.keep_doubt(index, found.doubt)
             predictions.append(found)
             done = scan.slices_done + 1
             # The first slice of a process pays for the network's warm-up.

@@ -20,9 +20,35 @@ function greyLevels(isHu, center, width) {
   return table;
 }
 
-// RGBA pixels of a slice: as `chestct.render.overlay` where the style is "fill". "plain" is for small
-// pictures and for planes whose rows are far apart, where outlines would hide everything.
-function drawn(pixels, labels, width, height, view) {
+// A small map at a slice's size, each value between its neighbours', rounded after each direction: as Pillow's
+// bilinear resize.
+function enlarged(small, [rows, columns], height, width) {
+  const places = (from, to) => Array.from({ length: to }, (_, k) => {
+    const at = Math.min(from - 1, Math.max(0, ((k + 0.5) * from) / to - 0.5));
+    const low = Math.floor(at);
+    return [low, Math.min(from - 1, low + 1), at - low];
+  });
+  const wide = new Uint8Array(rows * width);
+  places(columns, width).forEach(([left, right, share], x) => {
+    for (let y = 0; y < rows; y += 1) {
+      const one = small[y * columns + left];
+      wide[y * width + x] = Math.round(one + share * (small[y * columns + right] - one));
+    }
+  });
+  const large = new Uint8Array(height * width);
+  places(rows, height).forEach(([above, below, share], y) => {
+    for (let x = 0; x < width; x += 1) {
+      const one = wide[above * width + x];
+      large[y * width + x] = Math.round(one + share * (wide[below * width + x] - one));
+    }
+  });
+  return large;
+}
+
+// RGBA pixels of a slice: as `chestct.render.overlay` where the style is "fill", as `chestct.doubt_picture` where
+// there is doubt to show: without classes, whose colours would be taken for doubt. "plain" is for small pictures
+// and for planes whose rows are far apart, where outlines would hide everything.
+function drawn(pixels, labels, width, height, view, doubt) {
   const rgba = new Uint8ClampedArray(4 * width * height);
   const offset = view.isHu ? -LOWEST_HU : 0;
   const last = view.grey.length - 1;
@@ -31,8 +57,9 @@ function drawn(pixels, labels, width, height, view) {
   for (let y = 0, k = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1, k += 1) {
       const label = labels[k];
-      const colour = view.colours[label];
+      const colour = doubt ? null : view.colours[label];
       const grey = isMask ? 0 : view.grey[Math.min(last, Math.max(0, pixels[k] + offset))];
+      const unsure = doubt ? view.doubt.table[doubt[k]] : null;
       let share = 0;
       if (colour) {
         const isOutline = view.style !== "plain" && (
@@ -44,7 +71,10 @@ function drawn(pixels, labels, width, height, view) {
         else if (view.style !== "outline" && label !== LUNG) share = view.opacity;
       }
       for (let part = 0; part < 3; part += 1) {
-        rgba[4 * k + part] = Math.round(share ? grey + share * (colour[part] - grey) : grey);
+        const [under, over, cover] = unsure
+          ? [view.doubt.grey * grey, unsure[part], unsure[3]]
+          : [grey, share ? colour[part] : 0, share];
+        rgba[4 * k + part] = Math.round(under + cover * (over - under));
       }
       rgba[4 * k + 3] = 255;
     }
@@ -52,10 +82,10 @@ function drawn(pixels, labels, width, height, view) {
   return rgba;
 }
 
-function paint(canvas, pixels, labels, width, height, view) {
+function paint(canvas, pixels, labels, width, height, view, doubt = null) {
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
-  const picture = new ImageData(drawn(pixels, labels, width, height, view), width, height);
+  const picture = new ImageData(drawn(pixels, labels, width, height, view, doubt), width, height);
   canvas.getContext("2d").putImageData(picture, 0, 0);
 }
 
@@ -88,8 +118,9 @@ class SliceCache {
     entry.promise = Promise.all([
       fetchPixels(`${base}/pixels/${index}`, this.study.hu),
       fetchPixels(`${base}/labels/${index}`, false),
-    ]).then(([pixels, labels]) => {
-      entry.value = { pixels, labels };
+      this.study.doubt?.sizes[index] ? fetchPixels(`${base}/doubt/${index}`, false) : null,
+    ]).then(([pixels, labels, doubt]) => {
+      entry.value = { pixels, labels, doubt };
       return entry.value;
     });
     // A slice that failed is asked for again the next time.
@@ -183,6 +214,8 @@ class Viewer {
     this.markOverview();
     const label = this.find("#save-label");
     if (label) label.href = `${this.study.base}/label/${this.index}.png`;
+    const doubt = this.find("#save-doubt");
+    if (doubt) doubt.href = `${this.study.base}/doubt/${this.index}.png`;
   }
 
   tellShares(shares) {
@@ -217,7 +250,10 @@ class Viewer {
       opacity: Number(form.elements.opacity.value) / 100,
       style: form.elements.style.value,
       grey: greyLevels(this.study.hu, center, width),
+      doubt: this.study.doubt,
     };
+    const key = this.find("#doubt-key");
+    if (key) key.hidden = this.view.style !== "doubt";
     this.find("#opacity-said").textContent = `${form.elements.opacity.value} %`;
     const colourList = this.study.classes.map(
       (one) => form.querySelector(`input[type=color][data-label="${one.label}"]`).value.slice(1),
@@ -258,6 +294,8 @@ class Viewer {
       else if (field.type === "radio") field.checked = field.value === kept[field.name];
       else field.value = kept[field.name];
     }
+    // A way to draw that this study does not have.
+    if (!this.controls.elements.style.value) this.controls.elements.style.value = "fill";
   }
 
   redraw() {
@@ -266,9 +304,11 @@ class Viewer {
     window.requestAnimationFrame(() => {
       this.isDue = false;
       if (!this.shown) return;
-      const { index, pixels, labels } = this.shown;
+      const { index, pixels, labels, doubt } = this.shown;
       const [height, width] = this.study.sizes[index];
-      paint(this.canvas, pixels, labels, width, height, this.view);
+      const isDoubted = this.view.style === "doubt" && doubt;
+      const large = isDoubted ? enlarged(doubt, this.study.doubt.sizes[index], height, width) : null;
+      paint(this.canvas, pixels, labels, width, height, this.view, large);
       const window_ = this.study.hu ? ` · W ${this.window.width} L ${this.window.center}` : "";
       if (index === this.index) this.find("#hud").textContent = this.position() + window_;
     });
@@ -321,7 +361,7 @@ class Viewer {
       ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1, PageDown: 10, PageUp: -10,
       Home: -this.count, End: this.count,
     };
-    const styles = { o: "outline", m: "mask" };
+    const styles = { o: "outline", m: "mask", ...(this.study.doubt && { d: "doubt" }) };
     if (event.key in moves) this.go(this.index + moves[event.key]);
     else if ("123".includes(event.key)) this.controls.elements[`show-${event.key}`].click();
     else if (event.key.toLowerCase() in styles) {

@@ -15,10 +15,12 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
+from chestct.doubt_picture import doubt_picture
 from chestct.formats.nifti import write_volume_nifti
 from chestct.intensity import Intensity, as_picture
 from chestct.labels import Label
 from chestct.phantoms import Phantom, phantom_study
+from chestct.prediction import SlicePrediction
 from chestct.render import overlay, png_bytes
 from chestct.settings import Settings
 from chestct.unet.segmenter import Segmenter
@@ -77,6 +79,54 @@ def test_the_viewer_gets_the_very_pixels_and_labels(
     assert client.get(f"{address}/2/pixels/0").status_code == 404
 
 
+def test_the_viewer_gets_the_doubt_of_each_slice_and_a_picture_of_it_to_take_home(
+    client: FlaskClient, upload: Callable[..., str], segmenter: Segmenter, banded: np.ndarray
+) -> None:
+    # Not the network's size, so that edges are blurred and in doubt.
+    slices = [np.pad(banded, margin) for margin in (20, 24)]
+    address = upload(*((f"a/{k}.png", png_bytes(pixels)) for k, pixels in enumerate(slices)))
+    for number, pixels in enumerate(slices, start=1):
+        doubt = segmenter.segment(pixels, Intensity.PICTURE).doubt
+        assert doubt is not None and doubt.max() > 100
+        found = raw(client, f"{address}/{number}/doubt/0", "u1")
+        np.testing.assert_array_equal(found.reshape(doubt.shape), doubt)
+        answer = client.get(f"{address}/{number}/doubt/0.png")
+        assert f"filename={number - 1}.doubt.png" in answer.headers["Content-Disposition"]
+        shown = np.asarray(Image.open(io.BytesIO(answer.data)))
+        np.testing.assert_array_equal(shown, doubt_picture(pixels, doubt))
+        for missing in ("doubt/1.png", "doubt/1"):
+            assert client.get(f"{address}/{number}/{missing}").status_code == 404
+    page = client.get(address).text
+    assert 'name="style" value="doubt"' in page
+    assert 'id="save-doubt"' in page
+
+
+class Silent:
+    """A model that gives no probabilities, so no doubt."""
+
+    version = "silent"
+    involvement_calibration = None
+
+    def each_of_study(self, slices, intensity, *, slices_apart_mm=None):
+        for pixels in slices:
+            yield SlicePrediction(np.full(pixels.shape, Label.LUNG, np.uint8), 0.5, 0.1)
+
+
+def test_a_model_that_tells_no_doubt_leaves_no_switch_for_it(
+    settings: Settings, backend: Backend, png: bytes, finish: Callable[..., Any]
+) -> None:
+    client = held_client(settings, backend, Silent())
+    sent = {"files": [(io.BytesIO(png), "a.png")]}
+    address = client.post("/scan", data=sent, content_type="multipart/form-data").headers["Location"]
+    assert finish(address, client)["done_studies"] == 1
+    page = client.get(address).text
+    assert 'value="mask"' in page
+    assert 'value="doubt"' not in page and "save-doubt" not in page
+    assert client.get(f"{address}/1/doubt/0.png").status_code == 404
+    with zipfile.ZipFile(io.BytesIO(client.get(f"{address}/results.zip").data)) as archive:
+        assert "a.overlay.png" in archive.namelist() and "a.doubt.png" not in archive.namelist()
+
+
 def test_a_study_gets_a_grade_and_an_image_only_shares(
     client: FlaskClient, upload: Callable[..., str], volume: bytes, png: bytes
 ) -> None:
@@ -129,10 +179,11 @@ def test_the_zip_holds_label_maps_overlays_in_the_chosen_colours_and_reports(
             "README.txt",
             "report.json",
             "ct.label.nii.gz",
-            *(f"ct/{index:04d}.overlay.png" for index in range(4)),
+            *(f"ct/{index:04d}.{what}.png" for index in range(4) for what in ("overlay", "doubt")),
             "ct.report.txt",
             "slice.label.png",
             "slice.overlay.png",
+            "slice.doubt.png",
             "slice.report.txt",
         }
         label_map = np.asarray(Image.open(archive.open("slice.label.png")))
@@ -142,6 +193,8 @@ def test_the_zip_holds_label_maps_overlays_in_the_chosen_colours_and_reports(
         grey = as_picture(phantom.study.slices[2], Intensity.HU)
         expected = overlay(grey, label_maps(segmenter, phantom)[2], colours, 0.5)
         np.testing.assert_array_equal(shown, expected)
+        doubted = doubt_picture(banded, segmenter.segment(banded, Intensity.PICTURE).doubt)
+        np.testing.assert_array_equal(np.asarray(Image.open(archive.open("slice.doubt.png"))), doubted)
         report = json.loads(archive.read("report.json"))
         assert [one["kind"] for one in report] == ["study", "image"]
         assert report[0]["severity"]["grade"].startswith("CT-")
@@ -201,7 +254,7 @@ class Held:
             yield found
 
 
-def held_client(settings: Settings, backend: Backend, held: Held) -> FlaskClient:
+def held_client(settings: Settings, backend: Backend, held: Held | Silent) -> FlaskClient:
     backend.champion._load = lambda version: held  # the champion has loaded nothing yet
     backend.champion._loaded = None
     return create_app(settings, backend).test_client()

@@ -1,0 +1,100 @@
+"""The files that come of a slice or a study: label maps and pictures for people."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chestct.dicom_source import read_headers
+from chestct.doubt_picture import doubt_picture
+from chestct.errors import InputError
+from chestct.formats.dicom_seg import MadeBy, write_dicom_seg
+from chestct.formats.images import write_label_map_png
+from chestct.formats.nifti import write_label_map_nifti
+from chestct.geometry import Geometry
+from chestct.intensity import as_picture
+from chestct.prediction import SlicePrediction
+from chestct.render import montage, overlay, png_bytes
+from chestct.study import Study
+
+# Enough slices to judge a study at a glance, few enough for one screen.
+_SLICES_ON_MONTAGE = 24
+
+
+def write_image(
+    stem: Path, study: Study, index: int, prediction: SlicePrediction, *, doubt: bool
+) -> dict[str, Path]:
+    """A slice's label map and pictures as PNG, at its own size.
+
+    Args:
+        doubt: with the picture of the model's doubt, where the model tells it.
+    Returns:
+        The files by their keys in the report.
+    """
+    written = {"label_map": _beside(stem, ".label.png"), "overlay": _beside(stem, ".overlay.png")}
+    write_label_map_png(written["label_map"], prediction.label_map)
+    write_whole(written["overlay"], png_bytes(_overlay(study, index, prediction)))
+    shown = _doubt(study, index, prediction) if doubt else None
+    if shown is not None:
+        written["doubt"] = _beside(stem, ".doubt.png")
+        write_whole(written["doubt"], png_bytes(shown))
+    return written
+
+
+def write_study(
+    stem: Path, study: Study, geometry: Geometry, predictions: Sequence[SlicePrediction], *, doubt: bool
+) -> dict[str, Path]:
+    """A study's label map as NIfTI, and contact sheets of its slices; as `write_image`."""
+    written = {"label_map": _beside(stem, ".label.nii.gz"), "overlay": _beside(stem, ".overlay.png")}
+    view = np.stack([prediction.label_map for prediction in predictions])
+    write_label_map_nifti(written["label_map"], view, geometry)
+    on_sheet = np.unique(np.linspace(0, len(view) - 1, _SLICES_ON_MONTAGE).round().astype(int))
+    overlays = [_overlay(study, index, predictions[index]) for index in on_sheet]
+    write_whole(written["overlay"], png_bytes(montage(overlays)))
+    shown = [_doubt(study, index, predictions[index]) for index in on_sheet] if doubt else []
+    pictures = [picture for picture in shown if picture is not None]
+    if pictures:
+        written["doubt"] = _beside(stem, ".doubt.png")
+        write_whole(written["doubt"], png_bytes(montage(pictures)))
+    return written
+
+
+def write_dicom(
+    stem: Path, study: Study, version: str, predictions: Sequence[SlicePrediction], out: Path
+) -> dict[str, Any]:
+    """A DICOM SEG beside the NIfTI of a study that came as DICOM; where it cannot be, a note says why."""
+    if study.geometry is None or not study.dicom_files:
+        return {}
+    path = _beside(stem, ".label.dcm")
+    view = np.stack([prediction.label_map for prediction in predictions])
+    try:
+        headers = read_headers(study.dicom_files)
+        write_dicom_seg(path, view, study.geometry, headers, MadeBy.model(version))
+    except InputError as error:
+        return {"notes": [*study.notes, f"no DICOM SEG was written: the study {error.reason}"]}
+    return {"dicom_seg": path.relative_to(out).as_posix()}
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Written beside and renamed: a result is whole or not there."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    beside.write_bytes(content)
+    beside.replace(path)
+
+
+def _overlay(study: Study, index: int, prediction: SlicePrediction) -> npt.NDArray[np.uint8]:
+    return overlay(as_picture(study.slices[index], study.intensity), prediction.label_map)
+
+
+def _doubt(study: Study, index: int, prediction: SlicePrediction) -> npt.NDArray[np.uint8] | None:
+    if prediction.doubt is None:
+        return None
+    return doubt_picture(as_picture(study.slices[index], study.intensity), prediction.doubt)
+
+
+def _beside(stem: Path, ending: str) -> Path:
+    # Not with_suffix: "case.1" is a name, ".1" is no ending.
+    return stem.with_name(stem.name + ending)
