@@ -15,15 +15,20 @@ from chestct.job_queue.progress import progress_reporter
 from chestct.labels import Split
 from chestct.retrain_policy import retrain_is_due
 from chestct.settings import Settings
+from chestct.version_cards import calibration_of_version
 from ml_backend.champion import Champion, load_with_torch
 from ml_backend.label_studio import LabelStudio
+from ml_backend.next_tasks import order_next_tasks
+from ml_backend.ordering import OrderChoices
 from ml_backend.preannotate import preannotate as preannotate_open_work
 from ml_backend.provision import connect_backend
-from ml_backend.sync import reconcile
+from ml_backend.sync import SyncReport, reconcile
 
 Json = dict[str, Any]
 
 _POLICY = "policy"
+# A correction changes what its neighbours are worth, but a new order costs Label Studio up to 50 requests.
+_CORRECTIONS_AN_ORDER = 10
 
 
 def sync(task_id: int | None = None) -> Json:
@@ -40,7 +45,12 @@ def sync(task_id: int | None = None) -> Json:
         report = reconcile(
             place.catalog, client, project_id, task_id, via=via, on_progress=progress_reporter()
         )
+<<<<<<< HEAD
         place.catalog.count_changes()
+=======
+        if _order_is_due(place.catalog, report):
+            JobQueue(place.settings.redis_url).enqueue_order()
+>>>>>>> studio
         if report.changed and _retrain_is_due(place.catalog, place.settings.retrain_every):
             JobQueue(place.settings.redis_url).request_retrain(place.catalog, _POLICY, sync_first=False)
         return asdict(report)
@@ -53,7 +63,24 @@ def preannotate() -> Json:
         champion = Champion(place.catalog, load_with_torch(settings))
         connected = settings.project_id is not None and settings.label_studio_url is not None
         client, project_id = place.label_studio() if connected else (None, None)
-        return asdict(preannotate_open_work(place.catalog, champion, client, project_id, progress_reporter()))
+        choices = OrderChoices.of(settings)
+        report = preannotate_open_work(
+            place.catalog, champion, client, project_id, progress_reporter(), choices
+        )
+        return asdict(report)
+
+
+def settle_next_places() -> Json:
+    """What readers are served next, ordered anew after corrections; loads no model."""
+    with _workplace() as place:
+        champion = place.catalog.champion()
+        if champion is None:
+            return {}
+        client, project_id = place.label_studio()
+        choices = OrderChoices.of(place.settings)
+        calibration = calibration_of_version(place.settings.weights_dir, champion.version)
+        report = order_next_tasks(place.catalog, client, project_id, champion.version, choices, calibration)
+        return asdict(report)
 
 
 def follow_champion(version: str = "") -> Json:
@@ -104,6 +131,12 @@ def _workplace() -> Iterator[_Workplace]:
     settings = Settings.load()
     with Catalog.open(settings.database_url, settings.storage_url) as catalog:
         yield _Workplace(settings, catalog)
+
+
+def _order_is_due(catalog: Catalog, report: SyncReport) -> bool:
+    """Whether this sync brought the tenth, twentieth, ... correction."""
+    now = catalog.counts()["corrected"]
+    return now // _CORRECTIONS_AN_ORDER > max(now - report.created, 0) // _CORRECTIONS_AN_ORDER
 
 
 def _retrain_is_due(catalog: Catalog, retrain_every: int) -> bool:

@@ -10,6 +10,8 @@ from chestct.labels import BRUSH_LABEL_NAMES, LESIONS, Label, SeverityGrade
 _LONGEST_CONFIG = 1_000_000
 # The choice by which a reader vouches for every slice of a study task (docs/adr/0016).
 ALL_SLICES_VIEWED = "All slices viewed"
+# Key of a slice task's data that holds the address of its heat map.
+DOUBT_KEY = "doubt"
 _LABEL_OF_NAME = {name: label for label, name in BRUSH_LABEL_NAMES.items()}
 
 
@@ -26,6 +28,7 @@ class LabelConfig:
         grade_tag: name of the Choices tag with CT-0 to CT-4; None without one, and on slice tasks,
             because a slice has no grade.
         viewed_tag: name of the Choices tag with `ALL_SLICES_VIEWED`; None without one.
+        shows_doubt: whether a second picture shows where the model doubts, at `DOUBT_KEY` of the data.
     """
 
     image_tag: str
@@ -35,6 +38,7 @@ class LabelConfig:
     shows_studies: bool = False
     grade_tag: str | None = None
     viewed_tag: str | None = None
+    shows_doubt: bool = False
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -92,6 +96,7 @@ def parse_label_config(xml: str) -> LabelConfig:
                 shows_studies,
                 _choices_tag(root, image_tag, frozenset(SeverityGrade)) if shows_studies else None,
                 _choices_tag(root, image_tag, frozenset({ALL_SLICES_VIEWED})) if shows_studies else None,
+                any(f"${DOUBT_KEY}" == source for tag, source in images.items() if tag != image_tag),
             )
     found = [sorted(_label_names(brush)) for brush in brushes]
     raise LabelConfigError(

@@ -1,5 +1,6 @@
 """Projects and annotations as the client hands them out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,29 @@ class StoredPrediction:
 
     model_version: str | None
     result: tuple[object, ...] | None
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """A task as far as its place in the work goes.
+
+    Args:
+        is_labeled: nobody is served it any more.
+        overlap: how many readers are to answer it.
+        scores: model version -> prediction id -> its score; a version may be stored twice, because Label
+            Studio 1.23 sometimes asks for the same prediction twice at once.
+    """
+
+    id: int
+    is_labeled: bool
+    overlap: int
+    scores: Mapping[str, Mapping[int, float | None]]
+    data: Json
+
+    def score(self, model_version: str) -> float | None:
+        """What serves the task under a version: the lowest of its scores; None without any."""
+        known = [score for score in self.scores.get(model_version, {}).values() if score is not None]
+        return min(known, default=None)
 
 
 @dataclass(frozen=True)
@@ -89,6 +113,22 @@ def read_prediction(row: Json) -> StoredPrediction:
     result, version = row.get("result"), row.get("model_version")
     return StoredPrediction(
         None if version is None else str(version), tuple(result) if isinstance(result, list) else None
+    )
+
+
+def read_task(row: Json) -> TaskState:
+    """A task as the list of tasks writes it."""
+    scores: dict[str, dict[int, float | None]] = {}
+    for one in row.get("predictions") or []:
+        score = one.get("score")
+        of_version = scores.setdefault(str(one.get("model_version")), {})
+        of_version[int(one["id"])] = None if score is None else float(score)
+    return TaskState(
+        int(row["id"]),
+        bool(row.get("is_labeled")),
+        int(row.get("overlap") or 1),
+        scores,
+        row.get("data") or {},
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chestct.acquisition.control import Assignment
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord
 from chestct.errors import (
@@ -28,8 +29,10 @@ from ml_backend.champion import Champion, load_with_torch
 from ml_backend.counters import Counters
 from ml_backend.label_config import LabelConfig, parse_label_config
 from ml_backend.label_studio import LabelStudio
+from ml_backend.ordering import OrderChoices, least_score
 from ml_backend.predictor import OutOfTimeError, Predicted, Predictor
-from ml_backend.results import failed_result, prediction_result
+from ml_backend.prelabels import is_blank
+from ml_backend.results import blank_result, failed_result, prediction_result
 from ml_backend.study_results import study_result, study_score
 from ml_backend.task_pictures import TaskPictures
 
@@ -189,8 +192,14 @@ class LungLoopModel:
         backend = self._backend
         if config.shows_studies:
             return self._predict_study(task, config, segmenter, deadline)
-        found = self._find(backend.pictures.find(task, config.image_key), segmenter, deadline)
+        shown = backend.pictures.find(task, config.image_key)
+        found = self._find(shown, segmenter, deadline)
         self._count([found])
+        if isinstance(shown, SliceRecord):
+            score = self._place_score([shown], found.score, found.model_version)
+            if is_blank(backend.catalog, shown.id, found.model_version, self._drawn(shown)):
+                return blank_result(score, found.model_version)
+            return prediction_result(found.label_map, score, found.model_version, config)
         return prediction_result(found.label_map, found.score, found.model_version, config)
 
     def _predict_study(
@@ -201,7 +210,8 @@ class LungLoopModel:
         found = [self._find(one, segmenter, deadline) for one in shown]
         self._count(found)
         grade = self._grade(shown, segmenter) if config.grade_tag is not None else None
-        score = study_score([one.score for one in found])
+        confidence = study_score([one.score for one in found])
+        score = self._place_score(shown, confidence, segmenter.version)
         return study_result([one.label_map for one in found], score, grade, segmenter.version, config)
 
     def _grade(
@@ -223,6 +233,25 @@ class LungLoopModel:
             predictor = self._backend.predictor
             return predictor.shown(shown, predictor.of_slice(shown, segmenter, deadline))
         return self._backend.predictor.of_picture(shown, segmenter, deadline)
+
+    def _place_score(
+        self, shown: Sequence[SliceRecord] | Sequence[npt.NDArray[np.uint8]], confidence: float, version: str
+    ) -> float:
+        """What serves a task at its place; the model's confidence where it has none yet."""
+        catalog = self._backend.catalog
+        slice_ids = [one.id for one in shown if isinstance(one, SliceRecord)]
+        kept = {one: catalog.order_score(one, version) for one in slice_ids}
+        place = least_score(slice_ids, {one: score for one, score in kept.items() if score is not None})
+        return confidence if place is None else place
+
+    def _drawn(self, shown: SliceRecord) -> Assignment | None:
+        """What was drawn for a slice; drawn now where Label Studio asks before any job did."""
+        catalog = self._backend.catalog
+        drawn = catalog.assignment(shown.id)
+        if drawn is None:
+            catalog.assign([shown.id], OrderChoices.of(self._backend.settings).shares)
+            drawn = catalog.assignment(shown.id)
+        return drawn
 
     def _count(self, found: Sequence[Predicted]) -> None:
         outcome = "computed" if any(one.computed for one in found) else "known"

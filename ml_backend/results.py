@@ -25,7 +25,7 @@ def prediction_result(
 
     Args:
         label_map: (H, W) uint8, values of Label.
-        score: mean confidence in [0, 1]; the lowest is served first under uncertainty sampling.
+        score: in [0, 1]; the lowest is served first under uncertainty sampling.
         model_version: whose prediction it is.
         config: the project's tag names; classes that it cannot show are left out.
     Returns:
@@ -63,6 +63,15 @@ def brush_regions(label_map: npt.NDArray[np.uint8], config: LabelConfig) -> list
         for label in config.labels
         if (label_map == label).any()
     ]
+
+
+def blank_result(score: float, model_version: str) -> Json:
+    """The prediction of a task that shows no pre-label: it only holds the task's place in the order.
+
+    Label Studio 1.23 names it as the parent of the reader's answer all the same; the sync tells it from a
+    model that found nothing by what was drawn for the slice.
+    """
+    return {"result": [], "score": float(score), "model_version": model_version}
 
 
 def failed_result(model_version: str) -> Json:

@@ -13,6 +13,7 @@ from chestct.errors import InputError, LabelConfigError, NotFoundError
 from ml_backend.label_config import LabelConfig, parse_label_config
 from ml_backend.label_studio import LabelStudio
 from ml_backend.label_studio_rows import Annotation, AnnotationState, Project
+from ml_backend.prelabels import is_blank
 from ml_backend.results import is_failed, read_label_map
 from ml_backend.study_results import StudyReading, read_study
 from ml_backend.task_pictures import TaskPictures
@@ -239,9 +240,17 @@ class _Sync:
         if prediction_id not in self._version_of:
             stored = self._client.prediction(prediction_id)
             version = None if stored is None else stored.model_version
-            # A failed prediction showed nothing: the reader drew from scratch.
-            self._version_of[prediction_id] = None if version is None or is_failed(version) else version
+            if stored is None or version is None or is_failed(version):
+                # A failed prediction showed nothing: the reader drew from scratch.
+                version = None
+            elif not stored.result and self._showed_nothing(shown, version):
+                version = None
+            self._version_of[prediction_id] = version
         version = self._version_of[prediction_id]
         if version is not None and self._catalog.prelabel(shown.id, version) is not None:
             return OWN_MASKS
         return version
+
+    def _showed_nothing(self, shown: SliceRecord, version: str) -> bool:
+        """Whether an empty prediction was kept from the reader on purpose, rather than "no lesion" said."""
+        return is_blank(self._catalog, shown.id, version, self._catalog.assignment(shown.id))

@@ -9,7 +9,8 @@ from urllib.parse import quote
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord, StudyRecord
 from chestct.errors import SettingsError
-from ml_backend.label_config import parse_label_config
+from ml_backend.heat_map import heat_map_address
+from ml_backend.label_config import DOUBT_KEY, parse_label_config
 from ml_backend.label_studio import LabelStudio
 from ml_backend.label_studio_rows import Project
 from ml_backend.task_pictures import TaskPictures
@@ -118,10 +119,13 @@ def _study_task_data(
 def _task_data(
     catalog: Catalog, slice_record: SliceRecord, image_key: str, files_root: Path
 ) -> dict[str, Any]:
+    picture = _address(catalog, slice_record, files_root)
     return {
-        image_key: _address(catalog, slice_record, files_root),
+        image_key: picture,
         "study": slice_record.study_name,
         "slice": slice_record.index,
+        # Always, so that a configuration that shows it can be chosen later.
+        DOUBT_KEY: heat_map_address(catalog, slice_record, picture),
     }
 
 

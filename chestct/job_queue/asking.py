@@ -25,6 +25,8 @@ _RETRY_TRAIN = Retry(max=3, enqueue_at_front=True)
 _SYNC = Ask(names.SYNC, timeout_seconds=600)
 _PREANNOTATE = Ask(names.PREANNOTATE, timeout_seconds=6 * 3600, retry=_RETRY_QUICK)
 _FOLLOW_CHAMPION = Ask(names.FOLLOW_CHAMPION, timeout_seconds=900, retry=_RETRY_QUICK)
+# No retry: the next corrections ask again.
+_ORDER = Ask(names.ORDER, timeout_seconds=600)
 _RETRAIN = Ask(names.RETRAIN, timeout_seconds=24 * 3600, retry=_RETRY_TRAIN)
 
 
@@ -138,6 +140,10 @@ class JobQueue:
     def enqueue_preannotate(self) -> str:
         """Predicts what lacks a prediction of the champion; the id of the waiting job."""
         return self._ask_quick(_PREANNOTATE, "preannotate")
+
+    def enqueue_order(self) -> str:
+        """Orders what readers are served next anew; the id of the waiting job."""
+        return self._ask_quick(_ORDER, "order")
 
     def enqueue_follow_champion(self, version: str) -> str:
         """Makes Label Studio follow a promoted version; the id of the waiting job."""

@@ -10,9 +10,16 @@ TRAIN = "lungloop-train"
 SYNC = "ml_backend.jobs.sync"
 PREANNOTATE = "ml_backend.jobs.preannotate"
 FOLLOW_CHAMPION = "ml_backend.jobs.follow_champion"
+ORDER = "ml_backend.jobs.settle_next_places"
 RETRAIN = "training.jobs.retrain"
 
-JOB_NAMES = (SYNC, PREANNOTATE, FOLLOW_CHAMPION, RETRAIN)
+JOB_NAMES = (SYNC, PREANNOTATE, FOLLOW_CHAMPION, ORDER, RETRAIN)
 
 # What `status` calls a running job.
-KINDS = {SYNC: "sync", PREANNOTATE: "preannotate", FOLLOW_CHAMPION: "follow champion", RETRAIN: "retrain"}
+KINDS = {
+    SYNC: "sync",
+    PREANNOTATE: "preannotate",
+    FOLLOW_CHAMPION: "follow champion",
+    ORDER: "order",
+    RETRAIN: "retrain",
+}

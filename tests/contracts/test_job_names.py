@@ -12,6 +12,7 @@ ARGUMENTS: dict[str, list[tuple[int | str, ...]]] = {
     names.SYNC: [(), (7,)],
     names.PREANNOTATE: [()],
     names.FOLLOW_CHAMPION: [("v0001-abcdef01",)],
+    names.ORDER: [()],
     names.RETRAIN: [()],
 }
 

@@ -98,6 +98,7 @@ class FakeLabelStudio:
         self.tasks: dict[int, dict[str, Any]] = {}
         self.annotations: dict[int, dict[str, Any]] = {}
         self.predictions: dict[int, dict[str, Any]] = {}
+        self.overlaps: dict[int, int] = {}
         self.is_down = False
         self.hidden_from_list: set[int] = set()
         self.requests: list[str] = []
@@ -157,10 +158,19 @@ class FakeLabelStudio:
                 self.predictions[len(self.predictions) + 1] = row
             return httpx.Response(201, json={"created": len(body)})
         kind, _, number = path.removeprefix("/api/").partition("/")
+        if kind == "tasks" and request.method == "PATCH" and int(number) in self.tasks:
+            self.tasks[int(number)] = body.get("data", self.tasks[int(number)])
+            self.overlaps[int(number)] = body.get("overlap", self.overlaps.get(int(number), 1))
+            return httpx.Response(200, json={"id": int(number)})
         rows = {"annotations": self.annotations, "predictions": self.predictions}.get(kind, {})
+        if request.method == "PATCH" and int(number) in rows:
+            rows[int(number)] |= body
         if re.fullmatch(r"\d+", number) and int(number) in rows:
             return httpx.Response(200, json=rows[int(number)])
         return httpx.Response(404, json={"detail": "not found"})
+
+    def _readers(self, task_id: int) -> int:
+        return sum(row["task"] == task_id and not row["was_cancelled"] for row in self.annotations.values())
 
     def _list_tasks(self, request: httpx.Request) -> httpx.Response:
         query = json.loads(request.url.params.get("query", "{}"))
@@ -175,13 +185,15 @@ class FakeLabelStudio:
             {
                 "id": task_id,
                 "data": self.tasks[task_id],
+                "overlap": self.overlaps.get(task_id, 1),
+                "is_labeled": self._readers(task_id) >= self.overlaps.get(task_id, 1),
                 "annotations": [
                     {key: row[key] for key in ("id", "updated_at", "was_cancelled")}
                     for row in self.annotations.values()
                     if row["task"] == task_id and row["id"] not in self.hidden_from_list
                 ],
                 "predictions": [
-                    {"id": number, "model_version": row["model_version"]}
+                    {"id": number, "model_version": row["model_version"], "score": row.get("score")}
                     for number, row in self.predictions.items()
                     if row["task"] == task_id
                 ],

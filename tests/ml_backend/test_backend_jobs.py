@@ -83,7 +83,13 @@ def test_preannotate_computes_and_pushes_and_twice_is_once(
 ) -> None:
     create_missing_tasks(catalog, label_studio.client(), 7, tmp_path)
     environment.setattr(jobs, "Champion", lambda catalog, load: champion)
-    assert jobs.preannotate() == {"model_version": "base-1", "computed": 3, "pushed": 3, "failed": {}}
+    assert jobs.preannotate() == {
+        "model_version": "base-1",
+        "computed": 3,
+        "pushed": 3,
+        "placed": 2,  # the third stands in its place by chance
+        "failed": {},
+    }
     assert jobs.preannotate()["pushed"] == 0
 
 

@@ -34,6 +34,7 @@ def test_every_slice_gets_one_task_with_what_the_contract_says(
         "image": f"/data/local-files/?d=storage/{first.picture_path}",
         "study": study,
         "slice": 0,
+        "doubt": f"/data/local-files/?d=storage/picture/doubt/{first.key[:2]}/{first.key}.png",
     }
 
 
@@ -114,9 +115,9 @@ def test_one_slice_that_fails_is_named_and_stops_no_other(
 def test_a_task_deleted_meanwhile_costs_only_its_own_prediction(
     catalog: Catalog, champion: Champion, label_studio: Any, tasks: None
 ) -> None:
-    versions = label_studio.client().predicted_versions(7)
+    there = label_studio.client().task_states(7, with_data=True)
     client = label_studio.client()
-    client.predicted_versions = lambda project_id: versions
+    client.task_states = lambda *project_id, **columns: there
     del label_studio.tasks[2]
     report = preannotate(catalog, champion, client, 7)
     assert report.pushed == 2
