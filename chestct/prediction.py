@@ -20,6 +20,12 @@ class SlicePrediction:
         seconds: wall clock of the computation.
         lesion_expected, lesion_deviation: pixels, of `chestct.involvement_doubt.lesion_sums`; None where
             the model gives no probabilities.
+        zone_entropy, ground_glass_entropy, consolidation_entropy, lesion_zone: of
+            `chestct.uncertainty.zone_figures`, each in [0, 1]; None where the model gives no probabilities.
+        disagreement: of `chestct.uncertainty.looks_disagreement` over the zone, in [0, 1]; None where the
+            slice was looked at once.
+        doubt: (h, w) uint8, the calibrated entropy of each pixel as a part of its maximum x 255, its longer
+            side at most 128; None where the model gives no probabilities.
     """
 
     label_map: npt.NDArray[np.uint8]
@@ -28,6 +34,12 @@ class SlicePrediction:
     seconds: float = 0.0
     lesion_expected: float | None = None
     lesion_deviation: float | None = None
+    zone_entropy: float | None = None
+    ground_glass_entropy: float | None = None
+    consolidation_entropy: float | None = None
+    disagreement: float | None = None
+    lesion_zone: float | None = None
+    doubt: npt.NDArray[np.uint8] | None = None
 
     @property
     def ground_glass_fraction(self) -> float:

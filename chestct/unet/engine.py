@@ -32,23 +32,23 @@ class Engine:
         square = resized(picture[None, None].to(self._device), (side, side))
         return square.contiguous(memory_format=torch.channels_last)
 
-    def look(self, square: torch.Tensor, *, flip: bool = False) -> torch.Tensor:
-        """One pass, or two that are averaged.
+    def look(self, square: torch.Tensor, *, flip: bool = False) -> list[torch.Tensor]:
+        """One pass, or two: the second with left and right exchanged, and turned back.
 
         Args:
             square: (1, 1, side, side) of `prepared`.
-            flip: with a second pass, left and right exchanged.
+            flip: with the second pass.
         Returns:
-            (4, side, side) float32 probabilities on the CPU, in the order of Label.
+            (4, side, side) float32 probabilities each, on the CPU, in the order of Label.
         Raises:
             WeightsError: the network answers with NaN.
         """
         with self._lock, torch.inference_mode():
-            seen = self._pass(square)
+            seen = [self._pass(square)]
             if flip:
-                seen = (seen + self._pass(square.flip(-1)).flip(-1)) / 2
-            seen = seen[0].cpu()
-        if not bool(torch.isfinite(seen).all()):
+                seen.append(self._pass(square.flip(-1)).flip(-1))
+            seen = [one[0].cpu() for one in seen]
+        if not all(bool(torch.isfinite(one).all()) for one in seen):
             raise WeightsError(f"version {self._card.version} answers with NaN; its weights are damaged")
         return seen
 

@@ -1,8 +1,9 @@
 """From a slice to what a model says of it."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,12 @@ from chestct.intensity import Intensity, unit_range
 from chestct.involvement_doubt import lesion_sums
 from chestct.involvement_interval import InvolvementCalibration
 from chestct.prediction import SlicePrediction, most_probable
-from chestct.uncertainty import confidence, normalised_entropy
+from chestct.uncertainty import confidence, doubt_map, normalised_entropy, zone_disagreement, zone_figures
 from chestct.unet.engine import Engine
 from chestct.unet.looks import Looks
 from chestct.unet.lung_box import Box
 from chestct.unet.network import build_network
-from chestct.unet.slice_looks import SliceLooks, View, composed
+from chestct.unet.slice_looks import SliceLooks, View, composed, disagreement
 from chestct.unet.study_looks import Smoothing, boxes_between, glanced_at, in_turn, neighbour_weights
 from chestct.unet.weights import ModelCard, load_version
 
@@ -109,9 +110,7 @@ class Segmenter:
 
     def unit_probabilities(self, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """The same for a picture that is already (H, W) float32 in [0, 1]."""
-        picture = torch.from_numpy(np.ascontiguousarray(image))
-        views = self._alone.views(picture, self._alone.glance(picture))
-        return composed(self._alone.look(picture, views), (image.shape[0], image.shape[1]))
+        return composed(self._seen_alone(image), (image.shape[0], image.shape[1]))
 
     def label_map(self, probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
         """(H, W) uint8 label map of (4, H, W) probabilities, by the card's lesion threshold."""
@@ -124,7 +123,10 @@ class Segmenter:
             pixels: (H, W) int16 HU or uint8 grey levels, as `intensity` says.
         """
         started = time.perf_counter()
-        found = self._prediction(self.probabilities(pixels, intensity))
+        image = unit_range(pixels, intensity, self.card.window_hu)
+        shape = (image.shape[0], image.shape[1])
+        seen = self._seen_alone(image)
+        found = self._prediction(composed(seen, shape), disagreement(seen, shape, self._step(shape)))
         return replace(found, seconds=time.perf_counter() - started)
 
     def segment_study(
@@ -181,10 +183,14 @@ class Segmenter:
             picture, views = prepared
             return self._in_study.look(picture, views), (picture.shape[0], picture.shape[1])
 
+        # Of each slice's own views: its neighbours show another piece of the lung and differ for that reason.
+        apart: deque[npt.NDArray[np.float32] | None] = deque()
+
         def finish(seen: tuple[list[View], tuple[int, int]]) -> SlicePrediction | None:
             """Of an earlier slice, whose neighbours are known now."""
+            apart.append(disagreement(*seen, self._step(seen[1])))
             smooth = smoothing.push(composed(*seen))
-            return None if smooth is None else self._prediction(smooth)
+            return None if smooth is None else self._prediction(smooth, apart.popleft())
 
         last = time.perf_counter()
         for found in in_turn(len(slices), prepare, look, finish):
@@ -193,7 +199,7 @@ class Segmenter:
                 yield replace(found, seconds=now - last)
                 last = now
         for smooth in smoothing.rest():
-            found, now = self._prediction(smooth), time.perf_counter()
+            found, now = self._prediction(smooth, apart.popleft()), time.perf_counter()
             yield replace(found, seconds=now - last)
             last = now
 
@@ -208,9 +214,18 @@ class Segmenter:
     def _picture(self, pixels: npt.NDArray[np.generic], intensity: Intensity) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(unit_range(pixels, intensity, self.card.window_hu)))
 
-    def _prediction(self, probabilities: npt.NDArray[np.float32]) -> SlicePrediction:
-        # Enlarged, the network's answer holds nothing new: its own number of pixels tells as much.
-        step = max(1, min(probabilities.shape[1:]) // self.card.input_size)
+    def _seen_alone(self, image: npt.NDArray[np.float32]) -> list[View]:
+        picture = torch.from_numpy(np.ascontiguousarray(image))
+        return self._alone.look(picture, self._alone.views(picture, self._alone.glance(picture)))
+
+    def _step(self, shape: tuple[int, int]) -> int:
+        """Enlarged, the network's answer holds nothing new: its own number of pixels tells as much."""
+        return max(1, min(shape) // self.card.input_size)
+
+    def _prediction(
+        self, probabilities: npt.NDArray[np.float32], apart: npt.NDArray[np.float32] | None
+    ) -> SlicePrediction:
+        step = self._step((probabilities.shape[1], probabilities.shape[2]))
         sparse = probabilities[:, ::step, ::step]
         entropy = normalised_entropy(sparse)
         expected, deviation = lesion_sums(probabilities)
@@ -220,4 +235,7 @@ class Segmenter:
             entropy_mean=float(entropy.mean()),
             lesion_expected=expected,
             lesion_deviation=deviation,
+            **asdict(zone_figures(sparse, entropy)),
+            disagreement=None if apart is None else zone_disagreement(sparse, apart),
+            doubt=doubt_map(entropy),
         )

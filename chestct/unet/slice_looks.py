@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 
 from chestct.labels import Label
+from chestct.uncertainty import ensemble_disagreement
 from chestct.unet.engine import Engine, resized
 from chestct.unet.looks import Looks
 from chestct.unet.lung_box import Box, cuts_lung, is_worth_a_look, lung_box
@@ -25,11 +26,13 @@ class View:
         box: rows and columns of the slice.
         pixels: the view at the network's size before the look; its probabilities after it.
         flip: looked at a second time, left and right exchanged.
+        passes: the probabilities of each pass, after the look; `pixels` is their mean.
     """
 
     box: Box
     pixels: torch.Tensor
     flip: bool = False
+    passes: tuple[torch.Tensor, ...] = ()
 
 
 class SliceLooks:
@@ -50,7 +53,7 @@ class SliceLooks:
         """Where the lungs of an (H, W) picture in [0, 1] are; None where `Looks` does not ask."""
         if not self._looks.lung:
             return None
-        seen = self._engine.look(self._engine.prepared(picture, self._glance_side))
+        [seen] = self._engine.look(self._engine.prepared(picture, self._glance_side))
         return lung_box(seen.numpy(), _shape(picture))
 
     def views(self, picture: torch.Tensor, box: Box | None) -> list[View]:
@@ -78,7 +81,10 @@ class SliceLooks:
         return seen
 
     def _seen(self, view: View) -> View:
-        return View(view.box, self._engine.look(view.pixels, flip=view.flip))
+        passes = self._engine.look(view.pixels, flip=view.flip)
+        with torch.inference_mode():
+            mean = passes[0] if len(passes) == 1 else (passes[0] + passes[1]) / 2
+        return View(view.box, mean, view.flip, tuple(passes))
 
 
 def composed(seen: list[View], shape: tuple[int, int]) -> npt.NDArray[np.float32]:
@@ -95,15 +101,38 @@ def composed(seen: list[View], shape: tuple[int, int]) -> npt.NDArray[np.float32
         else:
             composed = np.empty((len(Label), *shape), dtype=np.float32)
             composed[:] = _OUTSIDE_THE_LUNGS[:, None, None]
-            composed[:, *first.box] = _fitted(first)
+            composed[:, *first.box] = _fitted(first.pixels, first.box)
         for view in seen[1:]:
-            composed[:, *view.box] = (composed[:, *view.box] + _fitted(view)) / 2
+            composed[:, *view.box] = (composed[:, *view.box] + _fitted(view.pixels, view.box)) / 2
     return composed
 
 
-def _fitted(view: View) -> npt.NDArray[np.float32]:
-    rows, columns = view.box
-    return resized(view.pixels[None], (rows.stop - rows.start, columns.stop - columns.start))[0].numpy()
+def disagreement(seen: list[View], shape: tuple[int, int], step: int) -> npt.NDArray[np.float32] | None:
+    """How far the passes disagree, at each `step`-th row and column of the slice.
+
+    Args:
+        seen: views with their passes.
+        shape: (H, W) of the slice.
+    Returns:
+        As `chestct.uncertainty.ensemble_disagreement`; None where there was one pass.
+    """
+    passes = [(view.box, one) for view in seen for one in view.passes]
+    if len(passes) < 2:
+        return None
+    every = (slice(None, None, step), slice(None, None, step))
+    looks = []
+    for box, one in passes:
+        look = np.full((len(Label), *shape), np.nan, dtype=np.float32)
+        look[:, *box] = _fitted(one, box)
+        looks.append(look[:, *every])
+    return ensemble_disagreement(looks)
+
+
+def _fitted(probabilities: torch.Tensor, box: Box) -> npt.NDArray[np.float32]:
+    rows, columns = box
+    size = (rows.stop - rows.start, columns.stop - columns.start)
+    with torch.inference_mode():
+        return resized(probabilities[None], size)[0].numpy()
 
 
 def _whole(shape: tuple[int, int]) -> Box:

@@ -219,3 +219,50 @@ def test_an_error_while_a_slice_is_prepared_reaches_the_caller():
 
     with pytest.raises(ValueError, match="slice 1"):
         list(in_turn(3, prepare, lambda value: value, str))
+
+
+def test_two_looks_that_contradict_each_other_disagree_in_full():
+    segmenter = Segmenter(LeftIsLesion(), card(), looks=Looks(whole=True, lung=False, flip=True))
+    dark = np.zeros((SIDE, SIDE), np.uint8)
+    alone = segmenter.segment(dark, Intensity.PICTURE)
+    assert alone.disagreement == pytest.approx(1.0, abs=1e-3)
+    [in_study, _] = segmenter.segment_study([dark, dark], Intensity.PICTURE, slices_apart_mm=8.0)
+    assert in_study.disagreement == pytest.approx(1.0, abs=1e-3)
+
+
+def test_the_whole_slice_and_its_lungs_agree_where_the_network_sees_the_same():
+    found = Segmenter(DarkIsLung(), card()).segment(body(), Intensity.PICTURE)
+    # Only the lungs' edge, which the two squares blur in different ways, of 20 x 60 pixels of 120 x 120.
+    assert found.disagreement is not None
+    assert 0 < found.disagreement < 0.02
+
+
+@pytest.mark.parametrize("looks", [Looks(whole=True, lung=False), Looks(whole=False, lung=True)])
+def test_a_slice_that_was_looked_at_once_has_no_disagreement(looks: Looks):
+    segmenter = Segmenter(DarkIsLung(), card(), looks=looks)
+    assert segmenter.segment(body(), Intensity.PICTURE).disagreement is None
+
+
+@pytest.mark.parametrize("looks", [SLICE_OF_STUDY, Looks(whole=True, lung=True, flip=True)])
+def test_a_slice_far_from_its_neighbours_is_doubted_in_a_study_as_it_is_alone(looks: Looks):
+    segmenter = Segmenter(DarkIsLung(), card(), looks=looks)
+    alone = segmenter.segment(body(), Intensity.PICTURE)
+    for found in segmenter.segment_study([body()] * 4, Intensity.PICTURE, slices_apart_mm=8.0):
+        for figure in (
+            "zone_entropy",
+            "ground_glass_entropy",
+            "consolidation_entropy",
+            "disagreement",
+            "lesion_zone",
+        ):
+            assert getattr(found, figure) == getattr(alone, figure)
+        assert np.array_equal(found.doubt, alone.doubt)
+
+
+def test_each_slice_of_a_thin_stack_keeps_its_own_disagreement():
+    network = DarkIsLung()
+    large = (slice(20, 100), slice(10, 110))
+    stack = [body(), body(), body(large), body(), body(), body()]
+    found = Segmenter(network, card()).segment_study(stack, Intensity.PICTURE, slices_apart_mm=3.5)
+    # Only the slice whose lungs outgrew its box was looked at twice; answers come one slice late.
+    assert [one.disagreement is not None for one in found] == [False, False, True, False, False, False]

@@ -61,6 +61,27 @@ def test_a_prediction_carries_what_a_study_needs_for_its_interval(segmenter):
     assert (prediction.lesion_expected, prediction.lesion_deviation) == sums
 
 
+def test_a_prediction_says_what_is_in_doubt(segmenter):
+    soft = Segmenter(GreyLevels(), card(calibration={"temperature": 2.0}))
+    sharp_said, soft_said = (one.segment(half_dark(64, 64), Intensity.PICTURE) for one in (segmenter, soft))
+    # Logits 4, 0, -4, -4 are 0.981, 0.018 and twice 0.0003: 0.069 of the most entropy, over half the picture;
+    # at temperature 2 they are 0.853, 0.115 and twice 0.016: 0.371.
+    assert sharp_said.zone_entropy == pytest.approx(0.035, abs=0.004)
+    assert soft_said.zone_entropy == pytest.approx(0.186, abs=0.008)
+    assert sharp_said.doubt.shape == (64, 64)
+    assert sharp_said.doubt.dtype == np.uint8
+    assert soft_said.doubt.mean() / 255 == pytest.approx(soft_said.entropy_mean, abs=0.005)
+    assert soft_said.ground_glass_entropy < soft_said.zone_entropy / 20
+    assert sharp_said.lesion_zone == 0.0
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"), [((512, 384), (86, 64)), ((100, 127), (100, 127)), ((100, 400), (32, 128))]
+)
+def test_a_doubt_map_is_no_larger_than_the_networks_answer(segmenter, shape, expected):
+    assert segmenter.segment(half_dark(*shape), Intensity.PICTURE).doubt.shape == expected
+
+
 def test_probabilities_sum_to_1(segmenter):
     probabilities = segmenter.probabilities(half_dark(100, 80), Intensity.PICTURE)
     assert probabilities.shape == (4, 100, 80)
