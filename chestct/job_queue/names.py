@@ -11,8 +11,15 @@ SYNC = "ml_backend.jobs.sync"
 PREANNOTATE = "ml_backend.jobs.preannotate"
 FOLLOW_CHAMPION = "ml_backend.jobs.follow_champion"
 RETRAIN = "training.jobs.retrain"
+SIMULATE_CELL = "training.jobs.simulate_cell"
 
-JOB_NAMES = (SYNC, PREANNOTATE, FOLLOW_CHAMPION, RETRAIN)
+JOB_NAMES = (SYNC, PREANNOTATE, FOLLOW_CHAMPION, RETRAIN, SIMULATE_CELL)
 
 # What `status` calls a running job.
-KINDS = {SYNC: "sync", PREANNOTATE: "preannotate", FOLLOW_CHAMPION: "follow champion", RETRAIN: "retrain"}
+KINDS = {
+    SYNC: "sync",
+    PREANNOTATE: "preannotate",
+    FOLLOW_CHAMPION: "follow champion",
+    RETRAIN: "retrain",
+    SIMULATE_CELL: "simulate",
+}

@@ -13,6 +13,7 @@ ARGUMENTS: dict[str, list[tuple[int | str, ...]]] = {
     names.PREANNOTATE: [()],
     names.FOLLOW_CHAMPION: [("v0001-abcdef01",)],
     names.RETRAIN: [()],
+    names.SIMULATE_CELL: [("/simulations/first", "entropy", 0)],
 }
 
 
