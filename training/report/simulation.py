@@ -5,10 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from training.report.curves import Band, curves_plot
+from training.report.curves import Band, curves_file, curves_plot
 from training.report.rendering import rendered
 
+# Along what curves run, and what that is called.
+ALONG = {"slices": "labelled slices", "pixels": "corrected pixels"}
 _POINTS = 25
+_BESIDE = "lesion Dice"
 
 
 def simulation_page(results: Mapping[str, Any]) -> str:
@@ -17,17 +20,25 @@ def simulation_page(results: Mapping[str, Any]) -> str:
     Args:
         results: of `training.simulate.results.gathered`.
     """
-    bands = {along: simulation_bands(results, along) for along in ("slices", "pixels")}
+    bands = {along: simulation_bands(results, along) for along in ALONG}
     return rendered(
         "simulation.html",
         results=results,
         plan=results["plan"],
         strategies=results["strategies"],
         legend=[(band.name, band.stroke(number)) for number, band in enumerate(bands["slices"])],
-        over_slices=curves_plot(bands["slices"], "labelled slices", "lesion Dice"),
-        over_pixels=curves_plot(bands["pixels"], "corrected pixels", "lesion Dice"),
+        over_slices=curves_plot(bands["slices"], ALONG["slices"], _BESIDE),
+        over_pixels=curves_plot(bands["pixels"], ALONG["pixels"], _BESIDE),
         outcomes=results["outcomes"],
     )
+
+
+def simulation_pictures(results: Mapping[str, Any]) -> dict[str, str]:
+    """The page's curves as SVG files, by file name."""
+    return {
+        f"over-{along}.svg": curves_file(simulation_bands(results, along), name, _BESIDE)
+        for along, name in ALONG.items()
+    }
 
 
 def simulation_bands(results: Mapping[str, Any], along: str) -> list[Band]:

@@ -10,7 +10,7 @@ from chestct.errors import ServiceUnavailableError, TrainingDataError
 from chestct.job_queue import JobQueue
 from chestct.settings import Settings
 from training.report.rendering import write_whole
-from training.report.simulation import simulation_page
+from training.report.simulation import simulation_page, simulation_pictures
 from training.shared_data import COVID_CT_SEG, MEDSEG
 from training.simulate.plan import SimulationPlan, keep_plan
 from training.simulate.results import gathered
@@ -54,7 +54,7 @@ def run_simulate(
 
 
 def write_results(folder: Path) -> dict[str, Any]:
-    """Writes `results.json` and `report.html` of what is finished, and returns the former.
+    """Writes `results.json`, `report.html` and its curves of what is finished; returns the first.
 
     Raises:
         TrainingDataError: no seed is finished for every strategy.
@@ -62,6 +62,8 @@ def write_results(folder: Path) -> dict[str, Any]:
     results = gathered(folder)
     write_whole(folder / RESULTS_NAME, json.dumps(results, indent=2, ensure_ascii=False) + "\n")
     write_whole(folder / REPORT_NAME, simulation_page(results))
+    for name, picture in simulation_pictures(results).items():
+        write_whole(folder / name, picture)
     return results
 
 

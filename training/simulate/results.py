@@ -20,6 +20,7 @@ OUTCOMES = {
     "area_over_pixels": "mean lesion Dice over corrected pixels",
     "last_round": "lesion Dice after the last round",
 }
+_LEVEL = 0.05
 _PAIRS = "seeds x test patients; each source of test patients weighs the same, then each patient"
 
 
@@ -48,7 +49,7 @@ def gathered(folder: Path) -> dict[str, Any]:
     Returns:
         `plan`; `complete`; `seeds` that every strategy has finished (others are left out); `test` (patients
         and sources); `strategies`: name -> `curves` of each seed, `mean` curve, and its figures;
-        `comparisons`: outcome -> strategy -> `difference` from the baseline, its 95 % `interval`, `p` and
+        `comparisons`: outcome -> strategy -> `difference` from the `baseline`, its 95 % `interval`, `p` and
         `p_adjusted`; `findings`: what that comes to, in sentences.
     Raises:
         TrainingDataError: no seed is finished for every strategy.
@@ -112,6 +113,7 @@ def _comparisons(
         compared[outcome] = {
             name: {
                 "difference": round(float((one @ weights).mean()), 4),
+                "baseline": round(float((values[BASELINE] @ weights).mean()), 4),
                 "interval": [round(end, 4) for end in two_way_interval(one, sources)],
                 "p": round(p, 5),
                 "p_adjusted": round(adjusted, 5),
@@ -200,17 +202,16 @@ def _last_of_kind(rounds: Sequence[Sequence[RoundRecord]], kind: str) -> float |
     return round(float(np.mean(values)), 4) if values else None
 
 
+def is_shown(compared: Mapping[str, Any], *, better: bool) -> bool:
+    """Whether a gain (or a loss) is shown: the adjusted p is under 0.05 and the interval leaves out 0."""
+    low, high = compared["interval"]
+    return bool(compared["p_adjusted"] < _LEVEL and (low > 0 if better else high < 0))
+
+
 def _finding(outcome: str, compared: Mapping[str, Mapping[str, Any]]) -> str:
     """Which strategies the evidence puts above or below the baseline, in one sentence."""
-
-    def shown(better: bool) -> list[str]:
-        return [
-            name
-            for name, one in compared.items()
-            if one["p_adjusted"] < 0.05 and (one["interval"][0] > 0 if better else one["interval"][1] < 0)
-        ]
-
-    above, below = shown(True), shown(False)
+    above = [name for name, one in compared.items() if is_shown(one, better=True)]
+    below = [name for name, one in compared.items() if is_shown(one, better=False)]
     said = [f"{', '.join(above)} above {BASELINE}" if above else f"nothing beats {BASELINE}"]
     if below:
         said.append(f"{', '.join(below)} below it")

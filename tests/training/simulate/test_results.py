@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -86,7 +87,7 @@ def test_seeds_that_are_not_finished_are_left_out_and_said_so(tmp_path: Path, pl
 def test_results_do_not_say_where_the_data_lies(tmp_path: Path, plan: SimulationPlan) -> None:
     write_rounds(tmp_path, plan, range(SEEDS))
     write_results(tmp_path)
-    for name in ("results.json", "report.html"):
+    for name in ("results.json", "report.html", "over-slices.svg", "over-pixels.svg"):
         assert str(tmp_path) not in (tmp_path / name).read_text()
 
 
@@ -101,3 +102,16 @@ def test_bands_run_from_the_lowest_to_the_highest_seed(tmp_path: Path, plan: Sim
     assert band.low == pytest.approx((0.2, 0.2, 0.7))
     assert band.mean == pytest.approx((0.3, 0.4, 0.8))
     assert band.high == pytest.approx((0.4, 0.6, 0.9))
+
+
+def test_the_curves_are_pictures_of_their_own_too(tmp_path: Path, plan: SimulationPlan) -> None:
+    write_rounds(tmp_path, plan, range(SEEDS))
+    write_results(tmp_path)
+    for along in ("slices", "pixels"):
+        picture = ElementTree.fromstring((tmp_path / f"over-{along}.svg").read_text())
+        assert picture.tag == "{http://www.w3.org/2000/svg}svg"
+        said = [text.text for text in picture.iter("{http://www.w3.org/2000/svg}text")]
+        assert {"foreground-random", "entropy", "lesion Dice"} <= set(said)
+        drawn = list(picture.iter("{http://www.w3.org/2000/svg}polyline"))
+        dashed = [line for line in drawn if line.get("stroke-dasharray")]
+        assert (len(drawn), len(dashed)) == (2, 1)  # the baseline alone is dashed
