@@ -119,7 +119,7 @@ class ClaspPE:
         orders: list[Order] = []
         for doubt in doubts:
             with np.errstate(divide="ignore"):
-                score = np.log(doubt) + rng.gumbel(0.0, scale, len(pool))
+                score = np.log(np.maximum(doubt, 0.0)) + rng.gumbel(0.0, scale, len(pool))
             ranked = highest_first(rng, score)
             is_last = len(orders) == len(doubts) - 1
             orders.append(ranked if is_last else ranked[np.isfinite(score[ranked])])

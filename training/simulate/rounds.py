@@ -59,8 +59,8 @@ class Rounds:
         added = first_set([one.sample.source for one in self._slices.pool], self._plan.start_slices, seed)
         nothing = np.zeros((self._plan.side, self._plan.side), dtype=np.uint8)
         pixels = tuple(corrected_pixels(nothing, self._slices.pool[one].sample.candidates) for one in added)
-        twice = not _LOOKS_TWICE.isdisjoint(self._plan.strategies)
-        return self._round(0, seed, added, pixels, start, labelled=added, twice=twice)
+        # Every strategy chooses from this round, those that are asked for later too.
+        return self._round(0, seed, added, pixels, start, labelled=added, twice=True)
 
     def next(self, cell: Cell, before: Sequence[RoundRecord], start: Weights) -> tuple[RoundRecord, Weights]:
         """The round after those that are finished, and its weights.
