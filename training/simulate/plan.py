@@ -106,23 +106,30 @@ class SimulationPlan:
 
 
 def keep_plan(folder: Path, plan: SimulationPlan) -> None:
-    """Writes the plan into a new folder, or sees that the folder holds the same.
+    """Writes the plan into a new folder, or sees that the folder holds the same simulation.
+
+    More seeds and more strategies may be asked for later: cells do not depend on each other, so what is
+    finished stays as it is.
 
     Raises:
-        SettingsError: the folder holds another simulation.
+        SettingsError: the folder holds another simulation, or more of it than is asked for.
         InputError: the folder cannot be written, or its plan is damaged.
     """
     if (folder / FILE_NAME).is_file():
-        kept, asked = read_plan(folder).as_dict(), plan.as_dict()
+        kept = read_plan(folder)
+        if kept == plan:
+            return
+        grown = kept.seeds <= plan.seeds and set(kept.strategies) <= set(plan.strategies)
         differing = [
-            f"{name} {kept[name]} (asked: {asked[name]})" for name in kept if kept[name] != asked[name]
+            f"{name} {value} (asked: {getattr(plan, name)})"
+            for name, value in kept.as_dict().items()
+            if value != getattr(plan, name) and not (grown and name in ("seeds", "strategies"))
         ]
         if differing:
             raise SettingsError(
                 f"{folder} holds a simulation with {'; '.join(differing)}; name a new folder, or go on with "
-                "the same settings"
+                "the same settings, with more seeds or more strategies"
             )
-        return
     write_whole(folder / FILE_NAME, json.dumps(plan.as_dict(), indent=2) + "\n")
 
 

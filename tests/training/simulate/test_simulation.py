@@ -166,6 +166,16 @@ def test_a_folder_holds_one_simulation(data: Path, whole: Path) -> None:
     assert read_plan(whole) == tiny_plan(data)
 
 
+def test_a_simulation_may_grow_by_seeds_and_strategies_but_never_shrink(data: Path, tmp_path: Path) -> None:
+    keep_plan(tmp_path, tiny_plan(data))
+    more = tiny_plan(data, seeds=3, strategies=("random", "foreground-random", "entropy"))
+    keep_plan(tmp_path, more)
+    assert read_plan(tmp_path) == more
+    with pytest.raises(SettingsError, match=r"seeds 3 \(asked: 1\)"):
+        keep_plan(tmp_path, tiny_plan(data))
+    assert read_plan(tmp_path) == more
+
+
 def test_a_damaged_round_is_named(data: Path, tmp_path: Path) -> None:
     plan = tiny_plan(data)
     path = Records(tmp_path).path(plan.cells()[0], 0)
