@@ -21,6 +21,8 @@ OUTCOMES = {
     "last_round": "lesion Dice after the last round",
 }
 _LEVEL = 0.05
+# Patients of one seed share its networks: of one or two seeds, luck of the fits cannot be told from a gain.
+_FEWEST_SEEDS = 3
 _PAIRS = "seeds x test patients; each source of test patients weighs the same, then each patient"
 
 
@@ -87,7 +89,7 @@ def gathered(folder: Path) -> dict[str, Any]:
             for name, own in curves.items()
         },
         "comparisons": comparisons,
-        "findings": [_finding(outcome, compared) for outcome, compared in comparisons.items()],
+        "findings": [_finding(outcome, compared) for outcome, compared in comparisons.items() if compared],
     }
 
 
@@ -203,13 +205,17 @@ def _last_of_kind(rounds: Sequence[Sequence[RoundRecord]], kind: str) -> float |
 
 
 def is_shown(compared: Mapping[str, Any], *, better: bool) -> bool:
-    """Whether a gain (or a loss) is shown: the adjusted p is under 0.05 and the interval leaves out 0."""
+    """Whether a gain (or a loss) is shown: three seeds, an adjusted p under 0.05, an interval without 0."""
     low, high = compared["interval"]
-    return bool(compared["p_adjusted"] < _LEVEL and (low > 0 if better else high < 0))
+    enough = len(compared["by_seed"]) >= _FEWEST_SEEDS
+    return bool(enough and compared["p_adjusted"] < _LEVEL and (low > 0 if better else high < 0))
 
 
 def _finding(outcome: str, compared: Mapping[str, Mapping[str, Any]]) -> str:
     """Which strategies the evidence puts above or below the baseline, in one sentence."""
+    seeds = min((len(one["by_seed"]) for one in compared.values()), default=0)
+    if seeds < _FEWEST_SEEDS:
+        return f"By {OUTCOMES[outcome]}: {seeds} seeds are too few to say; let {_FEWEST_SEEDS} finish."
     above = [name for name, one in compared.items() if is_shown(one, better=True)]
     below = [name for name, one in compared.items() if is_shown(one, better=False)]
     said = [f"{', '.join(above)} above {BASELINE}" if above else f"nothing beats {BASELINE}"]

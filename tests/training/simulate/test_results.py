@@ -81,6 +81,9 @@ def test_seeds_that_are_not_finished_are_left_out_and_said_so(tmp_path: Path, pl
     write_rounds(tmp_path, plan, range(2))
     results = gathered(tmp_path)
     assert (results["seeds"], results["complete"]) == ([0, 1], False)
+    # Two seeds of plain gains, and still no verdict: the luck of two fits is in all of their pairs.
+    assert results["comparisons"]["last_round"]["entropy"]["interval"] == pytest.approx([0.1, 0.1])
+    assert "2 seeds are too few to say" in results["findings"][2]
     assert "Not finished" in simulation_page(results)
 
 
