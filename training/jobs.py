@@ -3,6 +3,7 @@
 import logging
 import shutil
 from contextlib import closing
+from pathlib import Path
 
 from rq import get_current_job
 
@@ -13,6 +14,9 @@ from chestct.job_queue import JobQueue, end_with_worker, progress_reporter
 from chestct.settings import Settings
 from training.only_one import only_one
 from training.retrain import Ending, run_retrain
+from training.simulate.cell import CellRunner
+from training.simulate.plan import Cell
+from training.simulate.records import Records
 from training.trainer import Trainer
 
 _LOG = logging.getLogger(__name__)
@@ -59,6 +63,27 @@ def retrain(trainer: Trainer | None = None) -> str:
     # The outcome is in the catalog: nothing of the work folder is needed any more.
     shutil.rmtree(work_dir, ignore_errors=True)
     return outcome
+
+
+def simulate_cell(folder: str, strategy: str, seed: int) -> str:
+    """What is left of one strategy at one seed of a simulation; the sentence that says so.
+
+    Args:
+        folder: of the simulation, with its plan, as `lungloop simulate` made it.
+    Raises:
+        LungLoopError: the plan or the data cannot be read, or a fit diverged.
+    """
+    end_with_worker()
+    report = progress_reporter()
+    cell = Cell(strategy, seed)
+    runner, records = CellRunner(Path(folder)), Records(Path(folder))
+
+    def tell() -> None:
+        report(len(records.rounds(cell, runner.plan)) / (runner.plan.rounds + 1), f"{strategy}, seed {seed}")
+
+    tell()
+    runner.run(cell, wait=True, on_round=tell)
+    return f"{strategy} at seed {seed} is done"
 
 
 def _own_requests(catalog: Catalog, job_id: str) -> list[RetrainRequest]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from rq import Queue, Retry
+from rq import Queue, Retry, Worker
 from rq.job import JobStatus
 
 from chestct.catalog.records import RetrainRequest
@@ -28,6 +28,8 @@ _FOLLOW_CHAMPION = Ask(names.FOLLOW_CHAMPION, timeout_seconds=900, retry=_RETRY_
 # No retry: the next corrections ask again.
 _ORDER = Ask(names.ORDER, timeout_seconds=600)
 _RETRAIN = Ask(names.RETRAIN, timeout_seconds=24 * 3600, retry=_RETRY_TRAIN)
+# A cell goes on from its last finished round.
+_SIMULATE_CELL = Ask(names.SIMULATE_CELL, timeout_seconds=24 * 3600, retry=Retry(max=3))
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,21 @@ class JobQueue:
         # Job ids hold letters, digits, `_` and `-` only; versions may hold dots too.
         name = "follow-" + "".join(letter if letter.isalnum() else "-" for letter in version)
         return self._ask_quick(_FOLLOW_CHAMPION, name, version)
+
+    def enqueue_simulate_cell(self, job_id: str, folder: str, strategy: str, seed: int) -> str:
+        """One strategy at one seed of the simulation in a folder that workers reach; the id of its job.
+
+        Args:
+            job_id: the same for the same cell; asked for again while it waits or runs, it is one job.
+        """
+        with queue_errors(self.redis_url):
+            asked = (folder, strategy, int(seed))
+            return ask_once(self._train, _SIMULATE_CELL, job_id, *asked, again_while_running=False)[0]
+
+    def has_training_worker(self) -> bool:
+        """Whether somebody listens to the queue of trainings; without, what is asked for there waits."""
+        with queue_errors(self.redis_url):
+            return Worker.count(queue=self._train) > 0
 
     def status(self) -> dict[str, Any]:
         """Counts of `queued`, `running`, `failed`; of the running job `kind`, `progress`, `seconds_left`."""

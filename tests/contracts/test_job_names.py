@@ -14,6 +14,7 @@ ARGUMENTS: dict[str, list[tuple[int | str, ...]]] = {
     names.FOLLOW_CHAMPION: [("v0001-abcdef01",)],
     names.ORDER: [()],
     names.RETRAIN: [()],
+    names.SIMULATE_CELL: [("/simulations/first", "entropy", 0)],
 }
 
 

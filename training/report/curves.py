@@ -1,0 +1,128 @@
+"""Curves with bands as SVG: inside a page, or as a file of its own."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from markupsafe import Markup
+
+_WIDTH, _HEIGHT = 360.0, 300.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 350.0, 12.0, 256.0
+# Told apart by the colour-blind, on white and on dark (Okabe and Ito 2008).
+COLOURS = ("#0072b2", "#d55e00", "#cc79a7", "#009e73", "#e69f00", "#56b4e9")
+_BASELINE_COLOUR = "#808080"
+_STEPS = (1, 2, 2.5, 5, 10)
+_STANDALONE_STYLE = (
+    "text{font:12px system-ui,sans-serif;fill:#51606f}.axis{font-size:13px}"
+    ".grid{stroke:#d5dce3;stroke-width:1}"
+)
+
+
+@dataclass(frozen=True)
+class Band:
+    """One curve: its name, places along x, and the mean, lowest and highest height there.
+
+    The baseline is grey and dashed.
+    """
+
+    name: str
+    x: Sequence[float]
+    mean: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+    is_baseline: bool = False
+
+    def stroke(self, number: int) -> str:
+        """Colour and dashes of the curve with that number, as SVG attributes."""
+        if self.is_baseline:
+            return f'stroke="{_BASELINE_COLOUR}" stroke-dasharray="6 4"'
+        return f'stroke="{COLOURS[number % len(COLOURS)]}"'
+
+    def fill(self, number: int) -> str:
+        """Colour of its band."""
+        return _BASELINE_COLOUR if self.is_baseline else COLOURS[number % len(COLOURS)]
+
+
+def curves_plot(bands: Sequence[Band], below: str, beside: str) -> Markup:
+    """The plot for a page that has the report's style and a legend of its own.
+
+    Args:
+        bands: at least one.
+        below, beside: what x and y are.
+    """
+    drawn = "".join(_parts(bands, below, beside))
+    label = escape(f"{beside} over {below}")
+    return Markup(
+        f'<svg viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" role="img" aria-label="{label}">{drawn}</svg>'
+    )
+
+
+def curves_file(bands: Sequence[Band], below: str, beside: str) -> str:
+    """The same as an SVG file with its own style, a white ground and a legend."""
+    rows = math.ceil(len(bands) / 2)
+    height = _HEIGHT + 18 * rows + 6
+    legend = [
+        f'<line x1="{x:.0f}" y1="{y:.0f}" x2="{x + 22:.0f}" y2="{y:.0f}" stroke-width="2.5" '
+        f"{band.stroke(number)}/>"
+        f'<text x="{x + 28:.0f}" y="{y + 4:.0f}">{escape(band.name)}</text>'
+        for number, band in enumerate(bands)
+        for x, y in [(_LEFT + 155 * (number % 2), _HEIGHT + 6 + 18 * (number // 2))]
+    ]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH:.0f} {height:.0f}" width="720" '
+        f'role="img" aria-label="{escape(f"{beside} over {below}")}"><style>{_STANDALONE_STYLE}</style>'
+        f'<rect width="100%" height="100%" fill="#ffffff"/>'
+        f"{''.join(_parts(bands, below, beside))}{''.join(legend)}</svg>\n"
+    )
+
+
+def _parts(bands: Sequence[Band], below: str, beside: str) -> Iterable[str]:
+    x_first, x_last = min(band.x[0] for band in bands), max(band.x[-1] for band in bands)
+    y_ticks = _ticks(min(min(band.low) for band in bands), max(max(band.high) for band in bands))
+    x_ticks = [tick for tick in _ticks(x_first, x_last) if x_first <= tick <= x_last]
+    y_first, y_last = y_ticks[0], y_ticks[-1]
+
+    def across(value: float) -> float:
+        return _LEFT + (_RIGHT - _LEFT) * (value - x_first) / ((x_last - x_first) or 1.0)
+
+    def up(value: float) -> float:
+        return _BOTTOM - (_BOTTOM - _TOP) * (value - y_first) / ((y_last - y_first) or 1.0)
+
+    for tick in y_ticks:
+        yield f'<line x1="{_LEFT}" y1="{up(tick):.1f}" x2="{_RIGHT}" y2="{up(tick):.1f}" class="grid"/>'
+        yield f'<text x="{_LEFT - 5}" y="{up(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>'
+    for tick in x_ticks:
+        x = f"{across(tick):.1f}"
+        yield f'<line x1="{x}" y1="{_TOP}" x2="{x}" y2="{_BOTTOM}" class="grid"/>'
+        yield f'<text x="{x}" y="{_BOTTOM + 15}" text-anchor="middle">{tick:g}</text>'
+    yield (
+        f'<text class="axis" x="{(_LEFT + _RIGHT) / 2}" y="{_BOTTOM + 33}" text-anchor="middle">'
+        f"{escape(below)}</text>"
+    )
+    yield (
+        f'<text class="axis" text-anchor="middle" transform="translate(12 {(_TOP + _BOTTOM) / 2:.0f}) '
+        f'rotate(-90)">{escape(beside)}</text>'
+    )
+    for number, band in enumerate(bands):
+        forth = [f"{across(x):.1f},{up(y):.1f}" for x, y in zip(band.x, band.high, strict=True)]
+        back = [f"{across(x):.1f},{up(y):.1f}" for x, y in zip(band.x, band.low, strict=True)]
+        yield (
+            f'<polygon points="{" ".join([*forth, *reversed(back)])}" fill="{band.fill(number)}" '
+            'fill-opacity="0.13"/>'
+        )
+    for number, band in enumerate(bands):
+        points = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in zip(band.x, band.mean, strict=True))
+        yield (
+            f'<polyline points="{points}" fill="none" stroke-width="2.5" {band.stroke(number)}>'
+            f"<title>{escape(band.name)}</title></polyline>"
+        )
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Round numbers from at or below `low` to at or above `high`, four to seven of them."""
+    span = max(high - low, 1e-6)
+    power = 10.0 ** math.floor(math.log10(span / 4))
+    step = next(one * power for one in _STEPS if one * power >= span / 5)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return [round(step * number, 10) for number in range(first, last + 1)]
