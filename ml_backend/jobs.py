@@ -45,12 +45,9 @@ def sync(task_id: int | None = None) -> Json:
         report = reconcile(
             place.catalog, client, project_id, task_id, via=via, on_progress=progress_reporter()
         )
-<<<<<<< HEAD
         place.catalog.count_changes()
-=======
         if _order_is_due(place.catalog, report):
             JobQueue(place.settings.redis_url).enqueue_order()
->>>>>>> studio
         if report.changed and _retrain_is_due(place.catalog, place.settings.retrain_every):
             JobQueue(place.settings.redis_url).request_retrain(place.catalog, _POLICY, sync_first=False)
         return asdict(report)

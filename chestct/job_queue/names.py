@@ -14,22 +14,14 @@ ORDER = "ml_backend.jobs.settle_next_places"
 RETRAIN = "training.jobs.retrain"
 SIMULATE_CELL = "training.jobs.simulate_cell"
 
-<<<<<<< HEAD
-JOB_NAMES = (SYNC, PREANNOTATE, FOLLOW_CHAMPION, ORDER, RETRAIN)
-=======
-JOB_NAMES = (SYNC, PREANNOTATE, FOLLOW_CHAMPION, RETRAIN, SIMULATE_CELL)
->>>>>>> sim
+JOB_NAMES = (SYNC, PREANNOTATE, FOLLOW_CHAMPION, ORDER, RETRAIN, SIMULATE_CELL)
 
 # What `status` calls a running job.
 KINDS = {
     SYNC: "sync",
     PREANNOTATE: "preannotate",
     FOLLOW_CHAMPION: "follow champion",
-<<<<<<< HEAD
     ORDER: "order",
     RETRAIN: "retrain",
-=======
-    RETRAIN: "retrain",
     SIMULATE_CELL: "simulate",
->>>>>>> sim
 }
