@@ -9,6 +9,7 @@ not applied, so that a label map fits the file's own rows and columns.
 
 import os
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -242,7 +243,11 @@ def _opened(path: Path) -> Image.Image:
     with reading(path):
         path.open("rb").close()
     try:
-        image = Image.open(path, formats=("PNG", "JPEG", "TIFF"))
+        # Pillow's words about a damaged TIFF header; what matters of it comes as an error of ours. Threads
+        # that do this at once can at worst leave these warnings ignored.
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.TiffImagePlugin")
+            image = Image.open(path, formats=("PNG", "JPEG", "TIFF"))
     # Pillow warns of, then refuses, pictures whose header claims a great many pixels.
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InputError(path, _TOO_LARGE) from error

@@ -101,6 +101,8 @@ def test_missing_text_empty_and_other_formats_are_refused(tmp_path, slope):
     (tmp_path / "text.png").write_text("not a picture")
     refused(tmp_path / "text.png", "not a readable PNG, JPEG or TIFF")
     (tmp_path / "empty.png").touch()
+    (tmp_path / "tiff-header-alone.png").write_bytes(b"MM\0*\0\0\0\x08")
+    refused(tmp_path / "tiff-header-alone.png", "not a readable PNG, JPEG or TIFF")
     refused(tmp_path / "empty.png", "not a readable PNG, JPEG or TIFF")
     Image.fromarray(slope).save(tmp_path / "a.png", format="BMP")
     refused(tmp_path / "a.png", "not a readable PNG, JPEG or TIFF")
