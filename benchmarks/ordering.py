@@ -78,7 +78,7 @@ def timed_catalog(size: int, url: str | None) -> Timing:
     with tempfile.TemporaryDirectory() as folder:
         database_url = url or f"sqlite:///{Path(folder) / 'catalog.sqlite3'}"
         with Catalog.open(database_url, folder) as catalog, closing(Database(database_url)) as database:
-            first_id = fill(database, size)
+            fill(database, size)
             catalog.set_champion(_OLD)
             drawing = seconds(lambda: make_order(catalog, _OLD))
             catalog.set_champion(_NEW)
@@ -87,15 +87,15 @@ def timed_catalog(size: int, url: str | None) -> Timing:
             counts = calls_ms(catalog.counts)
             old = seconds(lambda: old_next(database, catalog)) * 1000
             served = [one.slice.id for one in catalog.next_in_order(size // 5)]
-            correct(database, served, first_annotation=first_id + size)
+            correct(database, served, first_annotation=size)
             late = calls_ms(lambda: next_slices(catalog, _SHOWN))
             if url:
                 empty(database)
     return Timing(size, fresh, late, old, (drawing, again), counts[0])
 
 
-def fill(database: Database, size: int) -> int:
-    """Studies, slices, predictions of two versions, and corrections of four tenths; the first slice's id."""
+def fill(database: Database, size: int) -> None:
+    """Studies, slices, predictions of two versions, and corrections of four tenths."""
     rng, now = np.random.default_rng(size), moments.now()
     studies = size // _SLICES_A_STUDY
     with database.writing() as connection:
@@ -131,8 +131,7 @@ def fill(database: Database, size: int) -> int:
             add(tables.versions, [{"version": version, "state": "challenger", "created_at": now}])
             add(tables.predictions, predictions(version, size, rng, now))
     corrected = rng.choice(size, size * 2 // 5, replace=False) + 1
-    correct(database, corrected.tolist(), first_annotation=1)
-    return 1
+    correct(database, corrected.tolist(), first_annotation=0)
 
 
 def predictions(version: str, size: int, rng: np.random.Generator, now: str) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from chestct.catalog.engines import LOCK_TIMEOUT_SECONDS, build_engine, for_writing, normal_url
 from chestct.errors import ServiceUnavailableError
@@ -81,12 +82,18 @@ class Database:
         """
         if not rows:
             return
-        insert = sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
-        if keep_known:
-            insert = insert.on_conflict_do_nothing()
-        # SQLAlchemy 2 sends a thousand rows a statement only where something comes back; without, pg8000
-        # makes one round trip a row.
-        connection.execute(insert.returning(sa.literal(1)), rows)
+        if self.is_sqlite:
+            insert = sqlite.insert(table)
+            connection.execute(insert.on_conflict_do_nothing() if keep_known else insert, rows)
+            return
+        # pg8000 makes one round trip a row of such a list; an array for each column travels at once.
+        columns = [table.c[name] for name in rows[0]]
+        values = [
+            sa.func.unnest(sa.bindparam(column.name, [row[column.name] for row in rows], ARRAY(column.type)))
+            for column in columns
+        ]
+        into = postgresql.insert(table).from_select([column.name for column in columns], sa.select(*values))
+        connection.execute(into.on_conflict_do_nothing() if keep_known else into)
 
     def close(self) -> None:
         """Give all connections back."""

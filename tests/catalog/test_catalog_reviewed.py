@@ -21,19 +21,21 @@ from chestct.catalog.study_annotations import StudyAnnotation
 SUBMITTED, SKIPPED, DELETED = CorrectionState.SUBMITTED, CorrectionState.SKIPPED, CorrectionState.DELETED
 DRAWN = np.ones((4, 4), np.uint8)
 
-_annotations, _minutes, _indices = st.integers(1, 3), st.integers(0, 3), st.integers(0, 2)
+# An annotation is of a slice's task (1 to 3) or of a study's (4 to 6), never of both.
+_of_slices, _of_studies = st.integers(1, 3), st.integers(4, 6)
+_minutes, _indices = st.integers(0, 3), st.integers(0, 2)
 _steps = st.one_of(
     st.tuples(
-        st.just("slice"), _annotations, _minutes, _indices, st.sampled_from([SUBMITTED, SKIPPED, DELETED])
+        st.just("slice"), _of_slices, _minutes, _indices, st.sampled_from([SUBMITTED, SKIPPED, DELETED])
     ),
     st.tuples(
         st.just("study"),
-        _annotations,
+        _of_studies,
         _minutes,
         st.dictionaries(_indices, st.booleans(), min_size=1),
         st.sampled_from([SUBMITTED, SKIPPED]),
     ),
-    st.tuples(st.just("delete"), _annotations),
+    st.tuples(st.just("delete"), _of_slices | _of_studies),
     st.tuples(st.just("order"), st.permutations([0, 1, 2])),
 )
 _seeds = itertools.count()
