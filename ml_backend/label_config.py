@@ -10,7 +10,7 @@ from chestct.labels import BRUSH_LABEL_NAMES, LESIONS, Label, SeverityGrade
 _LONGEST_CONFIG = 1_000_000
 # The choice by which a reader vouches for every slice of a study task (docs/adr/0016).
 ALL_SLICES_VIEWED = "All slices viewed"
-# Key of a slice task's data that holds the address of its heat map.
+# Key of a slice task's data that holds the address of its heat map, as a list of one (docs/adr/0021).
 DOUBT_KEY = "doubt"
 _LABEL_OF_NAME = {name: label for label, name in BRUSH_LABEL_NAMES.items()}
 

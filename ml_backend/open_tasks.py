@@ -128,4 +128,4 @@ class OpenTasks:
         picture = str(task.data[self._config.image_key])
         address = heat_map_address(self._catalog, self._catalog.slice(slice_id), picture)
         if address is not None:
-            self._client.update_task(task_id, data={**task.data, DOUBT_KEY: address})
+            self._client.update_task(task_id, data={**task.data, DOUBT_KEY: [address]})

@@ -125,7 +125,7 @@ def _task_data(
         "study": slice_record.study_name,
         "slice": slice_record.index,
         # Always, so that a configuration that shows it can be chosen later.
-        DOUBT_KEY: heat_map_address(catalog, slice_record, picture),
+        DOUBT_KEY: [heat_map_address(catalog, slice_record, picture)],
     }
 
 

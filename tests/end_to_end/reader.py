@@ -32,12 +32,13 @@ class Reader:
         """Opens a task and waits until its picture and pre-label are drawn."""
         project = self.stack.facts["project_id"]
         self.page.goto(f"{self.stack.facts['label_studio_url']}/projects/{project}/data?task={task_id}")
-        self.page.locator('img[src^="blob:"]').wait_for(timeout=60_000)
+        self.page.locator('img[src^="blob:"]').first.wait_for(timeout=60_000)
         # Label Studio paints the brush layers after the picture; there is no event to wait for.
         self.page.wait_for_timeout(2_500)
 
     def _place(self, size: int, row: float, column: float) -> tuple[float, float]:
-        box = self.page.locator('img[src^="blob:"]').bounding_box()
+        # The slice comes first; the second picture is its heat map.
+        box = self.page.locator('img[src^="blob:"]').first.bounding_box()
         assert box is not None
         scale = box["width"] / size
         return box["x"] + (column + 0.5) * scale, box["y"] + (row + 0.5) * scale

@@ -75,7 +75,14 @@ class StandIn:
             doubt=rng.integers(0, 256, (32, 32), np.uint8),
         )
 
-    def each_of_study(self, slices: Any, intensity: Intensity, **_: object) -> Iterator[SlicePrediction]:
+    def segment_study(
+        self, slices: Any, intensity: Intensity, *, slices_apart_mm: float | None = None
+    ) -> list[SlicePrediction]:
+        return list(self.each_of_study(slices, intensity))
+
+    def each_of_study(
+        self, slices: Any, intensity: Intensity, *, slices_apart_mm: float | None = None
+    ) -> Iterator[SlicePrediction]:
         return (self.segment(one, intensity) for one in slices)
 
 
@@ -283,6 +290,6 @@ def test_a_blank_task_shows_nothing_of_the_model_and_counts_as_begun_from_nothin
     assert not shown[True] & shown[False]
     task_id, data = next(iter(place.client.task_data(place.project_id)))
     assert (
-        place.client.http.bytes(data["doubt"], 2**20)
+        place.client.http.bytes(data["doubt"][0], 2**20)
         == heat_map_path(catalog, catalog.slice(place.slice_of(task_id))).read_bytes()
     ), "Label Studio serves the file that is there now"

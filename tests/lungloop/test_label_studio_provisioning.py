@@ -1,5 +1,6 @@
 """Provisioning a local Label Studio: again changes nothing, a moved backend keeps its row."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -118,8 +119,8 @@ def test_slices_and_studies_are_two_projects_and_the_one_in_use_goes_on(
     slices = label_studio.ensure_project(client, settings)
     studies = label_studio.ensure_project(client, replace(settings, tasks="study"))
     assert (slices.title, studies.title) == ("LungLoop", "LungLoop studies")
-    assert "valueList" in studies.label_config
-    assert "valueList" not in slices.label_config
+    assert 'valueList="$images"' in studies.label_config
+    assert 'valueList="$images"' not in slices.label_config
     assert fake.views == ["Slices", "Studies"]
     assert label_studio.ensure_project(client, settings) == studies
     assert label_studio.ensure_project(client, replace(settings, tasks="slice")) == slices
@@ -156,6 +157,18 @@ def test_a_projects_language_changes_when_asked_for_and_stays_otherwise(
     assert "Матовое стекло" not in english.label_config
     assert "Матовое стекло" in russian.label_config
     assert label_studio.ensure_project(client, replace(settings, tasks=kind)) == russian
+
+
+def test_a_configuration_that_an_earlier_release_shipped_is_still_ours_to_change(
+    client: LabelStudio, fake: FakeLabelStudio, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label_studio.ensure_project(client, settings)
+    earlier = fake.rows["projects"][0]["label_config"].replace("doubts", "hesitates").strip()
+    fake.rows["projects"][0]["label_config"] = earlier
+    digest = hashlib.sha256(f"{earlier}\n".encode()).hexdigest()
+    monkeypatch.setattr(label_studio, "_SHIPPED_BEFORE", frozenset({digest}))
+    updated = label_studio.ensure_project(client, replace(settings, language="en"))
+    assert updated.label_config == label_studio.shipped_config("slice", "en")
 
 
 def test_a_configuration_that_readers_changed_is_left_alone(

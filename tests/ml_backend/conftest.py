@@ -73,6 +73,9 @@ class FakeQueue:
     def enqueue_preannotate(self) -> str:
         return self._ask("preannotate")
 
+    def enqueue_order(self) -> str:
+        return self._ask("order")
+
     def request_retrain(self, catalog: Catalog, requested_by: str, **_: object) -> Any:
         request = catalog.add_retrain_request(requested_by)
         self._ask("retrain", request.id)

@@ -93,6 +93,43 @@ def test_preannotate_computes_and_pushes_and_twice_is_once(
     assert jobs.preannotate()["pushed"] == 0
 
 
+def test_every_so_many_corrections_ask_for_new_next_places_and_others_do_not(
+    environment: pytest.MonkeyPatch,
+    catalog: Catalog,
+    study: str,
+    label_studio: Any,
+    queue: Any,
+    tmp_path: Path,
+) -> None:
+    create_missing_tasks(catalog, label_studio.client(), 7, tmp_path)
+    environment.setattr(jobs, "_CORRECTIONS_AN_ORDER", 2)
+    asked = []
+    for task_id in (1, 2, 3):
+        label_studio.annotate(task_id, [])
+        jobs.sync()
+        asked.append(("order",) in queue.asked)
+        queue.asked.clear()
+    jobs.sync()
+    assert asked == [False, True, False]
+    assert ("order",) not in queue.asked, "a sync without news asks for nothing"
+
+
+def test_new_next_places_load_no_model(
+    environment: pytest.MonkeyPatch,
+    catalog: Catalog,
+    study: str,
+    label_studio: Any,
+    champion: Any,
+    tmp_path: Path,
+) -> None:
+    create_missing_tasks(catalog, label_studio.client(), 7, tmp_path)
+    environment.setattr(jobs, "Champion", lambda catalog, load: champion)
+    jobs.preannotate()
+    environment.delattr(jobs, "Champion")
+    report = jobs.settle_next_places()
+    assert (report["model_version"], report["failed"]) == ("base-1", {})
+
+
 def test_a_missing_project_is_said(environment: pytest.MonkeyPatch, study: str) -> None:
     environment.delenv("LUNGLOOP_PROJECT_ID")
     with pytest.raises(ServiceUnavailableError, match="LUNGLOOP_PROJECT_ID"):

@@ -76,7 +76,7 @@ def test_a_project_that_shows_no_heat_map_is_left_alone(
     catalog: Catalog, study: str, champion: Champion, label_studio: Any, tmp_path: Any, slice_xml: str
 ) -> None:
     create_missing_tasks(catalog, label_studio.client(), 7, tmp_path)
-    label_studio.project["label_config"] = slice_xml.replace("$doubt", "https://elsewhere.test/a.png")
+    label_studio.project["label_config"] = slice_xml.replace("$doubt", "$other")
     del label_studio.tasks[1]["doubt"]
     preannotate(catalog, champion, label_studio.client(), 7)
     assert "doubt" not in label_studio.tasks[1]

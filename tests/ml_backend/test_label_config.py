@@ -107,3 +107,10 @@ def test_what_cannot_work_is_refused_with_its_reason(xml: str, reason: str) -> N
 def test_a_label_that_the_configuration_lacks_is_an_error() -> None:
     with pytest.raises(LabelConfigError, match="'Nodule' is not in the configuration"):
         parse_label_config(config_xml()).label_of("Nodule")
+
+
+def test_the_heat_map_is_known_and_is_not_what_readers_draw_on(slice_xml: str) -> None:
+    config = parse_label_config(slice_xml)
+    assert (config.image_key, config.shows_studies, config.shows_doubt) == ("image", False, True)
+    without = slice_xml.replace('valueList="$doubt"', 'valueList="$other"')
+    assert not parse_label_config(without).shows_doubt

@@ -34,7 +34,7 @@ def test_every_slice_gets_one_task_with_what_the_contract_says(
         "image": f"/data/local-files/?d=storage/{first.picture_path}",
         "study": study,
         "slice": 0,
-        "doubt": f"/data/local-files/?d=storage/picture/doubt/{first.key[:2]}/{first.key}.png",
+        "doubt": [f"/data/local-files/?d=storage/picture/doubt/{first.key[:2]}/{first.key}.png"],
     }
 
 
