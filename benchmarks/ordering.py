@@ -3,8 +3,8 @@
 Compared in one run, on one catalog for each size, of which four tenths are corrected: (a) `lungloop next`
 from the kept order, and from the same order once another fifth of all slices has been read in it, beside
 the old way: read all open slices and all predictions, work out of all corrections what is open, and sort;
-(b) making and keeping the order of a new version (fingerprints asked for, pool, lots, strategy, order
-kept), lots drawn for the first time, beside the smaller catalogs.
+(b) making and keeping the order of a new version (fingerprints asked for, pool, chances that a correction
+changes a grade, lots, strategy, order kept), lots drawn for the first time, beside the smaller catalogs.
 
 Rows are made directly, without pixel files.
 
@@ -25,9 +25,6 @@ import numpy as np
 import sqlalchemy as sa
 from _results import Measurement, show, write
 
-from chestct.acquisition.control import Shares
-from chestct.acquisition.ordering import Policy, order_pool
-from chestct.acquisition.strategies import strategy_named
 from chestct.catalog import moments, tables
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.current import reviewed_slices
@@ -35,6 +32,7 @@ from chestct.catalog.database import Database
 from chestct.catalog.records import SliceRecord
 from chestct.catalog.slices import SLICE_ROWS, slice_record
 from lungloop.next_slices import next_slices
+from ml_backend.ordering import settle_order
 
 _SIZES = (1_000, 10_000, 100_000)
 _SLICES_A_STUDY = 40
@@ -165,11 +163,7 @@ def correct(database: Database, slice_ids: list[int], first_annotation: int) -> 
 
 def make_order(catalog: Catalog, version: str) -> None:
     """As it is done after every promotion."""
-    catalog.fill_fingerprints(limit=100)
-    pool = catalog.acquisition_pool(version)
-    catalog.assign(pool.slice_ids.tolist(), Shares())
-    ordered = order_pool(pool, strategy_named(None), catalog.assignments(), Policy(), seed=42)
-    catalog.keep_order(version, ordered.slice_ids, ordered.reasons)
+    settle_order(catalog, version).keep(catalog)
 
 
 def old_next(database: Database, catalog: Catalog) -> list[SliceRecord]:

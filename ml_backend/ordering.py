@@ -18,6 +18,8 @@ from chestct.settings import Settings
 
 _LOG = logging.getLogger(__name__)
 
+# Pictures of an older catalog that are looked at for likeness in one go; the rest the next time.
+_FINGERPRINTS_AN_ORDER = 5_000
 # How many places are made anew after corrections. A reader takes minutes for so many and the order is made
 # anew every ten corrections; each place may cost Label Studio a request (docs/adr/0021).
 HEAD = 50
@@ -135,6 +137,7 @@ def _ordered(
     choices: OrderChoices,
     calibration: InvolvementCalibration | None,
 ) -> Ordered:
+    catalog.fill_fingerprints(_FINGERPRINTS_AN_ORDER)
     pool = catalog.acquisition_pool(model_version)
     chances = catalog.grade_chances(model_version, calibration)
     known = [chances.get(slice_id, np.nan) for slice_id in pool.slice_ids.tolist()]

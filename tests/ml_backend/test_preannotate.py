@@ -155,8 +155,11 @@ def test_a_mask_that_somebody_brought_is_shown_in_place_of_the_models_own(
     config = parse_label_config(label_studio.project["label_config"])
     shown = {row["task"]: row for row in label_studio.predictions.values()}
     np.testing.assert_array_equal(read_label_map(shown[1]["result"], config, 64, 64), own_mask(8))
-    # The version and its score stay: Label Studio shows and orders by them.
-    assert (shown[1]["model_version"], shown[1]["score"]) == ("base-1", 0.25)
+    # The version and its place stay: Label Studio shows and orders by them.
+    assert (shown[1]["model_version"], shown[1]["score"]) == (
+        "base-1",
+        catalog.order_score(first.id, "base-1"),
+    )
     assert {region["value"]["brushlabels"][0] for region in shown[2]["result"]} == {"Consolidation"}
 
 
