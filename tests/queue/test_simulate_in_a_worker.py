@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import torch
 from rq import Queue, Worker
 
 # Test folders are no packages (import mode importlib): neighbours are found by their folder.
@@ -56,7 +57,16 @@ def two_workers(redis_url: str, queue: JobQueue, tmp_path: Path) -> Iterator[Non
             worker.terminate()
 
 
-@pytest.mark.usefixtures("two_workers")
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As the workers have it: with one thread torch adds in one order."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("two_workers", "one_thread")
 def test_workers_come_to_the_same_rounds_as_one_process(queue: JobQueue, tmp_path: Path) -> None:
     plan = tiny_plan(write_data(tmp_path / "data"), rounds=1)
     for name in ("here", "queue"):
