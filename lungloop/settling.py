@@ -94,13 +94,6 @@ def settle_study(
     )
 
 
-def grade_chances_of(
-    catalog: Catalog, version: str, calibration: InvolvementCalibration | None = None
-) -> dict[int, float]:
-    """Slice id -> chance in [0, 1] that correcting it moves the grade, see `Catalog.grade_chances`."""
-    return catalog.grade_chances(version, calibration)
-
-
 def _settled_by(study: OpenStudy) -> SettledBy:
     found = slices_to_settle(study.doubt, MOST_SLICES)
     chances = grade_chances(study.doubt)

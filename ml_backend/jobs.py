@@ -132,6 +132,8 @@ def _workplace() -> Iterator[_Workplace]:
 
 def _order_is_due(catalog: Catalog, report: SyncReport) -> bool:
     """Whether this sync brought the tenth, twentieth, ... correction."""
+    if not report.created:
+        return False  # most syncs: they need not count the catalog
     now = catalog.counts()["corrected"]
     return now // _CORRECTIONS_AN_ORDER > max(now - report.created, 0) // _CORRECTIONS_AN_ORDER
 

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from chestct.acquisition.settle import StudyInDoubt, grade_chances
 from chestct.catalog import tables
-from chestct.catalog.current import current_corrections, reviewed_slices
+from chestct.catalog.current import current_corrections
 from chestct.catalog.database import Database
 from chestct.catalog.storage import Storage
 from chestct.catalog.store import Store
@@ -69,14 +69,14 @@ class SettlingStore(Store):
         with self._database.reading() as connection:
             studies = connection.execute(_studies(model_version, only)).all()
             slices = connection.execute(_slices(model_version, only)).all()
-            reviewed = set(connection.execute(reviewed_slices()).scalars())
-            corrected = connection.execute(_corrected(model_version)).all() if reviewed else []
+            any_read = any(row.reviewed for row in slices)
+            corrected = connection.execute(_corrected(model_version)).all() if any_read else []
         by_slice = {row.slice_id: row for row in corrected}
         rule = SeverityRule()
         found = []
         for study, rows in _paired(studies, slices):
             slice_ids = np.array([row.id for row in rows], dtype=np.int64)
-            is_open = np.array([row.id not in reviewed for row in rows])
+            is_open = np.array([not row.reviewed for row in rows])
             sums = np.array([(row.lesion_expected, row.lesion_deviation) for row in rows], dtype=np.float64)
             if not is_open.any() or np.isnan(sums).any() or len(rows) != study.slice_count:
                 continue
@@ -153,6 +153,7 @@ def _slices(model_version: str, only: sa.ColumnElement[bool]) -> sa.Executable:
             slices.c.id,
             slices.c.study_id,
             slices.c.index,
+            slices.c.reviewed,
             predictions.c.lesion_expected,
             predictions.c.lesion_deviation,
         )

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
-from chestct.settings import Settings
+from chestct.settings import STRATEGY_NAMES, Settings
 from lungloop.console import AsJson, answer, print_json, print_table, progress, say
 
-_STRATEGIES = ("random", "foreground-random", "entropy", "disagreement", "clasp-pe")
+# `decision` aims at the grades of studies, which the slices of a simulation do not have.
+_STRATEGIES = tuple(name for name in STRATEGY_NAMES if name != "decision")
 _COLUMNS = ("compared by", "strategy", "difference", "95 % interval", "p", "p adjusted")
 
 

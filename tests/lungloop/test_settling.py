@@ -13,7 +13,7 @@ from chestct.intensity import Intensity
 from chestct.prediction import SlicePrediction
 from chestct.study import Study
 from lungloop.cli import run
-from lungloop.settling import grade_chances_of, settle_studies, settle_study
+from lungloop.settling import settle_studies, settle_study
 
 GEOMETRY = Geometry((4, 4, 3), np.diag([-10.0, 10.0, 80.0, 1.0]))
 # 1 of 4 pixels of the right lung is lesion: 25 %, the border between CT-1 and CT-2.
@@ -57,7 +57,7 @@ def test_the_slices_that_settle_a_grade_are_named(catalog: Catalog) -> None:
     assert found.grade_chance[1] > 0.4
     sure = settle_study(catalog, "base-1", "sure")
     assert sure.sentence() == "sure: CT-2 is settled already (25.0 to 25.0 % of the lung, not calibrated)"
-    assert set(grade_chances_of(catalog, "base-1")) == {one.id for one in catalog.slices()}
+    assert set(catalog.grade_chances("base-1")) == {one.id for one in catalog.slices()}
 
 
 def test_a_study_without_a_grade_says_why(catalog: Catalog) -> None:
