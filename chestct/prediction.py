@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from chestct.labels import LESIONS, Label
 
@@ -89,3 +90,29 @@ def most_probable(
     )
     least = np.maximum(lung, background) if lesion_threshold is None else lesion_threshold
     return np.where(lesion > least, kind, healthy).astype(np.uint8)
+
+
+def without_minor_kinds(label_map: npt.NDArray[np.uint8], smallest_share: float) -> npt.NDArray[np.uint8]:
+    """Each lesion's kind that fills less than a share of it becomes the lesion's other kind.
+
+    Specks of a second kind are noise of the network, and a reader deletes them one by one. A lesion of one
+    kind is left alone, however small.
+
+    Args:
+        label_map: (H, W) uint8, values of Label.
+        smallest_share: of a lesion, in [0, 0.5]; a lesion is what hangs together by sides of pixels.
+    Returns:
+        A new map where something changed, the given one otherwise; what is a lesion stays one.
+    """
+    consolidation = label_map == Label.CONSOLIDATION
+    if not consolidation.any() or not (label_map == Label.GROUND_GLASS).any():
+        return label_map
+    lesions: npt.NDArray[np.int32]
+    lesions, count = ndimage.label(consolidation | (label_map == Label.GROUND_GLASS))  # pyright: ignore[reportGeneralTypeIssues, reportAssignmentType]
+    pixels = np.bincount(lesions.ravel(), minlength=count + 1)
+    share = np.bincount(lesions[consolidation], minlength=count + 1) / np.maximum(1, pixels)
+    becomes = np.zeros(count + 1, np.uint8)
+    becomes[(share > 0) & (share < smallest_share)] = Label.GROUND_GLASS
+    becomes[(share < 1) & (share > 1 - smallest_share)] = Label.CONSOLIDATION
+    becomes[0] = 0
+    return np.where(becomes[lesions] > 0, becomes[lesions], label_map) if becomes.any() else label_map

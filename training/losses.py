@@ -4,11 +4,15 @@ Source: partial-label supervision by marginal probability (Fidon et al. 2021, ar
 batch soft Dice as in Drozdzal et al. 2016, arXiv 1608.04117.
 """
 
+import functools
+
 import torch
 
 from chestct.candidates import UNKNOWN, bits
 from chestct.labels import LESIONS, Label
 
+# Probabilities of the four classes, each (N, H, W) float32, in the order of Label.
+Planes = tuple[torch.Tensor, ...]
 # The groups whose overlap is scored: what readers correct, and the whole lung, lesions included.
 DICE_GROUPS: dict[str, tuple[Label, ...]] = {
     "infection": LESIONS,
@@ -20,34 +24,57 @@ DICE_GROUPS: dict[str, tuple[Label, ...]] = {
 _DICE_SMOOTH = 10.0
 
 
-def allowed_classes(candidates: torch.Tensor) -> torch.Tensor:
-    """(N, H, W) uint8 candidates to (N, 4, H, W) boolean: True where the class is possible."""
-    bit = torch.tensor([1 << int(label) for label in Label], dtype=torch.uint8, device=candidates.device)
-    return (candidates[:, None] & bit[None, :, None, None]) != 0
+# Below it the sum of the possible classes nears the end of float32: its logarithm is taken the slow way.
+_SMALLEST_SUM = 1e-30
 
 
-def candidate_cross_entropy(logits: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
+def class_planes(logits: torch.Tensor) -> Planes:
+    """Softmax of (N, 4, H, W) logits as four (N, H, W) planes, in the order of Label.
+
+    Planes, since sums over a dimension of four are several times slower than sums of four planes.
+    """
+    return logits.softmax(dim=1).unbind(dim=1)
+
+
+def candidate_cross_entropy(
+    logits: torch.Tensor, candidates: torch.Tensor, planes: Planes | None = None
+) -> torch.Tensor:
     """Mean of -log(sum of the probabilities of the possible classes) over pixels that say anything.
 
     Args:
         logits: (N, 4, H, W) float32.
         candidates: (N, H, W) uint8, see `chestct.candidates`.
+        planes: `class_planes(logits)`, where they are at hand.
     Returns:
         A scalar; 0 with zero gradients where no pixel is known.
     """
-    possible = torch.where(allowed_classes(candidates), 0.0, -torch.inf)
-    per_pixel = torch.logsumexp(logits, dim=1) - torch.logsumexp(logits + possible, dim=1)
     known = (candidates != UNKNOWN) & (candidates != 0)
+    planes = class_planes(logits) if planes is None else planes
+    possible = torch.stack([planes[label] * _is_possible(candidates, label) for label in Label]).sum(dim=0)
+    if bool((known & (possible < _SMALLEST_SUM)).any()):
+        per_pixel = _exact_cross_entropy(logits, candidates)
+    else:
+        per_pixel = -torch.where(known, possible, 1.0).log()
     return torch.where(known, per_pixel, 0.0).sum() / known.sum().clamp(min=1)
 
 
+def _is_possible(candidates: torch.Tensor, label: Label) -> torch.Tensor:
+    return (candidates & int(bits(label))) != 0
+
+
+def _exact_cross_entropy(logits: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
+    """(N, H, W), whatever the logits; infinite where no class is possible."""
+    impossible = ~torch.stack([_is_possible(candidates, label) for label in Label], dim=1)
+    return torch.logsumexp(logits, dim=1) - torch.logsumexp(logits.masked_fill(impossible, -torch.inf), dim=1)
+
+
 def group_dice_loss(
-    probabilities: torch.Tensor, candidates: torch.Tensor, group: tuple[Label, ...]
+    planes: Planes, candidates: torch.Tensor, group: tuple[Label, ...]
 ) -> torch.Tensor | None:
     """1 - soft Dice of a group of classes over the batch's pixels whose membership is decided.
 
     Args:
-        probabilities: (N, 4, H, W) float32, summing to 1 over classes.
+        planes: four (N, H, W) float32, summing to 1.
         candidates: (N, H, W) uint8.
     Returns:
         A scalar, or None where no pixel of the batch is known to be inside the group.
@@ -59,7 +86,7 @@ def group_dice_loss(
     if not bool(inside.any()):
         return None
     decided = may_be_inside ^ may_be_outside
-    predicted = probabilities[:, [int(label) for label in group]].sum(dim=1) * decided
+    predicted = functools.reduce(torch.add, [planes[label] for label in group]) * decided
     overlap = (predicted * inside).sum()
     return 1 - (2 * overlap + _DICE_SMOOTH) / (predicted.sum() + inside.sum() + _DICE_SMOOTH)
 
@@ -68,12 +95,12 @@ def total_loss(
     logits: torch.Tensor, candidates: torch.Tensor, dice_weight: float
 ) -> tuple[torch.Tensor, dict[str, float]]:
     """Cross-entropy plus the mean of the groups' Dice losses, and each part for the curve."""
-    cross_entropy = candidate_cross_entropy(logits, candidates)
-    probabilities = logits.softmax(dim=1)
+    planes = class_planes(logits)
+    cross_entropy = candidate_cross_entropy(logits, candidates, planes)
     dice = {
         name: loss
         for name, group in DICE_GROUPS.items()
-        if (loss := group_dice_loss(probabilities, candidates, group)) is not None
+        if (loss := group_dice_loss(planes, candidates, group)) is not None
     }
     total = cross_entropy
     if dice:

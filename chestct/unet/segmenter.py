@@ -14,7 +14,7 @@ from chestct.errors import WeightsError
 from chestct.intensity import Intensity, unit_range
 from chestct.involvement_doubt import lesion_sums
 from chestct.involvement_interval import InvolvementCalibration
-from chestct.prediction import SlicePrediction, most_probable
+from chestct.prediction import SlicePrediction, most_probable, without_minor_kinds
 from chestct.uncertainty import confidence, doubt_map, normalised_entropy, zone_disagreement, zone_figures
 from chestct.unet.engine import Engine
 from chestct.unet.looks import Looks
@@ -113,8 +113,10 @@ class Segmenter:
         return composed(self._seen_alone(image), (image.shape[0], image.shape[1]))
 
     def label_map(self, probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-        """(H, W) uint8 label map of (4, H, W) probabilities, by the card's lesion threshold."""
-        return most_probable(probabilities, self.card.lesion_threshold)
+        """(H, W) uint8 label map of (4, H, W) probabilities, decided as the card says."""
+        return without_minor_kinds(
+            most_probable(probabilities, self.card.lesion_threshold), self.card.smallest_kind_share
+        )
 
     def segment(self, pixels: npt.NDArray[np.generic], intensity: Intensity) -> SlicePrediction:
         """What the model says of one slice.

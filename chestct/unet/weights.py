@@ -39,9 +39,10 @@ class ModelCard:
         snapshot: id of the data snapshot of a retrain; None for shipped weights.
         metrics: scores, by body of data.
         calibration: `temperature` that the logits are divided by, and its effect.
-        decision: `lesion_threshold`, see `chestct.prediction.most_probable`; `looks` and `study_looks`, the
-            views that are averaged of a slice alone and of a slice in a study, as `chestct.unet.looks.Looks`
-            takes them; what is absent has its default.
+        decision: `lesion_threshold`, see `chestct.prediction.most_probable`; `smallest_kind_share`, see
+            `chestct.prediction.without_minor_kinds`; `looks` and `study_looks`, the views that are averaged
+            of a slice alone and of a slice in a study, as `chestct.unet.looks.Looks` takes them; what is
+            absent has its default.
         data_licence: of the data it was fitted on.
         training: the fit's configuration and command.
         data: one entry a source: `source`, `labels` (what they tell apart), `licence`, and `fitted` and
@@ -80,6 +81,11 @@ class ModelCard:
         """Probability above which a pixel is a lesion; None: the likeliest of lesion, lung, background."""
         threshold = self.decision.get("lesion_threshold")
         return None if threshold is None else float(threshold)
+
+    @property
+    def smallest_kind_share(self) -> float:
+        """Share of a lesion below which one kind in it gives way to the other; 0 keeps every pixel's own."""
+        return float(self.decision.get("smallest_kind_share", 0.0))
 
     @property
     def looks(self) -> Looks:
@@ -218,6 +224,8 @@ def _check_decision(card: ModelCard) -> None:
     threshold = card.lesion_threshold
     if threshold is not None and not 0 < threshold < 1:
         raise ValueError(f"lesion_threshold is {threshold}; expected a probability between 0 and 1")
+    if not 0 <= card.smallest_kind_share <= 0.5:
+        raise ValueError(f"smallest_kind_share is {card.smallest_kind_share}; expected a share of 0 to 0.5")
     _ = card.looks, card.study_looks
 
 

@@ -10,7 +10,7 @@ from chestct.errors import LungLoopError, NotFoundError, ServiceUnavailableError
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, print_table, say
 
-models = typer.Typer(no_args_is_help=True, help="Model versions: list, show, card, promote, rollback.")
+models = typer.Typer(no_args_is_help=True, help="Model versions: list, show, card, mean, promote, rollback.")
 
 
 def register(app: typer.Typer) -> None:
@@ -106,6 +106,24 @@ def card(
     else:
         write_whole(out, text)
         answer(f"card: {out}")
+
+
+@models.command(epilog="Example: lungloop models mean soup fit-a fit-b")
+def mean(
+    version: Annotated[str, typer.Argument(help="Name of the new version.")],
+    of: Annotated[list[str], typer.Argument(help="Versions that were fitted from one parent.")],
+    as_json: AsJson = False,
+) -> None:
+    """Average the weights of versions, scored on the shared labelled data (LUNGLOOP_SHARED_DATA)."""
+    # torch: not for --help.
+    from training.mean_of_versions import run_mean
+
+    settings = Settings.load()
+    made = run_mean(settings, version, of)
+    if as_json:
+        print_json(made.as_dict())
+    else:
+        answer(f"{made.version} is in {settings.weights_dir / made.version}")
 
 
 @models.command(epilog="Example: lungloop models promote retrain-20260301-093000")

@@ -24,6 +24,10 @@ def fit(
     start_from: Annotated[
         str | None, typer.Option(help="Version to go on from; ImageNet's features where not given.")
     ] = None,
+    kinds_from: Annotated[
+        list[str] | None,
+        typer.Option(help="Version whose guess of a lesion's kind is fitted on where labels leave it open."),
+    ] = None,
     transplant: Annotated[
         float, typer.Option(min=0, max=1, help="Chance of setting one slice's lesion into another's lung.")
     ] = 0.0,
@@ -53,6 +57,7 @@ def fit(
             seed=settings.train_seed if seed is None else seed,
             encoder=encoder,
             start_from=start_from,
+            kinds_from=kinds_from or (),
             transplant_chance=transplant,
             input_size=input_size,
             phantoms=phantoms,

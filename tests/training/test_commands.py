@@ -80,3 +80,15 @@ def test_without_shared_data_a_fit_says_what_is_missing(settings):
     nowhere = dataclasses.replace(settings, shared_data=None)
     with pytest.raises(TrainingDataError, match="LUNGLOOP_SHARED_DATA"):
         run_fit(nowhere, "tiny-1", steps=1, seed=5)
+
+
+def test_kinds_guessed_by_a_version_are_fitted_on_and_neither_scored_nor_called_labels(settings):
+    run_fit(settings, "tiny-1", steps=1, seed=5, phantoms=1)
+    card = run_fit(settings, "tiny-2", steps=1, seed=5, phantoms=1, kinds_from=["tiny-1"])
+    assert card.training["kinds_from"] == ["tiny-1"]
+    assert card.training["command"].endswith(" --phantoms 1 --kinds-from tiny-1")
+    labels = {row["source"]: row["labels"] for row in card.data}
+    assert labels["covid-ct-seg"] == "background, ground-glass or consolidation, lung"
+    assert "ground_glass_dice" not in card.metrics["covid-ct-seg"]
+    with pytest.raises(WeightsError, match="tiny-9"):
+        run_fit(settings, "tiny-3", steps=1, seed=5, kinds_from=["tiny-9"])

@@ -101,23 +101,49 @@ def test_lungs_that_a_source_does_not_label_add_nothing():
     assert background / lung == pytest.approx(0.1 / 0.4)
 
 
+@pytest.mark.parametrize("gap", [0.0, 5.0, 80.0, 1000.0])
+def test_logits_far_apart_have_a_finite_loss_and_slope(gap):
+    logits = torch.tensor([gap, 0.0, 0.0, 0.0]).reshape(1, 4, 1, 1).requires_grad_()
+    loss = candidate_cross_entropy(logits, known(LESION_KIND_UNKNOWN))
+    loss.backward()
+    outside = 1 / (1 + 3 * math.exp(-gap))
+    assert loss.item() == pytest.approx(
+        math.log(math.exp(min(gap, 90.0)) + 3) - math.log(2) + max(gap - 90, 0)
+    )
+    background, ground_glass, consolidation, lung = logits.grad.flatten().tolist()
+    assert background == pytest.approx(outside)
+    assert lung == pytest.approx((1 - outside) / 3, abs=1e-6)
+    assert ground_glass == consolidation == pytest.approx((1 - outside) / 3 - 0.5, abs=1e-6)
+
+
+def test_a_pixel_without_any_possible_class_adds_nothing_and_spoils_no_slope():
+    logits = logits_of((0.1, 0.2, 0.3, 0.4), (0.1, 0.2, 0.3, 0.4))
+    loss = candidate_cross_entropy(logits, known(0, LUNG))
+    loss.backward()
+    assert loss.item() == pytest.approx(-math.log(0.4))
+    assert logits.grad[..., 0].abs().max() == 0
+    assert logits.grad[..., 1].isfinite().all()
+
+
 def test_dice_leaves_out_pixels_whose_kind_is_open():
     probabilities = torch.tensor([[0.0, 1.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]]).T.reshape(1, 4, 1, 2)
-    both = group_dice_loss(probabilities, known(GROUND_GLASS, LESION_KIND_UNKNOWN), (Label.GROUND_GLASS,))
-    alone = group_dice_loss(probabilities[..., :1], known(GROUND_GLASS), (Label.GROUND_GLASS,))
+    both = group_dice_loss(
+        probabilities.unbind(1), known(GROUND_GLASS, LESION_KIND_UNKNOWN), (Label.GROUND_GLASS,)
+    )
+    alone = group_dice_loss(probabilities[..., :1].unbind(1), known(GROUND_GLASS), (Label.GROUND_GLASS,))
     assert both.item() == alone.item() == pytest.approx(0.0)
 
 
 def test_dice_of_a_class_that_no_pixel_shows_is_left_out():
-    probabilities = torch.full((1, 4, 1, 2), 0.25)
-    assert group_dice_loss(probabilities, known(LUNG, BACKGROUND), (Label.CONSOLIDATION,)) is None
-    assert group_dice_loss(probabilities, known(LESION_KIND_UNKNOWN, LUNG), (Label.GROUND_GLASS,)) is None
+    planes = torch.full((1, 4, 1, 2), 0.25).unbind(1)
+    assert group_dice_loss(planes, known(LUNG, BACKGROUND), (Label.CONSOLIDATION,)) is None
+    assert group_dice_loss(planes, known(LESION_KIND_UNKNOWN, LUNG), (Label.GROUND_GLASS,)) is None
 
 
 def test_dice_counts_soft_pixels():
     # 4 pixels, all infected by truth, half the probability on each: overlap 2, sums 2 + 4.
     probabilities = torch.tensor([0.5, 0.25, 0.25, 0.0]).reshape(1, 4, 1, 1).expand(1, 4, 1, 4)
-    loss = group_dice_loss(probabilities, known(*[LESION_KIND_UNKNOWN] * 4), LESIONS)
+    loss = group_dice_loss(probabilities.unbind(1), known(*[LESION_KIND_UNKNOWN] * 4), LESIONS)
     smooth = 10
     assert loss.item() == pytest.approx(1 - (2 * 2 + smooth) / (2 + 4 + smooth))
 

@@ -108,6 +108,16 @@ def test_the_cards_threshold_decides_what_is_a_lesion():
     assert Segmenter(network, card(lesion_threshold=0.4)).label_map(probabilities) == Label.GROUND_GLASS
 
 
+def test_the_cards_smallest_share_joins_specks_of_a_kind():
+    probabilities = np.zeros((4, 1, 200), np.float32)
+    probabilities[Label.GROUND_GLASS] = 0.9
+    probabilities[Label.CONSOLIDATION, 0, 7] = 1.0
+    network = DarkIsLung()
+    assert Label.CONSOLIDATION in Segmenter(network, card()).label_map(probabilities)
+    joined = Segmenter(network, card(smallest_kind_share=0.01)).label_map(probabilities)
+    assert (joined == Label.GROUND_GLASS).all()
+
+
 def test_slices_of_a_study_share_glances_and_are_segmented_like_single_ones():
     network = DarkIsLung()
     segmenter = Segmenter(network, card())

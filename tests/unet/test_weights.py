@@ -135,6 +135,7 @@ def test_a_card_without_a_decision_decides_as_ever(tmp_path):
     (folder / "card.json").write_text(json.dumps(stored))
     read = read_card(tmp_path, "v1")
     assert read.lesion_threshold is None
+    assert read.smallest_kind_share == 0
     assert (read.looks, read.study_looks) == (SLICE_ALONE, SLICE_OF_STUDY)
 
 
@@ -150,6 +151,9 @@ def test_a_cards_decision_comes_back(tmp_path):
     [
         {"lesion_threshold": 40},
         {"lesion_threshold": "high"},
+        {"smallest_kind_share": 0.6},
+        {"smallest_kind_share": -0.1},
+        {"smallest_kind_share": "few"},
         {"looks": {"twice": True}},
         {"looks": {"whole": False, "lung": False}},
         [0.4],
