@@ -8,30 +8,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chestct.acquisition.settle import interval_percent, slices_to_settle
 from chestct.catalog.catalog import Catalog
-from chestct.catalog.settling import OpenStudy
+from chestct.catalog.settle_plan import SettlePlan, plans_in_doubt
 from chestct.involvement_interval import InvolvementCalibration
 
-# A longer list is no help: the study wants reading as a whole.
-_MOST_SLICES = 20
 _STUDIES_SHOWN = 10
-
-
-@dataclass(frozen=True)
-class GradeToSettle:
-    """One study whose grade is in doubt.
-
-    Args:
-        grades: the mildest and the worst that are possible, "CT-1 or CT-2".
-        interval_percent: of the deciding percent, in [0, 100].
-        slices: indices to correct, first to correct first; empty where more than 20 would be needed.
-    """
-
-    study: str
-    grades: str
-    interval_percent: tuple[float, float]
-    slices: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -44,7 +25,7 @@ class GradesToSettle:
         is_calibrated: whether held-out studies stand behind the intervals.
     """
 
-    rows: tuple[GradeToSettle, ...]
+    rows: tuple[SettlePlan, ...]
     in_doubt: int
     is_calibrated: bool
 
@@ -82,18 +63,5 @@ def grades_to_settle(
     catalog: Catalog, version: str, calibration: InvolvementCalibration | None
 ) -> GradesToSettle:
     """Studies whose grade is in doubt by a version, as the catalog stands."""
-    found = [row for study in catalog.open_studies(version, calibration) if (row := _row(study)) is not None]
-    found.sort(key=lambda row: (not row.slices, len(row.slices)))
-    return GradesToSettle(tuple(found[:_STUDIES_SHOWN]), len(found), calibration is not None)
-
-
-def _row(study: OpenStudy) -> GradeToSettle | None:
-    found = slices_to_settle(study.doubt, _MOST_SLICES)
-    if len(found.possible_grades) < 2:
-        return None
-    return GradeToSettle(
-        study=study.name,
-        grades=f"{found.possible_grades[0]} or {found.possible_grades[-1]}",
-        interval_percent=interval_percent(study.doubt),
-        slices=tuple(int(study.indices[at]) for at in found.slices),
-    )
+    plans = plans_in_doubt(catalog.open_studies(version, calibration))
+    return GradesToSettle(tuple(plans[:_STUDIES_SHOWN]), len(plans), calibration is not None)

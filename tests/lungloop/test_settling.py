@@ -47,7 +47,7 @@ def test_the_slices_that_settle_a_grade_are_named(catalog: Catalog) -> None:
     add(catalog, "sure", (0.0, 0.0, 0.0))
     add(catalog, "doubtful", (0.0, 0.2, 0.1))
     (found,) = settle_studies(catalog, "base-1")
-    assert found.slices == (1, 2)
+    assert found.plan.slices == (1, 2)
     # sqrt(0.2^2 + 0.1^2 + 2 exp(-4) 0.02) = 0.2252 of 18 pixels, times 1.645: 2.1 points.
     assert found.sentence() == (
         "to settle the grade of doubtful (CT-1 or CT-2; 22.9 to 27.1 % of the lung, not calibrated): "
