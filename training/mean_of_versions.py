@@ -81,11 +81,12 @@ def _card_of_mean(out_version: str, cards: Sequence[ModelCard]) -> ModelCard:
     return replace(
         cards[0],
         version=out_version,
-        parents=tuple(dict.fromkeys((*versions, *(one for card in cards for one in card.parents)))),
+        parents=tuple(one for one in cards[0].parents if all(one in card.parents for card in cards)),
         notes=tuple(dict.fromkeys(note for card in cards for note in card.notes)),
         known_failures=(),
         training={
             "command": "; ".join((*dict.fromkeys(steps), command)),
+            "mean_of": versions,
             "set_aside": cards[0].training.get("set_aside", []),
         },
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -69,6 +69,7 @@ def test_every_command_of_the_contract_is_there() -> None:
     assert first_words >= IN_SCOPE
     assert {name for name in commands() if name.startswith("models ")} == {
         "models list",
+        "models mean",
         "models show",
         "models card",
         "models promote",

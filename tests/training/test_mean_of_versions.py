@@ -9,6 +9,8 @@ from chestct.settings import Settings
 from chestct.unet.weights import list_versions, load_version, read_card, save_version
 from training.commands import run_fit
 from training.mean_of_versions import mean_weights, run_mean
+from training.report.document import as_markdown
+from training.report.model_card import model_card_page
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,8 @@ def test_tensors_are_averaged_and_counters_kept():
 
 def test_a_mean_is_a_version_with_its_own_scores_and_the_way_to_make_it(settings):
     card = run_mean(settings, "mean", ["left", "right"])
-    assert card.parents == ("left", "right", "parent")
+    assert card.parents == ("parent",)
+    assert "| Mean of | `left`, `right` |" in as_markdown(model_card_page(card, None))
     assert card.metrics["covid-ct-seg"]["patients"] == 1
     commands = card.training["command"].split("; ")
     assert [command.split()[2] for command in commands] == ["parent", "left", "right", "mean"]

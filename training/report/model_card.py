@@ -59,6 +59,8 @@ def _identity(card: ModelCard) -> Section:
         ("Made", card.created_at[:16].replace("T", " ") + " UTC"),
         ("Licence of its data", card.data_licence or "not stated on the card"),
     ]
+    if averaged := card.training.get("mean_of"):
+        rows.insert(4, ("Mean of", ", ".join(f"`{version}`" for version in averaged)))
     if card.snapshot:
         rows.insert(5, ("Data snapshot", f"`{card.snapshot}`"))
     if card.weights_sha256:
