@@ -105,14 +105,17 @@ def without_minor_kinds(label_map: npt.NDArray[np.uint8], smallest_share: float)
         A new map where something changed, the given one otherwise; what is a lesion stays one.
     """
     consolidation = label_map == Label.CONSOLIDATION
-    if not consolidation.any() or not (label_map == Label.GROUND_GLASS).any():
+    ground_glass = label_map == Label.GROUND_GLASS
+    if smallest_share <= 0 or not consolidation.any() or not ground_glass.any():
         return label_map
     lesions: npt.NDArray[np.int32]
-    lesions, count = ndimage.label(consolidation | (label_map == Label.GROUND_GLASS))  # pyright: ignore[reportGeneralTypeIssues, reportAssignmentType]
+    lesions, count = ndimage.label(consolidation | ground_glass)  # pyright: ignore[reportGeneralTypeIssues, reportAssignmentType]
     pixels = np.bincount(lesions.ravel(), minlength=count + 1)
     share = np.bincount(lesions[consolidation], minlength=count + 1) / np.maximum(1, pixels)
     becomes = np.zeros(count + 1, np.uint8)
     becomes[(share > 0) & (share < smallest_share)] = Label.GROUND_GLASS
     becomes[(share < 1) & (share > 1 - smallest_share)] = Label.CONSOLIDATION
-    becomes[0] = 0
-    return np.where(becomes[lesions] > 0, becomes[lesions], label_map) if becomes.any() else label_map
+    if not becomes.any():
+        return label_map
+    other_kind = becomes[lesions]
+    return np.where(other_kind > 0, other_kind, label_map)

@@ -93,8 +93,7 @@ def run_fit(
             "training from scratch needs labelled data: set LUNGLOOP_SHARED_DATA to a folder that "
             "holds covid-ct-seg and medseg"
         )
-    if out_version in list_versions(settings.weights_dir):
-        raise WeightsError(f"version {out_version!r} exists; versions never change, choose another name")
+    require_new(settings.weights_dir, out_version)
     command = f"lungloop fit {out_version} --encoder {encoder} --steps {steps} --seed {seed}"
     config = FitConfig.from_scratch(steps=steps, seed=seed, encoder=encoder)
     parents: tuple[str, ...] = ()
@@ -154,6 +153,16 @@ def run_fit(
     save_version(settings.weights_dir, result.state_dict, card)
     on_progress(1.0, {"step": steps, "steps": steps, "seconds_left": 0.0})
     return read_card(settings.weights_dir, out_version)
+
+
+def require_new(weights_dir: Path, version: str) -> None:
+    """Said before hours of work; `save_version` looks again.
+
+    Raises:
+        WeightsError: the version exists.
+    """
+    if version in list_versions(weights_dir):
+        raise WeightsError(f"version {version!r} exists; versions never change, choose another name")
 
 
 def calibrated_and_scored(

@@ -5,6 +5,7 @@ batch soft Dice as in Drozdzal et al. 2016, arXiv 1608.04117.
 """
 
 import functools
+from collections.abc import Sequence
 
 import torch
 
@@ -22,8 +23,6 @@ DICE_GROUPS: dict[str, tuple[Label, ...]] = {
 }
 # Pixels added above and below the fraction, so that a handful of pixels cannot swing a step.
 _DICE_SMOOTH = 10.0
-
-
 # Below it the sum of the possible classes nears the end of float32: its logarithm is taken the slow way.
 _SMALLEST_SUM = 1e-30
 
@@ -50,12 +49,16 @@ def candidate_cross_entropy(
     """
     known = (candidates != UNKNOWN) & (candidates != 0)
     planes = class_planes(logits) if planes is None else planes
-    possible = torch.stack([planes[label] * _is_possible(candidates, label) for label in Label]).sum(dim=0)
+    possible = _sum([planes[label] * _is_possible(candidates, label) for label in Label])
     if bool((known & (possible < _SMALLEST_SUM)).any()):
         per_pixel = _exact_cross_entropy(logits, candidates)
     else:
         per_pixel = -torch.where(known, possible, 1.0).log()
     return torch.where(known, per_pixel, 0.0).sum() / known.sum().clamp(min=1)
+
+
+def _sum(planes: Sequence[torch.Tensor]) -> torch.Tensor:
+    return functools.reduce(torch.add, planes)
 
 
 def _is_possible(candidates: torch.Tensor, label: Label) -> torch.Tensor:
@@ -86,7 +89,7 @@ def group_dice_loss(
     if not bool(inside.any()):
         return None
     decided = may_be_inside ^ may_be_outside
-    predicted = functools.reduce(torch.add, [planes[label] for label in group]) * decided
+    predicted = _sum([planes[label] for label in group]) * decided
     overlap = (predicted * inside).sum()
     return 1 - (2 * overlap + _DICE_SMOOTH) / (predicted.sum() + inside.sum() + _DICE_SMOOTH)
 

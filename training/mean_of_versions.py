@@ -14,8 +14,8 @@ import torch
 
 from chestct.errors import TrainingDataError, WeightsError
 from chestct.settings import Settings
-from chestct.unet.weights import ModelCard, list_versions, load_version, read_card, save_version
-from training.commands import calibrated_and_scored
+from chestct.unet.weights import ModelCard, load_version, read_card, save_version
+from training.commands import calibrated_and_scored, require_new
 from training.shared_data import shared_samples
 
 
@@ -34,8 +34,7 @@ def run_mean(settings: Settings, out_version: str, versions: Sequence[str]) -> M
         raise TrainingDataError(
             "a mean of versions is scored on labelled data: set LUNGLOOP_SHARED_DATA to it"
         )
-    if out_version in list_versions(settings.weights_dir):
-        raise WeightsError(f"version {out_version!r} exists; versions never change, choose another name")
+    require_new(settings.weights_dir, out_version)
     if len(set(versions)) < 2:
         raise WeightsError(f"a mean takes two versions or more; it got {', '.join(versions) or 'none'}")
     loaded = [load_version(settings.weights_dir, version) for version in versions]

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chestct.acquisition.settle import interval_percent, slices_to_settle
+from chestct.acquisition.settle import slices_to_settle
 from chestct.catalog.settling import OpenStudy
+from chestct.errors import InputError
 from chestct.labels import SeverityGrade
 
 # A longer list is no help: the study wants reading as a whole.
@@ -40,12 +41,18 @@ class SettlePlan:
 
 
 def plan_of(study: OpenStudy) -> SettlePlan:
-    """The plan of one study, in doubt or not."""
+    """The plan of one study, in doubt or not.
+
+    Raises:
+        InputError: the study has no lung.
+    """
     found = slices_to_settle(study.doubt, MOST_SLICES)
+    if found.interval_percent is None:
+        raise InputError(study.name, "has no lung, so a share of it has no meaning")
     return SettlePlan(
         study=study.name,
         possible_grades=found.possible_grades,
-        interval_percent=interval_percent(study.doubt),
+        interval_percent=found.interval_percent,
         slices=tuple(int(study.indices[at]) for at in found.slices),
         reason=found.reason,
     )
