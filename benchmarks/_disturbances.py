@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from chestct.candidates import UNKNOWN, bits
 from chestct.labels import Label
+from chestct.partial_labels import UNKNOWN, bits
 
 Picture = npt.NDArray[np.float32]
 LabelMap = npt.NDArray[np.uint8]
@@ -23,7 +23,7 @@ class KnownSlice:
 
     Args:
         picture: (H, W) float32 in [0, 1].
-        candidates: (H, W) uint8, see `chestct.candidates`.
+        candidates: (H, W) uint8, see `chestct.partial_labels`.
         source, patient: scores are means over a source's patients.
         pixels_hu: (H, W) HU where the slice has them.
     """

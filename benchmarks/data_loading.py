@@ -1,9 +1,9 @@
 """How much of a training step is spent waiting for its batch?
 
-A real fit (`training.fit.fit`, as `lungloop fit` configures it: 256 x 256, batch 10, transplanted lesions
-and turned slices, its worst case) on phantoms of 512 x 512; its curve tells for each step how long the
-step waited for data. Beside it, in the same run, what making a batch costs where nothing else runs: the
-share that waiting would have if batches were not made ahead.
+A real fit (`training.fitting.fit.fit`, as `lungloop fit` configures it: 256 x 256, batch 10, transplanted
+lesions and turned slices, its worst case) on phantoms of 512 x 512; its curve tells for each step how
+long the step waited for data. Beside it, in the same run, what making a batch costs where
+nothing else runs: the share that waiting would have if batches were not made ahead.
 
 `--quick` takes few and small steps, to see that the script runs; it leaves the results as they are.
 """
@@ -20,10 +20,10 @@ from _results import Measurement, show, write
 
 from chestct.labels import SeverityGrade
 from chestct.phantoms import phantom_study
-from training.batches import Batches
-from training.config import FitConfig
-from training.dataset import TrainingSample
-from training.fit import fit
+from training.data.dataset import TrainingSample
+from training.fitting.batches import Batches
+from training.fitting.config import FitConfig
+from training.fitting.fit import fit
 
 GOAL_PERCENT = 5.0
 # The first steps warm memory and caches.

@@ -19,14 +19,14 @@ import numpy.typing as npt
 from _results import Measurement, write
 from _weights import newest_base
 
+from chestct.inference.unet_segmenter import Segmenter
 from chestct.intensity import Intensity
 from chestct.labels import LESIONS, Label
-from chestct.metrics import Counts, counts_of
+from chestct.model.views import THOROUGH
 from chestct.settings import Settings
-from chestct.unet.looks import THOROUGH
-from chestct.unet.segmenter import Segmenter
-from training.dataset import TrainingSample
-from training.shared_data import COVID_CT_SEG, MEDSEG, validation_samples
+from training.data.dataset import TrainingSample
+from training.data.shared_data import COVID_CT_SEG, MEDSEG, validation_samples
+from training.evaluate.metrics import Counts, counts_of
 
 _GROUPS: dict[str, tuple[Label, ...]] = {
     "lesion": LESIONS,

@@ -25,14 +25,15 @@ import numpy as np
 import sqlalchemy as sa
 from _results import Measurement, show, write
 
-from chestct.catalog import moments, tables
+from chestct.catalog import tables
+from chestct.catalog import timestamps as moments
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.current import reviewed_slices
 from chestct.catalog.database import Database
 from chestct.catalog.records import SliceRecord
 from chestct.catalog.slices import SLICE_ROWS, slice_record
 from lungloop.next_slices import next_slices
-from ml_backend.ordering import settle_order
+from ml_backend.prelabelling.worklist import settle_order
 
 _SIZES = (1_000, 10_000, 100_000)
 _SLICES_A_STUDY = 40

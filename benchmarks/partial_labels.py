@@ -18,16 +18,16 @@ from pathlib import Path
 import numpy as np
 from _results import Measurement, show, write
 
-from chestct import candidates
+from chestct import partial_labels as candidates
+from chestct.inference.unet_segmenter import Segmenter
 from chestct.labels import LESIONS, Label, SeverityGrade
-from chestct.metrics import Counts, bootstrap_interval, counts_of
+from chestct.model.weights import ModelCard
 from chestct.phantoms import phantom_study
 from chestct.prediction import most_probable
-from chestct.unet.segmenter import Segmenter
-from chestct.unet.weights import ModelCard
-from training.config import FitConfig
-from training.dataset import TrainingSample
-from training.fit import fit
+from training.data.dataset import TrainingSample
+from training.evaluate.metrics import Counts, bootstrap_interval, counts_of
+from training.fitting.config import FitConfig
+from training.fitting.fit import fit
 
 SIDE, SLICES, ENCODER = 64, 5, "tu-tf_efficientnet_lite0"
 GRADES = (SeverityGrade.CT_2, SeverityGrade.CT_3)

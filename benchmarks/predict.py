@@ -27,12 +27,12 @@ from _weights import newest_base
 
 from chestct.catalog.catalog import Catalog
 from chestct.formats.layouts import discover
+from chestct.model.network import build_network
+from chestct.model.precision import placed, preferred_device
+from chestct.model.weights import load_version
 from chestct.phantoms import write_phantoms
 from chestct.settings import Settings
 from chestct.study import Study
-from chestct.unet.network import build_network
-from chestct.unet.precision import placed, preferred_device
-from chestct.unet.weights import load_version
 
 _SLICES = 24
 _GOAL_RATIO_OF_TWO_PASSES = 1.5

@@ -3,7 +3,7 @@
 Compared slice by slice: what the version says of a clean picture, and of the same picture after one
 disturbance of `_disturbances.py`; turns, crops and sizes are undone on the label map before it is
 scored. Slices: phantoms (HU seen through the lung window) always; where the shared research data is
-present, also its held-out slices (`training.shared_data.validation_samples`): each tenth of
+present, also its held-out slices (`training.data.shared_data.validation_samples`): each tenth of
 covid-ct-seg, all 12 of medseg. Dice is pooled over a patient's slices, then averaged over patients.
 
     python benchmarks/robustness.py [--model VERSION] [--every 10] [--looks whole,lung,flip]
@@ -19,15 +19,15 @@ from _disturbances import DISTURBANCES, Disturbed, KnownSlice
 from _results import Measurement, write
 from _weights import newest_base
 
-from chestct.candidates import from_label_map
+from chestct.inference.unet_segmenter import Segmenter
 from chestct.intensity import Intensity, windowed
 from chestct.labels import LESIONS, Label, SeverityGrade
-from chestct.metrics import Counts, counts_of
+from chestct.model.views import Looks
+from chestct.partial_labels import from_label_map
 from chestct.phantoms import phantom_study
 from chestct.settings import Settings
-from chestct.unet.looks import Looks
-from chestct.unet.segmenter import Segmenter
-from training.shared_data import MEDSEG, validation_samples
+from training.data.shared_data import MEDSEG, validation_samples
+from training.evaluate.metrics import Counts, counts_of
 
 _GOAL_RATIO = 0.9
 _PHANTOMS = (SeverityGrade.CT_1, SeverityGrade.CT_2, SeverityGrade.CT_3)

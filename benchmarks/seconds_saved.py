@@ -1,6 +1,6 @@
 """Whether the estimates from readers' logs recover effects that are known, at the rate that they state.
 
-Compared: over made-up logs (`chestct.readers.phantom_log`: readers of different pace who read unequal
+Compared: over made-up logs (`chestct.reader_study.phantom_log`: readers of different pace who read unequal
 shares, patients and slices of different difficulty, log-normal times, 2 % of tasks left open over lunch),
 the share of logs whose 95 % interval holds the known effect, with the stated 95 %; and the error of the
 estimated seconds with that of a plain difference of means. Where the saving grows with a slice's
@@ -12,12 +12,12 @@ from dataclasses import replace
 import numpy as np
 from _results import Measurement, write
 
-from chestct.readers.estimate import Estimate
-from chestct.readers.gain import gain_per_slice
-from chestct.readers.phantom_log import PhantomReaders, phantom_log
-from chestct.readers.pull import pull
-from chestct.readers.reading import Reading
-from chestct.readers.seconds_saved import seconds_saved
+from chestct.reader_study.automation_bias import pull
+from chestct.reader_study.estimates import Estimate
+from chestct.reader_study.gain import gain_per_slice
+from chestct.reader_study.phantom_log import PhantomReaders, phantom_log
+from chestct.reader_study.reading import Reading
+from chestct.reader_study.seconds_saved import seconds_saved
 
 _LOGS = 300
 _LEAST_COVERAGE = 0.93

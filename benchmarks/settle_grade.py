@@ -25,17 +25,17 @@ import numpy.typing as npt
 from _results import Measurement, write
 from scipy import ndimage, special
 
-from chestct.acquisition.settle import StudyInDoubt, grade_chances, interval_percent
-from chestct.involvement import Involvement
-from chestct.involvement_doubt import involvement_doubt_percent, lesion_sums
-from chestct.involvement_interval import InvolvementCalibration
+from chestct.acquisition.grade_resolution import StudyInDoubt, grade_chances, interval_percent
+from chestct.inference.uncertainty import normalised_entropy
+from chestct.inference.unet_segmenter import Segmenter
 from chestct.labels import LESIONS, Label, SeverityGrade
-from chestct.lungs import Side
 from chestct.phantoms import Phantom, phantom_study
 from chestct.prediction import most_probable
-from chestct.severity import SeverityRule
-from chestct.uncertainty import normalised_entropy
-from chestct.unet.segmenter import Segmenter
+from chestct.severity.grading import SeverityRule
+from chestct.severity.interval import InvolvementCalibration
+from chestct.severity.involvement import Involvement
+from chestct.severity.lungs import Side
+from chestct.severity.uncertainty import involvement_doubt_percent, lesion_sums
 from training.severity_calibration import HeldOutStudy, involvement_calibration
 
 Floats = npt.NDArray[np.float64]
@@ -57,7 +57,7 @@ class Case:
 
     Args:
         name: of the phantom; draws of one phantom share it.
-        predicted, true: counts of the masks, (S, sides, labels), of `chestct.involvement`.
+        predicted, true: counts of the masks, (S, sides, labels), of `chestct.severity.involvement`.
         entropy: (S,) summed over the pixels of each slice.
         may_be_lesion: (S,) whether the model expects any lesion in it.
         doubt: before any correction; doubt_percent: of the deciding percent, in points.

@@ -17,11 +17,11 @@ from _results import Measurement, write
 from scipy import ndimage, special
 
 from chestct.intensity import Intensity
-from chestct.involvement_doubt import lesion_sums
 from chestct.labels import LESIONS, Label
 from chestct.phantoms import Phantom, phantom_study
 from chestct.prediction import SlicePrediction, most_probable
-from chestct.severity import SeverityRule, doubt_percent_of, severity_of, severity_of_predictions
+from chestct.severity.grading import SeverityRule, doubt_percent_of, severity_of, severity_of_predictions
+from chestct.severity.uncertainty import lesion_sums
 from training.severity_calibration import HeldOutStudy, involvement_calibration
 
 _SHAPE = (12, 64, 64)

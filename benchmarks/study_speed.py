@@ -29,13 +29,13 @@ from _results import Measurement, write
 from _weights import newest_base
 
 from chestct.formats.nifti import read_nifti, write_volume_nifti
+from chestct.inference.unet_segmenter import Segmenter
+from chestct.model.network import build_network
+from chestct.model.precision import placed, preferred_device
+from chestct.model.weights import load_version
 from chestct.phantoms import phantom_study
 from chestct.settings import Settings
-from chestct.severity import Severity, severity_of_predictions
-from chestct.unet.network import build_network
-from chestct.unet.precision import placed, preferred_device
-from chestct.unet.segmenter import Segmenter
-from chestct.unet.weights import load_version
+from chestct.severity.grading import Severity, severity_of_predictions
 from lungloop.segmenting import find_inputs, segment_inputs
 
 _SHAPE = (41, 512, 512)

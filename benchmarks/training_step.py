@@ -2,8 +2,9 @@
 
 Compared, each measurement in a fresh process (how malloc keeps memory is a matter of the whole process),
 in turns in one run: (a) plain: float32, eager, contiguous tensors, memory as glibc handles it, the network
-as segmentation-models-pytorch computes it, AdamW as it comes; (b) ours: `training.fit`'s step (channels
-last, freed memory kept, bfloat16 where the machine has it, convolutions before upsampling, fused AdamW).
+as segmentation-models-pytorch computes it, AdamW as it comes; (b) ours: `training.fitting.fit`'s step
+(channels last, freed memory kept, bfloat16 where the machine has it, convolutions before upsampling, fused
+AdamW).
 Same network (U-Net, EfficientNet-b0), same batches of phantoms, same loss, same number of threads.
 Time: median seconds of a step at 256 x 256, batch 8. Dice: lesions of phantoms that were not fitted on,
 after the same short fit both ways, for several seeds: two fits that round differently part ways, so one
@@ -23,23 +24,23 @@ from pathlib import Path
 import torch
 from _results import Measurement, show, write
 
+from chestct.inference.unet_segmenter import Segmenter
 from chestct.labels import LESIONS
-from chestct.metrics import Counts, bootstrap_interval, counts_of
+from chestct.model.fused_forward import quickened
+from chestct.model.memory import keep_freed_memory
+from chestct.model.network import architecture_of, build_network
+from chestct.model.precision import has_bfloat16, placed, preferred_device
+from chestct.model.weights import ModelCard
 from chestct.prediction import most_probable
-from chestct.unet.memory import keep_freed_memory
-from chestct.unet.network import architecture_of, build_network
-from chestct.unet.precision import has_bfloat16, placed, preferred_device
-from chestct.unet.quick_forward import quickened
-from chestct.unet.segmenter import Segmenter
-from chestct.unet.weights import ModelCard
-from training.average import WeightAverage
-from training.batches import Batches
-from training.config import FitConfig
-from training.fit import take_step
-from training.losses import total_loss
-from training.optimiser import GRADIENT_NORM, optimiser_of, set_rate
-from training.phantom_samples import phantom_samples
-from training.warm_start import warm_start
+from training.data.phantom_samples import phantom_samples
+from training.evaluate.metrics import Counts, bootstrap_interval, counts_of
+from training.fitting.average import WeightAverage
+from training.fitting.batches import Batches
+from training.fitting.config import FitConfig
+from training.fitting.fit import take_step
+from training.fitting.losses import total_loss
+from training.fitting.optimiser import GRADIENT_NORM, optimiser_of, set_rate
+from training.fitting.warm_start import warm_start
 
 ENCODER = "efficientnet-b0"
 GOAL, DICE_APART, SEEDS = 1.8, 0.02, 6

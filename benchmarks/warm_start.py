@@ -18,18 +18,18 @@ import torch
 from _results import Measurement, show, write
 
 from chestct.errors import SettingsError
-from chestct.metrics import bootstrap_interval
+from chestct.inference.unet_segmenter import Segmenter
+from chestct.model.network import architecture_of, build_network
+from chestct.model.weights import ModelCard, save_version
 from chestct.settings import Settings
-from chestct.unet.network import architecture_of, build_network
-from chestct.unet.segmenter import Segmenter
-from chestct.unet.weights import ModelCard, save_version
-from training.config import FitConfig
-from training.dataset import TrainingSample
+from training.data.dataset import TrainingSample
+from training.data.phantom_samples import phantom_samples
+from training.data.shared_data import shared_samples
 from training.evaluate import score_patients, summarise
-from training.fit import fit
-from training.phantom_samples import phantom_samples
-from training.shared_data import shared_samples
-from training.warm_start import warm_start
+from training.evaluate.metrics import bootstrap_interval
+from training.fitting.config import FitConfig
+from training.fitting.fit import fit
+from training.fitting.warm_start import warm_start
 
 ENCODER, SIZE = "efficientnet-b0", 128
 # So many held-out slices are scored, evenly spaced; each costs two looks.

@@ -15,16 +15,16 @@ class SlicePrediction:
 
     Args:
         label_map: (H, W) uint8, values of Label, at the slice's own size.
-        score: confidence in [0, 1], see `chestct.uncertainty.confidence`; the lowest comes first
+        score: confidence in [0, 1], see `chestct.inference.uncertainty.confidence`; the lowest comes first
             where readers label what the model is least sure of.
         entropy_mean: mean entropy over the picture, as a part of its maximum, in [0, 1].
         seconds: wall clock of the computation.
-        lesion_expected, lesion_deviation: pixels, of `chestct.involvement_doubt.lesion_sums`; None where
+        lesion_expected, lesion_deviation: pixels, of `chestct.severity.uncertainty.lesion_sums`; None where
             the model gives no probabilities.
         zone_entropy, ground_glass_entropy, consolidation_entropy, lesion_zone: of
-            `chestct.uncertainty.zone_figures`, each in [0, 1]; None where the model gives no probabilities.
-        disagreement: of `chestct.uncertainty.looks_disagreement` over the zone, in [0, 1]; None where the
-            slice was looked at once.
+            `chestct.inference.uncertainty.zone_figures`, each in [0, 1]; None without probabilities.
+        disagreement: of `chestct.inference.uncertainty.looks_disagreement` over the zone, in [0, 1];
+            None where the slice was looked at once.
         doubt: (h, w) uint8, the calibrated entropy of each pixel as a part of its maximum x 255, its longer
             side at most 128; None where the model gives no probabilities.
     """

@@ -146,7 +146,7 @@ class Settings:
             scan_max_mib=number("scan_max_mib", 1024, least=1),
             scan_keep_minutes=number("scan_keep_minutes", 60, least=1),
             strategy=one_of("strategy", STRATEGY_NAMES),
-            # The limits of `chestct.acquisition.control.Shares`.
+            # The limits of `chestct.acquisition.allocation.Shares`.
             control_percent=number("control_percent", 10, most=50),
             blank_percent=number("blank_percent", 5, most=99),
             twice_percent=number("twice_percent", 5, most=99),

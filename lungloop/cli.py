@@ -12,13 +12,7 @@ from typing import Annotated
 
 import typer
 
-from chestct.errors import (
-    LungLoopError,
-    NotFoundError,
-    ServiceUnavailableError,
-    SettingsError,
-    WeightsError,
-)
+from chestct.errors import LungLoopError, NotFoundError, ServiceUnavailableError, SettingsError, WeightsError
 from lungloop.commands import (
     backend,
     corrections,

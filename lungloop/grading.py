@@ -12,9 +12,9 @@ from chestct.errors import InputError, LungLoopError
 from chestct.formats.images import read_label_map_png
 from chestct.formats.layouts import discover
 from chestct.formats.nifti import is_nifti_name, read_label_map_nifti, refuse_other_geometry
+from chestct.inference.segmenter import Segmenting
 from chestct.labels import LESIONS, Label
-from chestct.segmenting import Segmenting
-from chestct.severity import Severity, SeverityRule, severity_of, severity_of_predictions
+from chestct.severity.grading import Severity, SeverityRule, severity_of, severity_of_predictions
 from chestct.study import FailedInput, Study
 
 # How a study becomes its severity: by a model, or by masks that were given.

@@ -10,10 +10,10 @@ from rq import Worker
 from chestct.errors import LungLoopError
 from chestct.job_queue import JobQueue
 from chestct.job_queue.names import QUICK, TRAIN
-from chestct.readers.figures import estimates_of
-from chestct.readers.sentences import sentences
+from chestct.reader_study.figures import estimates_of
+from chestct.reader_study.sentences import sentences
 from chestct.settings import Settings
-from lungloop.opened import opened_catalog
+from lungloop.context import opened_catalog
 from lungloop.stack import home_lock, pidfiles, services
 
 _TIMEOUT_SECONDS = 3.0

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Request, Response, jsonify, request
 
 from chestct.errors import SettingsError
-from ml_backend.label_studio import BACKEND_USER
+from ml_backend.label_studio.client import BACKEND_USER
 
 # Label Studio's health check and container orchestrators come without a key; nothing is told there.
 _OPEN_PATHS = frozenset({"/health"})

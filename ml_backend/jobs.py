@@ -13,15 +13,15 @@ from chestct.errors import NotFoundError, ServiceUnavailableError
 from chestct.job_queue import JobQueue
 from chestct.job_queue.progress import progress_reporter
 from chestct.labels import Split
-from chestct.retrain_policy import retrain_is_due
+from chestct.model.card import calibration_of_version
 from chestct.settings import Settings
-from chestct.version_cards import calibration_of_version
-from ml_backend.champion import Champion, load_with_torch
-from ml_backend.label_studio import LabelStudio
-from ml_backend.next_tasks import order_next_tasks
-from ml_backend.ordering import OrderChoices
-from ml_backend.preannotate import preannotate as preannotate_open_work
-from ml_backend.provision import connect_backend
+from ml_backend.label_studio.client import LabelStudio
+from ml_backend.label_studio.provision import connect_backend
+from ml_backend.prelabelling.champion import Champion, load_with_torch
+from ml_backend.prelabelling.next_tasks import order_next_tasks
+from ml_backend.prelabelling.preannotate import preannotate as preannotate_open_work
+from ml_backend.prelabelling.worklist import OrderChoices
+from ml_backend.retrain_policy import retrain_is_due
 from ml_backend.sync import SyncReport, reconcile
 
 Json = dict[str, Any]

@@ -13,28 +13,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chestct.acquisition.control import Assignment
+from chestct.acquisition.allocation import Assignment
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord
-from chestct.errors import (
-    InputError,
-    LungLoopError,
-    ServiceUnavailableError,
-)
+from chestct.errors import InputError, LungLoopError, ServiceUnavailableError
+from chestct.inference.segmenter import Segmenting
 from chestct.job_queue import JobQueue
 from chestct.labels import SeverityGrade
-from chestct.segmenting import Segmenting
 from chestct.settings import Settings
-from ml_backend.champion import Champion, load_with_torch
-from ml_backend.counters import Counters
-from ml_backend.label_config import LabelConfig, parse_label_config
-from ml_backend.label_studio import LabelStudio
-from ml_backend.ordering import OrderChoices, least_score
-from ml_backend.predictor import OutOfTimeError, Predicted, Predictor
-from ml_backend.prelabels import is_blank
-from ml_backend.results import blank_result, failed_result, prediction_result
-from ml_backend.study_results import study_result, study_score
-from ml_backend.task_pictures import TaskPictures
+from ml_backend.label_studio.client import LabelStudio
+from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
+from ml_backend.label_studio.results import blank_result, failed_result, prediction_result
+from ml_backend.label_studio.study_results import study_result, study_score
+from ml_backend.label_studio.task_pictures import TaskPictures
+from ml_backend.metrics import Counters
+from ml_backend.prelabelling.champion import Champion, load_with_torch
+from ml_backend.prelabelling.predictor import OutOfTimeError, Predicted, Predictor
+from ml_backend.prelabelling.prelabels import is_blank
+from ml_backend.prelabelling.worklist import OrderChoices, least_score
 
 _LOG = logging.getLogger(__name__)
 

@@ -5,18 +5,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chestct.catalog.catalog import Catalog
-from chestct.catalog.moments import utc_text
 from chestct.catalog.predictions import OWN_MASKS
 from chestct.catalog.records import CorrectionRecord, CorrectionState, SliceRecord
 from chestct.catalog.study_annotations import StudyAnnotation
+from chestct.catalog.timestamps import utc_text
 from chestct.errors import InputError, LabelConfigError, NotFoundError
-from ml_backend.label_config import LabelConfig, parse_label_config
-from ml_backend.label_studio import LabelStudio
-from ml_backend.label_studio_rows import Annotation, AnnotationState, Project
-from ml_backend.prelabels import is_blank
-from ml_backend.results import is_failed, read_label_map
-from ml_backend.study_results import StudyReading, read_study
-from ml_backend.task_pictures import TaskPictures
+from ml_backend.label_studio.client import LabelStudio
+from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
+from ml_backend.label_studio.results import is_failed, read_label_map
+from ml_backend.label_studio.rows import Annotation, AnnotationState, Project
+from ml_backend.label_studio.study_results import StudyReading, read_study
+from ml_backend.label_studio.task_pictures import TaskPictures
+from ml_backend.prelabelling.prelabels import is_blank
 
 _LOG = logging.getLogger(__name__)
 

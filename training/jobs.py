@@ -12,12 +12,12 @@ from chestct.catalog.records import RequestState, RetrainRequest
 from chestct.errors import LungLoopError, ServiceUnavailableError
 from chestct.job_queue import JobQueue, end_with_worker, progress_reporter
 from chestct.settings import Settings
-from training.only_one import only_one
-from training.retrain import Ending, run_retrain
+from training.retraining.retrain import Ending, run_retrain
+from training.retraining.retrain_lock import only_one
+from training.retraining.trainer import Trainer
 from training.simulate.cell import CellRunner
 from training.simulate.plan import Cell
 from training.simulate.records import Records
-from training.trainer import Trainer
 
 _LOG = logging.getLogger(__name__)
 

@@ -19,17 +19,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from chestct.candidates import membership
 from chestct.errors import TrainingDataError
 from chestct.formats.layouts import discover
-from chestct.involvement_interval import CARD_KEY, InvolvementCalibration
+from chestct.inference.segmenter import Segmenting
+from chestct.inference.unet_segmenter import Segmenter
 from chestct.labels import LESIONS, Label, SeverityGrade
-from chestct.segmenting import Segmenting
+from chestct.model.weights import ModelCard, read_card
+from chestct.partial_labels import membership
 from chestct.settings import Settings
-from chestct.severity import SeverityRule, doubt_percent_of, severity_of, severity_of_predictions
+from chestct.severity.grading import SeverityRule, doubt_percent_of, severity_of, severity_of_predictions
+from chestct.severity.interval import CARD_KEY, InvolvementCalibration
 from chestct.study import FailedInput, Study
-from chestct.unet.segmenter import Segmenter
-from chestct.unet.weights import ModelCard, read_card
 
 LEVEL = 0.9
 # Percentage points (our choice): below it an involvement is not read to begin with.

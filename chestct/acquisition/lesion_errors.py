@@ -9,7 +9,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from chestct.involvement_doubt import errors_together
+from chestct.severity.uncertainty import errors_together
 
 Floats = npt.NDArray[np.float64]
 

@@ -7,24 +7,24 @@ import sqlalchemy as sa
 
 from chestct.catalog import tables
 from chestct.catalog.acquisition_pool import AcquisitionPoolStore
-from chestct.catalog.assignments import AssignmentStore
+from chestct.catalog.allocations import AssignmentStore
 from chestct.catalog.current import current_grades
 from chestct.catalog.database import Database
 from chestct.catalog.fingerprints import FingerprintStore
 from chestct.catalog.frozen_patients import FrozenPatientStore
+from chestct.catalog.grade_resolution import SettlingStore
 from chestct.catalog.migrate import migrate
 from chestct.catalog.reader_changes import ReaderChangesStore
 from chestct.catalog.reader_log import ReaderLogStore
 from chestct.catalog.records import CorrectionState, VersionState
 from chestct.catalog.requests import RequestStore
 from chestct.catalog.reviewed import closed_by
-from chestct.catalog.settling import SettlingStore
 from chestct.catalog.severities import SeverityStore
 from chestct.catalog.storage import Storage
 from chestct.catalog.study_annotations import StudyAnnotationStore
 from chestct.catalog.tasks import TaskStore
 from chestct.catalog.versions import VersionStore
-from chestct.catalog.work_order import WorkOrderStore
+from chestct.catalog.worklist import WorkOrderStore
 
 
 class Catalog(

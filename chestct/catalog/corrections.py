@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from chestct.catalog import moments, tables
+from chestct.catalog import tables
+from chestct.catalog import timestamps as moments
 from chestct.catalog.current import current_corrections, newest_of_annotations
 from chestct.catalog.predictions import PredictionStore
 from chestct.catalog.records import CorrectionRecord, CorrectionState, PredictionRecord, SliceRecord

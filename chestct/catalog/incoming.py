@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from chestct import dicom_source
-from chestct.candidates import UNKNOWN
 from chestct.catalog import pixels
 from chestct.catalog.fingerprints import kept_fingerprint
 from chestct.catalog.storage import CANDIDATES, DICOM_SOURCE, PICTURE, PIXELS, Storage
 from chestct.errors import InputError
 from chestct.intensity import Intensity, as_picture
+from chestct.partial_labels import UNKNOWN
 from chestct.study import Study
 
 _DTYPES = {Intensity.HU: np.dtype(np.int16), Intensity.PICTURE: np.dtype(np.uint8)}

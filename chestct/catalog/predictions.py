@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from chestct.catalog import moments, pixels, tables
+from chestct.catalog import pixels, tables
+from chestct.catalog import timestamps as moments
 from chestct.catalog.records import PredictionRecord, SliceRecord
 from chestct.catalog.slices import SLICE_ROWS, SliceStore
 from chestct.catalog.storage import DOUBT

@@ -18,7 +18,7 @@ from chestct.catalog.storage import Storage
 from chestct.catalog.store import Store
 from chestct.errors import InputError, NotFoundError
 from chestct.labels import LESIONS, Label
-from chestct.readers.changes import changes_between, class_dice
+from chestct.reader_study.changes import changes_between, class_dice
 
 _LOG = logging.getLogger(__name__)
 

@@ -6,15 +6,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from chestct.acquisition.control import Arm
+from chestct.acquisition.allocation import Arm
 from chestct.catalog import tables
 from chestct.catalog.current import current_corrections
 from chestct.catalog.predictions import OWN_MASKS
 from chestct.catalog.records import VersionState
 from chestct.catalog.store import Store
-from chestct.readers.agreement import CLASSES, ReadingPair
-from chestct.readers.changes import Changes
-from chestct.readers.reading import Reading
+from chestct.reader_study.agreement import CLASSES, ReadingPair
+from chestct.reader_study.changes import Changes
+from chestct.reader_study.reading import Reading
 
 _OF_CORRECTION = (
     "slice_id",

@@ -110,7 +110,7 @@ class PredictionRecord:
             no lung.
         entropy_mean: mean entropy over the slice.
         seconds: how long the computation took.
-        lesion_expected, lesion_deviation: pixels, of `chestct.involvement_doubt.lesion_sums`; None for
+        lesion_expected, lesion_deviation: pixels, of `chestct.severity.uncertainty.lesion_sums`; None for
             predictions of versions before it.
         zone_entropy, ground_glass_entropy, consolidation_entropy, disagreement, lesion_zone: as of
             `chestct.prediction.SlicePrediction`; None where they were not worked out.
@@ -162,7 +162,7 @@ class SeverityRecord:
     Args:
         percent: the one that decides, in [0, 100]; None without lung.
         interval_low, interval_high: around it, in [0, 100]; None where the version is not calibrated.
-        severity: `chestct.severity.Severity.as_dict` as it was worked out.
+        severity: `chestct.severity.grading.Severity.as_dict` as it was worked out.
     """
 
     id: int

@@ -2,7 +2,8 @@
 
 import sqlalchemy as sa
 
-from chestct.catalog import moments, tables
+from chestct.catalog import tables
+from chestct.catalog import timestamps as moments
 from chestct.catalog.records import RequestState, RetrainRequest
 from chestct.catalog.splits import SPLITS_TOPIC
 from chestct.catalog.store import Store

@@ -2,13 +2,14 @@
 
 import sqlalchemy as sa
 
-from chestct.catalog import moments, tables
+from chestct.catalog import tables
+from chestct.catalog import timestamps as moments
 from chestct.catalog.predictions import PredictionStore
 from chestct.catalog.records import SeverityRecord
 from chestct.catalog.studies import StudyStore
 from chestct.labels import SeverityGrade
 from chestct.prediction import SlicePrediction
-from chestct.severity import InvolvementCalibration, severity_of_predictions
+from chestct.severity.grading import InvolvementCalibration, severity_of_predictions
 
 
 class SeverityStore(StudyStore, PredictionStore):

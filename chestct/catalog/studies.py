@@ -7,7 +7,8 @@ import sqlalchemy as sa
 from pydicom.dataset import Dataset
 
 from chestct import dicom_source
-from chestct.catalog import incoming, moments, tables
+from chestct.catalog import incoming, tables
+from chestct.catalog import timestamps as moments
 from chestct.catalog.records import StudyRecord
 from chestct.catalog.slices import SliceStore
 from chestct.catalog.splits import SPLITS_TOPIC, first_split

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from chestct.catalog import moments, tables
+from chestct.catalog import tables
+from chestct.catalog import timestamps as moments
 from chestct.catalog.corrections import CorrectionStore, changed_lesion_fraction
 from chestct.catalog.current import current_grades, newest_grades, newest_states
 from chestct.catalog.records import CorrectionState, SliceRecord, StudyGradeRecord

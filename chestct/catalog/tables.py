@@ -200,7 +200,7 @@ work_order = sa.Table(
     sa.Index(None, "reviewed", "place"),
 )
 
-# What a correction changes of what a version found, counted once: `chestct.readers.changes.Changes`.
+# What a correction changes of what a version found, counted once: `chestct.reader_study.changes.Changes`.
 # `beside`: that version was shown to the reader, or would have been where the slice was shown blank.
 correction_changes = sa.Table(
     "correction_changes",

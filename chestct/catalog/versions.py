@@ -4,7 +4,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from chestct.catalog import moments, tables
+from chestct.catalog import tables
+from chestct.catalog import timestamps as moments
 from chestct.catalog.records import VersionRecord, VersionState
 from chestct.catalog.store import Store
 from chestct.errors import InputError, NotFoundError

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from chestct import candidates
+from chestct import partial_labels as candidates
 from chestct.errors import InputError
 from chestct.formats import slice_table
 from chestct.formats.folders import failed, natural_key

@@ -20,7 +20,7 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-from chestct import candidates
+from chestct import partial_labels as candidates
 from chestct.errors import InputError
 from chestct.formats.folders import reading
 from chestct.formats.images import MIN_SIDE

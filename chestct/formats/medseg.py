@@ -10,7 +10,7 @@ The table that told which slices are of one patient is lost, so each slice count
 from collections.abc import Iterator
 from pathlib import Path
 
-from chestct import candidates
+from chestct import partial_labels as candidates
 from chestct.errors import InputError
 from chestct.formats import slice_table
 from chestct.formats.folders import failed

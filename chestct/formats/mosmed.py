@@ -19,7 +19,7 @@ import numpy.typing as npt
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
-from chestct import candidates
+from chestct import partial_labels as candidates
 from chestct.errors import InputError
 from chestct.formats.folders import failed, natural_key, reading, visible
 from chestct.formats.nifti import (

@@ -5,9 +5,9 @@ job is safe to run twice; the job itself builds its Settings from the environmen
 passes on.
 """
 
-from chestct.job_queue.asking import JobQueue, RetrainTicket
-from chestct.job_queue.horse import end_with_worker
+from chestct.job_queue.process_guard import end_with_worker
 from chestct.job_queue.progress import progress_reporter, report_progress
+from chestct.job_queue.queue import JobQueue, RetrainTicket
 from chestct.job_queue.worker import run_worker
 
 __all__ = [

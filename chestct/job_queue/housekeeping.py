@@ -14,8 +14,8 @@ from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import RequestState
 from chestct.errors import LungLoopError, ServiceUnavailableError
 from chestct.job_queue import names
-from chestct.job_queue.asking import Fate, JobQueue, job_of_waiting_requests
 from chestct.job_queue.connection import SERIALIZER, queue_errors
+from chestct.job_queue.queue import Fate, JobQueue, job_of_waiting_requests
 from chestct.settings import Settings
 
 _LOG = logging.getLogger(__name__)

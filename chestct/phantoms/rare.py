@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from chestct.geometry import Geometry
 from chestct.labels import Label
-from chestct.lungs import Side
 from chestct.phantoms.volume import Phantom, involvement_of
+from chestct.severity.lungs import Side
 
 # Healthy lung; fluid fills the space that a removed lung leaves (recalled).
 _LUNG_HU, _FLUID_HU = -840, 15

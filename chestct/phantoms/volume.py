@@ -8,17 +8,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from chestct import candidates
+from chestct import partial_labels as candidates
 from chestct.errors import InputError
 from chestct.geometry import Geometry
 from chestct.intensity import Intensity, as_hu
 from chestct.labels import LESIONS, Label, SeverityGrade
-from chestct.lungs import Side
 from chestct.phantoms.disease import lesion_levels
 from chestct.phantoms.grid import Grid
 from chestct.phantoms.lungs import CHEST_HEIGHT_MM, HILUM_LEVEL, Person
 from chestct.phantoms.tissues import AIR_HU, slice_without_disease
 from chestct.phantoms.vessels import draw_tubes, grow_tree
+from chestct.severity.lungs import Side
 from chestct.study import Study
 
 DEFAULT_SHAPE = (36, 512, 512)

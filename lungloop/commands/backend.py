@@ -39,7 +39,7 @@ def serve(
 ) -> None:
     """Serve Label Studio's ML protocol and the pages, without the rest of the stack."""
     # Flask, gunicorn and SQLAlchemy: not for --help.
-    from lungloop.opened import ensure_champion
+    from lungloop.context import ensure_champion
     from lungloop.serving import is_loopback, serve_with_gunicorn
 
     settings = Settings.load()

@@ -26,8 +26,8 @@ def register(app: typer.Typer) -> None:
 def sync(as_json: AsJson = False) -> None:
     """Bring the catalog's corrections to what Label Studio holds now."""
     # httpx and SQLAlchemy: not for --help.
-    from lungloop.opened import opened_catalog
-    from ml_backend.label_studio import LabelStudio
+    from lungloop.context import opened_catalog
+    from ml_backend.label_studio.client import LabelStudio
     from ml_backend.sync import reconcile
 
     settings = Settings.load()
@@ -64,7 +64,7 @@ def retrain(
     """Ask for the one retrain job; asking twice is asking once."""
     # RQ and SQLAlchemy: not for --help.
     from chestct.job_queue import JobQueue
-    from lungloop.opened import opened_catalog
+    from lungloop.context import opened_catalog
 
     settings = Settings.load()
     queue = JobQueue(settings.redis_url)

@@ -25,8 +25,8 @@ def evaluate(
 ) -> None:
     """Score a model version on labelled data, by patient, with intervals."""
     # torch: not for --help.
-    from lungloop.opened import serving_version
-    from training.evaluating import run_evaluate
+    from lungloop.context import serving_version
+    from training.commands.evaluate import run_evaluate
 
     settings = Settings.load()
     version = model or serving_version(settings)

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 def list_(as_json: AsJson = False) -> None:
     """Every version, its state and what was decided about it."""
     # SQLAlchemy: not for --help.
-    from lungloop.opened import opened_catalog
+    from lungloop.context import opened_catalog
 
     with opened_catalog(Settings.load()) as catalog:
         versions = catalog.versions()
@@ -50,8 +50,8 @@ def list_(as_json: AsJson = False) -> None:
 def show(version: str, as_json: AsJson = False) -> None:
     """A version's card and the decision about it."""
     # SQLAlchemy and torch: not for --help.
-    from chestct.unet.weights import read_card
-    from lungloop.opened import opened_catalog
+    from chestct.model.weights import read_card
+    from lungloop.context import opened_catalog
 
     settings = Settings.load()
     card = read_card(settings.weights_dir, version).as_dict()
@@ -82,8 +82,8 @@ def card(
 ) -> None:
     """A version's card as a page to read: data, scores, calibration, failures, how to reproduce."""
     # SQLAlchemy, torch and Jinja2: not for --help.
-    from chestct.unet.weights import read_card
-    from lungloop.opened import opened_catalog
+    from chestct.model.weights import read_card
+    from lungloop.context import opened_catalog
     from training.report.document import as_html, as_markdown
     from training.report.model_card import model_card_page
     from training.report.rendering import write_whole
@@ -116,7 +116,7 @@ def mean(
 ) -> None:
     """Average the weights of versions, scored on the shared labelled data (LUNGLOOP_SHARED_DATA)."""
     # torch: not for --help.
-    from training.mean_of_versions import run_mean
+    from training.commands.mean_of_versions import run_mean
 
     settings = Settings.load()
     made = run_mean(settings, version, of)
@@ -134,8 +134,8 @@ def promote(
 ) -> None:
     """Make a version the champion, whatever the gate said; Label Studio follows."""
     # SQLAlchemy and torch: not for --help.
-    from chestct.unet.weights import load_version
-    from lungloop.opened import opened_catalog
+    from chestct.model.weights import load_version
+    from lungloop.context import opened_catalog
 
     settings = Settings.load()
     try:
@@ -156,7 +156,7 @@ def promote(
 def rollback(as_json: AsJson = False) -> None:
     """Back to the champion before the present one; Label Studio follows."""
     # SQLAlchemy: not for --help.
-    from lungloop.opened import opened_catalog
+    from lungloop.context import opened_catalog
 
     settings = Settings.load()
     with opened_catalog(settings) as catalog:

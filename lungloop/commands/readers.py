@@ -8,8 +8,8 @@ from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, print_table
 
 if TYPE_CHECKING:
-    from chestct.readers.effort import Effort, Typical
-    from chestct.readers.figures import ReadersFigures
+    from chestct.reader_study.effort import Effort, Typical
+    from chestct.reader_study.figures import ReadersFigures
 
 
 def register(app: typer.Typer) -> None:
@@ -20,8 +20,8 @@ def register(app: typer.Typer) -> None:
 def readers(as_json: AsJson = False) -> None:
     """Show what pre-labels and active learning bring, what slices take, and labels to look at again."""
     # numpy and SQLAlchemy: not for --help.
-    from chestct.readers.figures import figures_of
-    from lungloop.opened import opened_catalog
+    from chestct.reader_study.figures import figures_of
+    from lungloop.context import opened_catalog
 
     with opened_catalog(Settings.load()) as catalog:
         versions = [version.version for version in catalog.versions()]
@@ -34,7 +34,7 @@ def readers(as_json: AsJson = False) -> None:
 
 
 def _show(figures: "ReadersFigures") -> None:
-    from chestct.readers.sentences import sentences
+    from chestct.reader_study.sentences import sentences
 
     for sentence in sentences(figures.estimates):
         answer(sentence)

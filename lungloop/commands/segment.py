@@ -38,9 +38,9 @@ def segment(
 ) -> None:
     """Segment ground-glass, consolidation and lung; needs no services."""
     # torch, nibabel and Pillow: not for --help.
-    from chestct.unet.looks import THOROUGH
-    from chestct.unet.segmenter import Segmenter
-    from lungloop.opened import serving_version
+    from chestct.inference.unet_segmenter import Segmenter
+    from chestct.model.views import THOROUGH
+    from lungloop.context import serving_version
     from lungloop.segmenting import find_inputs, segment_inputs
 
     settings = Settings.load()

@@ -10,7 +10,7 @@ from chestct.settings import Settings
 from lungloop.console import AsJson, print_json, print_table, progress, say
 
 if TYPE_CHECKING:
-    from chestct.severity import SeverityRule
+    from chestct.severity.grading import SeverityRule
 
 _COLUMNS = (
     "study",
@@ -58,7 +58,7 @@ def severity(
     as_json: AsJson = False,
 ) -> None:
     """Grade studies CT-0 to CT-4 by the diseased share of the lungs; needs no services."""
-    from chestct.severity import SeverityRule
+    from chestct.severity.grading import SeverityRule
 
     if mask is not None and len(inputs) != 1:
         raise typer.BadParameter(f"--mask belongs to one input; {len(inputs)} came", param_hint="--mask")
@@ -86,8 +86,8 @@ def _graded(
 
     if mask is not None:
         return grade_inputs(inputs, by_mask(mask, rule))
-    from chestct.unet.segmenter import Segmenter
-    from lungloop.opened import serving_version
+    from chestct.inference.unet_segmenter import Segmenter
+    from lungloop.context import serving_version
 
     segmenter = Segmenter.load(settings.weights_dir, model or serving_version(settings))
     with progress(f"grade with {segmenter.version}") as update:

@@ -28,7 +28,7 @@ class Layout(StrEnum):
 
 
 class MasksAs(StrEnum):
-    """What masks made elsewhere become; `lungloop.own_masks` loads too much for --help."""
+    """What masks made elsewhere become; `lungloop.external_masks` loads too much for --help."""
 
     LABELS = "labels"
     PRELABELS = "prelabels"
@@ -67,9 +67,9 @@ def import_(
     """Take studies into the catalog and, where a stack runs, into Label Studio. Twice is once."""
     # nibabel, SQLAlchemy and the rest: not for --help.
     from chestct.formats.layouts import discover
+    from lungloop.context import opened_catalog
+    from lungloop.external_masks import joining, parse_mask_labels
     from lungloop.importing import import_studies
-    from lungloop.opened import opened_catalog
-    from lungloop.own_masks import joining, parse_mask_labels
 
     if masks is None and (mask_labels is not None or masks_as is not MasksAs.LABELS):
         raise SettingsError("--mask-labels and --masks-as speak of masks; give them with --masks")
@@ -116,7 +116,7 @@ def preannotate(
     """Ask for predictions of whatever lacks one of the champion."""
     # RQ and SQLAlchemy: not for --help.
     from chestct.job_queue import JobQueue
-    from lungloop.opened import opened_catalog
+    from lungloop.context import opened_catalog
     from lungloop.stack.waiting import wait_for_preannotation
 
     settings = Settings.load()
@@ -152,8 +152,8 @@ def next_(
         _to_settle(study, count, as_json)
         return
     # SQLAlchemy: not for --help.
+    from lungloop.context import opened_catalog
     from lungloop.next_slices import next_slices
-    from lungloop.opened import opened_catalog
 
     with opened_catalog(Settings.load()) as catalog:
         rows = next_slices(catalog, count)
@@ -179,9 +179,9 @@ def next_(
 
 def _to_settle(study: str | None, count: int, as_json: bool) -> None:
     # SQLAlchemy: not for --help.
-    from chestct.version_cards import calibration_of_version
-    from lungloop.opened import opened_catalog
-    from lungloop.settling import settle_studies, settle_study
+    from chestct.model.card import calibration_of_version
+    from lungloop.context import opened_catalog
+    from lungloop.grade_resolution import settle_studies, settle_study
 
     settings = Settings.load()
     with opened_catalog(settings) as catalog:

@@ -46,7 +46,7 @@ def fit(
 ) -> None:
     """Train a model on the shared labelled data (LUNGLOOP_SHARED_DATA)."""
     # torch: not for --help.
-    from training.commands import run_fit
+    from training.commands.fit import run_fit
 
     settings = Settings.load()
     with progress(f"fit {version}") as update:

@@ -6,12 +6,12 @@ import shutil
 import sys
 import tempfile
 
+from chestct.model.network import build_network
+from chestct.model.torchvision_compat import import_smp
+from chestct.model.weights import load_version
 from chestct.settings import Settings
-from chestct.unet.network import build_network
-from chestct.unet.torchvision_trap import import_smp
-from chestct.unet.weights import load_version
+from lungloop.context import opened_catalog, serving_version
 from lungloop.diagnosis.finding import Check, FaultError, SkippedError
-from lungloop.opened import opened_catalog, serving_version
 from lungloop.stack import home_lock, services
 from lungloop.stack.ports import is_free
 

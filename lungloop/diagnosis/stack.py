@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from chestct.errors import InputError
 from chestct.job_queue import JobQueue
 from chestct.settings import Settings
+from lungloop.context import opened_catalog
 from lungloop.diagnosis.finding import Check, FaultError, SkippedError
-from lungloop.opened import opened_catalog
 from lungloop.stack import pidfiles, services
 from lungloop.stack.label_studio import pictures_folder
-from ml_backend.label_studio import LabelStudio
+from ml_backend.label_studio.client import LabelStudio
 
 _AGAIN = "stop the stack and start it again: `lungloop down`, then `lungloop up`"
 _PICTURE_BYTES = 64 * 2**20

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import CorrectionRecord, SliceRecord, StudyRecord
 from chestct.errors import InputError
-from chestct.render import png_bytes
+from chestct.render.overlay import png_bytes
 
 COLUMNS = (
     "study",

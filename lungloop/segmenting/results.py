@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from chestct.dicom_source import read_headers
-from chestct.doubt_picture import doubt_picture
 from chestct.errors import InputError
 from chestct.formats.dicom_seg import MadeBy, write_dicom_seg
 from chestct.formats.images import write_label_map_png
@@ -17,7 +16,8 @@ from chestct.formats.nifti import write_label_map_nifti
 from chestct.geometry import Geometry
 from chestct.intensity import as_picture
 from chestct.prediction import SlicePrediction
-from chestct.render import montage, overlay, png_bytes
+from chestct.render.overlay import montage, overlay, png_bytes
+from chestct.render.uncertainty import doubt_picture
 from chestct.study import Study
 
 # Enough slices to judge a study at a glance, few enough for one screen.

@@ -12,10 +12,10 @@ import numpy as np
 from chestct.errors import InputError, LungLoopError
 from chestct.formats.archives import is_archive_name, unpacked
 from chestct.formats.layouts import discover
+from chestct.inference.segmenter import Segmenting
 from chestct.labels import Label
 from chestct.prediction import SlicePrediction, fraction_of_lung
-from chestct.segmenting import Segmenting
-from chestct.severity import severity_of_predictions
+from chestct.severity.grading import severity_of_predictions
 from chestct.study import FailedInput, Study
 from lungloop.segmenting.inputs import SegmentInput, find_inputs
 from lungloop.segmenting.results import write_dicom, write_image, write_study, write_whole

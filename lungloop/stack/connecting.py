@@ -6,11 +6,11 @@ from pathlib import Path
 
 from chestct.errors import SettingsError
 from chestct.settings import Settings
-from lungloop.opened import opened_catalog, shipped_version
+from lungloop.context import opened_catalog, shipped_version
 from lungloop.stack import label_studio
 from lungloop.stack.credentials import write_private
-from ml_backend.label_studio import LabelStudio
-from ml_backend.tasks import create_missing_tasks
+from ml_backend.label_studio.client import LabelStudio
+from ml_backend.label_studio.tasks import create_missing_tasks
 
 
 def connect_label_studio(settings: Settings, *, with_backend: bool) -> dict[str, object]:

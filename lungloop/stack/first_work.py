@@ -8,8 +8,8 @@ from chestct.job_queue import JobQueue
 from chestct.phantoms import write_phantoms
 from chestct.settings import Settings
 from lungloop.console import progress, say
+from lungloop.context import shipped_version
 from lungloop.importing import ImportReport, import_studies
-from lungloop.opened import shipped_version
 from lungloop.stack.waiting import wait_for_preannotation
 
 # Enough to see the loop at work; pre-annotation of all takes less than a minute on two cores.

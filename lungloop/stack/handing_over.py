@@ -6,8 +6,8 @@ from chestct.catalog.catalog import Catalog
 from chestct.errors import SettingsError
 from chestct.job_queue import JobQueue
 from chestct.settings import Settings
-from ml_backend.label_studio import LabelStudio
-from ml_backend.tasks import create_missing_tasks
+from ml_backend.label_studio.client import LabelStudio
+from ml_backend.label_studio.tasks import create_missing_tasks
 
 
 def hand_over(catalog: Catalog, settings: Settings) -> dict[str, object]:

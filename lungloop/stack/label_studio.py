@@ -1,4 +1,4 @@
-"""What a local Label Studio needs on top of `ml_backend.provision`: a memory across starts."""
+"""What a local Label Studio needs on top of `ml_backend.label_studio.provision`: a memory across starts."""
 
 import hashlib
 import json
@@ -9,8 +9,8 @@ from chestct.errors import NotFoundError, SettingsError
 from chestct.settings import LANGUAGES, TASK_KINDS, Settings
 from lungloop.console import say
 from lungloop.stack.credentials import write_private
-from ml_backend import provision
-from ml_backend.label_studio import LabelStudio, Project
+from ml_backend.label_studio import provision
+from ml_backend.label_studio.client import LabelStudio, Project
 
 # Slices and studies are two projects: what readers did in one stays when they go on in the other.
 PROJECT_TITLES = {"slice": "LungLoop", "study": "LungLoop studies"}

@@ -10,7 +10,7 @@ from chestct.catalog.catalog import Catalog
 from chestct.errors import SettingsError
 from chestct.settings import Settings
 from lungloop.console import progress, say
-from lungloop.opened import opened_catalog
+from lungloop.context import opened_catalog
 from lungloop.stack import label_studio, services, stack_file
 from lungloop.stack.credentials import Credentials, load_or_create
 from lungloop.stack.first_work import bring_in, predict_what_is_open
@@ -19,8 +19,8 @@ from lungloop.stack.pidfiles import end_leftovers
 from lungloop.stack.ports import LOOPBACK, any_free_port, require_free
 from lungloop.stack.signals import StopRequested, stop_on_signals
 from lungloop.stack.supervisor import Supervisor
-from ml_backend.label_studio import LabelStudio
-from ml_backend.tasks import create_missing_tasks
+from ml_backend.label_studio.client import LabelStudio
+from ml_backend.label_studio.tasks import create_missing_tasks
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from string import ascii_uppercase
 from markupsafe import Markup
 
 from chestct.catalog.catalog import Catalog
-from chestct.readers.effort import Effort
-from chestct.readers.figures import ReadersFigures, figures_of
-from chestct.readers.second_look import Suspicion
-from chestct.readers.sentences import sentences
+from chestct.reader_study.effort import Effort
+from chestct.reader_study.figures import ReadersFigures, figures_of
+from chestct.reader_study.second_look import Suspicion
+from chestct.reader_study.sentences import sentences
 from chestct.settings import Settings
 from ml_backend.page.times_plot import times_plot
 

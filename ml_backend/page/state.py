@@ -116,7 +116,7 @@ def _project_page(settings: Settings) -> str | None:
 
 
 def _card(weights_dir: Path, version: str) -> Card:
-    # Read as JSON: chestct.unet.weights would load torch into the web server for a few figures.
+    # Read as JSON: chestct.model.weights would load torch into the web server for a few figures.
     path = weights_dir / version / "card.json"
     try:
         card = json.loads(path.read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ from html import escape
 
 from markupsafe import Markup
 
-from chestct.readers.effort import Typical
+from chestct.reader_study.effort import Typical
 
 _WIDTH, _LEFT, _RIGHT, _ROW = 360, 8.0, 344.0, 42
 _ENDS = (10, 20, 30, 60, 90, 120, 180, 240, 300, 600, 1200, 1800, 3600)

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from flask import Blueprint, Response, make_response, render_template
 
-from chestct.version_cards import calibration_of_version
+from chestct.model.card import calibration_of_version
 from ml_backend.model import Backend
-from ml_backend.page.grades_to_settle import SettlingBoard
+from ml_backend.page.open_grades import SettlingBoard
 from ml_backend.page.readers import ReadersPanel
 from ml_backend.page.state import loop_state
 

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from chestct.inference.uncertainty import confidence, normalised_entropy
 from chestct.labels import Label
 from chestct.prediction import SlicePrediction, fraction_of_lung, most_probable, without_minor_kinds
-from chestct.uncertainty import confidence, normalised_entropy
 
 
 def pixel(*probabilities: float) -> np.ndarray:

@@ -8,8 +8,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from chestct.candidates import from_label_map
 from chestct.labels import Label
+from chestct.partial_labels import from_label_map
 
 _SCRIPT = Path(__file__).parents[2] / "benchmarks" / "_disturbances.py"
 MOVED = (

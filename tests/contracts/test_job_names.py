@@ -7,7 +7,7 @@ import pytest
 
 from chestct.job_queue import names
 
-# What is passed to each, as chestct.job_queue.asking passes it: ids and strings only.
+# What is passed to each, as chestct.job_queue.queue passes it: ids and strings only.
 ARGUMENTS: dict[str, list[tuple[int | str, ...]]] = {
     names.SYNC: [(), (7,)],
     names.PREANNOTATE: [()],

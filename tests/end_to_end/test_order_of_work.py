@@ -19,7 +19,7 @@ import pytest
 from running_stack import CHECKOUT, LABEL_STUDIO, free_port, missing, wait_until
 from werkzeug.serving import make_server
 
-from chestct.acquisition.control import Arm, Shares
+from chestct.acquisition.allocation import Arm, Shares
 from chestct.catalog.catalog import Catalog
 from chestct.intensity import Intensity
 from chestct.prediction import SlicePrediction
@@ -30,16 +30,16 @@ from lungloop.stack.label_studio import pictures_folder, shipped_config
 from lungloop.stack.service import spawn
 from lungloop.stack.services import label_studio_service
 from ml_backend.app import create_app
-from ml_backend.champion import Champion
-from ml_backend.heat_map import heat_map_path
-from ml_backend.label_studio import LabelStudio
+from ml_backend.label_studio.client import LabelStudio
+from ml_backend.label_studio.heat_map import heat_map_path
+from ml_backend.label_studio.provision import connect_backend, ensure_project
+from ml_backend.label_studio.tasks import create_missing_tasks
 from ml_backend.model import Backend
-from ml_backend.next_tasks import order_next_tasks
-from ml_backend.ordering import OrderChoices
-from ml_backend.preannotate import preannotate
-from ml_backend.provision import connect_backend, ensure_project
+from ml_backend.prelabelling.champion import Champion
+from ml_backend.prelabelling.next_tasks import order_next_tasks
+from ml_backend.prelabelling.preannotate import preannotate
+from ml_backend.prelabelling.worklist import OrderChoices
 from ml_backend.sync import reconcile
-from ml_backend.tasks import create_missing_tasks
 
 pytestmark = pytest.mark.end_to_end
 

@@ -11,8 +11,8 @@ from running_stack import CHECKOUT, Stack, copy_weights, start_stack, stop_stack
 from chestct.catalog.records import CorrectionState
 from chestct.labels import BRUSH_LABEL_NAMES, LESIONS, Label, SeverityGrade
 from chestct.phantoms import write_phantoms
-from chestct.severity import severity_of
-from ml_backend.brush_rle import encode
+from chestct.severity.grading import severity_of
+from ml_backend.label_studio.brush_rle import encode
 
 pytestmark = pytest.mark.end_to_end
 

@@ -15,7 +15,7 @@ from PIL import Image
 from running_stack import Stack, wait_until
 
 from chestct.labels import Label, Split
-from ml_backend.brush_rle import encode
+from ml_backend.label_studio.brush_rle import encode
 
 pytestmark = pytest.mark.end_to_end
 

@@ -22,7 +22,7 @@ from chestct.formats.nifti import read_label_map_nifti, read_nifti
 from chestct.intensity import Intensity, as_picture, windowed
 from chestct.labels import COLOURS_RGB, LESIONS, Label
 from chestct.phantoms import write_phantoms
-from chestct.render import overlay
+from chestct.render.overlay import overlay
 from chestct.settings import Settings
 
 pytestmark = pytest.mark.end_to_end

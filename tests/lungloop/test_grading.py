@@ -16,7 +16,7 @@ from chestct.intensity import Intensity
 from chestct.labels import Label
 from chestct.phantoms import Phantom, cut_stack, phantom_study
 from chestct.prediction import SlicePrediction
-from chestct.severity import InvolvementCalibration, SeverityRule, severity_of_predictions
+from chestct.severity.grading import InvolvementCalibration, SeverityRule, severity_of_predictions
 from lungloop import cli
 from lungloop.grading import by_mask, by_model, grade_inputs
 

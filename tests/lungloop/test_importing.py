@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from chestct.candidates import from_lesion_label_map, from_masks
 from chestct.catalog.catalog import Catalog
 from chestct.errors import InputError
 from chestct.formats.layouts import discover
+from chestct.partial_labels import from_lesion_label_map, from_masks
 from chestct.phantoms import write_phantoms
 from chestct.study import FailedInput, Study
+from lungloop.external_masks import with_masks
 from lungloop.importing import import_studies
-from lungloop.own_masks import with_masks
 
 
 @pytest.fixture

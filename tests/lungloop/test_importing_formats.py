@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 from pydicom.data import get_testdata_file
 
-from chestct.candidates import LESION_KIND_UNKNOWN, bits
 from chestct.catalog.catalog import Catalog
 from chestct.labels import Label
+from chestct.partial_labels import LESION_KIND_UNKNOWN, bits
 from lungloop import cli
 
 

@@ -19,12 +19,12 @@ from chestct.intensity import Intensity
 from chestct.prediction import SlicePrediction
 from chestct.settings import Settings
 from chestct.study import Study
-from ml_backend.champion import Champion
-from ml_backend.counters import Counters
-from ml_backend.label_studio import LabelStudio
+from ml_backend.label_studio.client import LabelStudio
+from ml_backend.label_studio.task_pictures import TaskPictures
+from ml_backend.metrics import Counters
 from ml_backend.model import Backend
-from ml_backend.predictor import Predictor
-from ml_backend.task_pictures import TaskPictures
+from ml_backend.prelabelling.champion import Champion
+from ml_backend.prelabelling.predictor import Predictor
 
 REPOSITORY = Path(__file__).parents[2]
 SLICE_XML = (REPOSITORY / "annotation_configs" / "slice.xml").read_text()

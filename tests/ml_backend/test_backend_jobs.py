@@ -11,8 +11,8 @@ from chestct.errors import ServiceUnavailableError
 from chestct.labels import Label
 from chestct.prediction import SlicePrediction
 from ml_backend import jobs
+from ml_backend.label_studio.tasks import create_missing_tasks
 from ml_backend.sync import reconcile
-from ml_backend.tasks import create_missing_tasks
 
 
 @pytest.fixture

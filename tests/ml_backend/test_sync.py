@@ -9,8 +9,8 @@ from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import CorrectionState
 from chestct.errors import NotFoundError, ServiceUnavailableError
 from chestct.prediction import SlicePrediction
-from ml_backend.label_config import parse_label_config
-from ml_backend.results import prediction_result
+from ml_backend.label_studio.label_config import parse_label_config
+from ml_backend.label_studio.results import prediction_result
 from ml_backend.sync import SyncReport, reconcile
 
 SIDE = 64

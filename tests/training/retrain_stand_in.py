@@ -14,17 +14,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from chestct import candidates
+from chestct import partial_labels as candidates
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import CorrectionState
 from chestct.intensity import Intensity
 from chestct.labels import Label, Split
+from chestct.model.weights import ModelCard, save_version
 from chestct.prediction import most_probable
 from chestct.settings import Settings
 from chestct.study import Study
-from chestct.unet.weights import ModelCard, save_version
-from training.config import FitConfig
-from training.dataset import TrainingSample
+from training.data.dataset import TrainingSample
+from training.fitting.config import FitConfig
 from training.jobs import retrain
 
 BLIND, GOOD, DAMAGED = 0.9, 0.5, 0.0

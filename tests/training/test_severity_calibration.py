@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chestct import candidates
+from chestct import partial_labels as candidates
 from chestct.errors import TrainingDataError
 from chestct.intensity import Intensity
-from chestct.involvement_interval import InvolvementCalibration
 from chestct.labels import SeverityGrade
+from chestct.model.weights import ModelCard
 from chestct.phantoms import phantom_study
 from chestct.prediction import SlicePrediction
+from chestct.severity.interval import InvolvementCalibration
 from chestct.study import Study
-from chestct.unet.weights import ModelCard
 from training.severity_calibration import (
     HeldOutStudy,
     conformal_quantile,

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from chestct.candidates import may_be_lung
 from chestct.labels import Label
+from chestct.partial_labels import may_be_lung
 
 _SMALLEST_PROBABILITY = 1e-7
 

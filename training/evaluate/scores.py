@@ -7,14 +7,14 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from chestct.metrics import Counts
-from training.dataset import TrainingSample
+from training.data.dataset import TrainingSample
+from training.evaluate.metrics import Counts
+from training.evaluate.patient_score import PatientScore
 from training.evaluate.tally import Tally
-from training.patient_score import PatientScore
 
 
 class UnitSegmenter(Protocol):
-    """What scoring needs of a model; `chestct.unet.segmenter.Segmenter` is one."""
+    """What scoring needs of a model; `chestct.inference.unet_segmenter.Segmenter` is one."""
 
     def unit_probabilities(self, image: npt.NDArray[np.float32], /) -> npt.NDArray[np.float32]:
         """(H, W) float32 in [0, 1] to (4, H, W) float32 probabilities."""
@@ -25,7 +25,7 @@ class UnitSegmenter(Protocol):
         ...
 
 
-# A slice, the model's label map of it, and its counts by group of `chestct.metrics.GROUPS`.
+# A slice, the model's label map of it, and its counts by group of `training.evaluate.metrics.GROUPS`.
 OnSlice = Callable[[TrainingSample, npt.NDArray[np.uint8], Mapping[str, Counts]], None]
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from chestct.metrics import bootstrap_interval
-from chestct.reliability import Reliability
-from training.patient_score import PatientScore
+from training.evaluate.metrics import bootstrap_interval
+from training.evaluate.patient_score import PatientScore
+from training.evaluate.reliability import Reliability
 
 
 def summarise(scores: Sequence[PatientScore], seed: int = 42) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def reliability_of(scores: Sequence[PatientScore]) -> dict[str, Any]:
     """Reliability over all pixels of all patients, JSON-ready, for a plot.
 
     Returns:
-        `served` and `without_temperature`: rows of `chestct.reliability.Reliability.rows`.
+        `served` and `without_temperature`: rows of `training.evaluate.reliability.Reliability.rows`.
     """
     served = [score.reliability for score in scores if score.reliability is not None]
     raw = [score.reliability_untempered for score in scores if score.reliability_untempered is not None]

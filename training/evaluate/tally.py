@@ -5,14 +5,14 @@ from collections import defaultdict
 import numpy as np
 import numpy.typing as npt
 
-from chestct.candidates import may_be_lung, told_apart, truth_of
 from chestct.labels import LESIONS, Label
-from chestct.metrics import GROUPS, Counts, counts_of, mean_iou
-from chestct.reliability import Reliability, at_temperature, judged
-from chestct.surface import SurfaceCounts, surface_counts
-from training.dataset import TrainingSample
+from chestct.partial_labels import may_be_lung, told_apart, truth_of
+from training.data.dataset import TrainingSample
 from training.evaluate.likelihood import negative_log_likelihood
-from training.patient_score import PatientScore
+from training.evaluate.metrics import GROUPS, Counts, counts_of, mean_iou
+from training.evaluate.patient_score import PatientScore
+from training.evaluate.reliability import Reliability, at_temperature, judged
+from training.evaluate.surface import SurfaceCounts, surface_counts
 
 # Our choice: a border that lies so near is one that a reader would leave. The tolerance of the
 # metric's source is the readers' own spread, which is not known for these findings.

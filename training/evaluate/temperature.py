@@ -5,11 +5,11 @@ from collections.abc import Iterable
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from chestct.candidates import may_be_lung, told_apart
 from chestct.labels import Label
-from chestct.reliability import Reliability, at_temperature, judged
-from training.dataset import TrainingSample
+from chestct.partial_labels import may_be_lung, told_apart
+from training.data.dataset import TrainingSample
 from training.evaluate.likelihood import negative_log_likelihood
+from training.evaluate.reliability import Reliability, at_temperature, judged
 from training.evaluate.scores import UnitSegmenter
 
 _PIXELS_A_SLICE = 500
@@ -26,7 +26,7 @@ def calibrate(
     Returns:
         `temperature` in [0.25, 4] (1 where no pixel is labelled), `slices`, and where there are
         any `nll_before` and `nll_after`, the mean negative log-likelihood of their lung pixels, and
-        `ece_before` and `ece_after`, their expected calibration error (see `chestct.reliability`).
+        `ece_before` and `ece_after`, their expected calibration error (see `training.evaluate.reliability`).
     Source: Guo et al. 2017, arXiv 1706.04599.
     """
     rng = np.random.default_rng(seed)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chestct.candidates import truth_of
 from chestct.labels import LESIONS
-from chestct.metrics import Counts
-from training.dataset import TrainingSample
+from chestct.partial_labels import truth_of
+from training.data.dataset import TrainingSample
+from training.evaluate.metrics import Counts
 
 WORST_SLICES = 12
 

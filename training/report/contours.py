@@ -7,7 +7,7 @@ import numpy.typing as npt
 from PIL import Image
 from scipy.ndimage import binary_erosion
 
-from chestct.render import png_bytes
+from chestct.render.overlay import png_bytes
 from training.evaluate.worst import WrongSlice
 
 # Told apart by people who do not tell red from green; white where the two are one.

@@ -31,7 +31,7 @@ def write_evaluation(out: Path, report: Mapping[str, Any], worst: Mapping[str, S
 
     Args:
         out: folder, made where it is missing; other files in it are left alone.
-        report: of `training.evaluating.run_evaluate`.
+        report: of `training.commands.evaluate.run_evaluate`.
         worst: side of the split -> its worst slices, the worst first.
     Raises:
         InputError: the folder cannot be written to.

@@ -9,9 +9,9 @@ from typing import Any
 from chestct.errors import ServiceUnavailableError, TrainingDataError
 from chestct.job_queue import JobQueue
 from chestct.settings import Settings
+from training.data.shared_data import COVID_CT_SEG, MEDSEG
 from training.report.rendering import write_whole
 from training.report.simulation import simulation_page, simulation_pictures
-from training.shared_data import COVID_CT_SEG, MEDSEG
 from training.simulate.plan import SimulationPlan, keep_plan
 from training.simulate.results import gathered
 from training.simulate.run import OnProgress, require_known_strategies, run_here, run_through_queue

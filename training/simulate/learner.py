@@ -8,22 +8,22 @@ import numpy.typing as npt
 import torch
 
 from chestct.labels import Label
-from chestct.unet.memory import keep_freed_memory
-from chestct.unet.network import CLASSES
-from chestct.unet.precision import placed, preferred_device
-from chestct.unet.quick_forward import quickened
-from chestct.unet.torchvision_trap import import_smp
-from training.average import WeightAverage
-from training.batches import Batches
-from training.config import FitConfig
-from training.dataset import TrainingSample
-from training.fit import take_step
-from training.optimiser import optimiser_of, set_rate
+from chestct.model.fused_forward import quickened
+from chestct.model.memory import keep_freed_memory
+from chestct.model.network import CLASSES
+from chestct.model.precision import placed, preferred_device
+from chestct.model.torchvision_compat import import_smp
+from training.data.dataset import TrainingSample
+from training.fitting.average import WeightAverage
+from training.fitting.batches import Batches
+from training.fitting.config import FitConfig
+from training.fitting.fit import take_step
+from training.fitting.optimiser import optimiser_of, set_rate
+from training.fitting.warm_start import warm_start
 from training.simulate.plan import SimulationPlan
-from training.warm_start import warm_start
 
-# ImageNet's features come as a wheel for this encoder (see training.warm_start), so even a fit of a few
-# dozen steps starts from something; the decoder has a quarter of the usual channels, for speed.
+# ImageNet's features come as a wheel for this encoder (see training.fitting.warm_start), so even a fit of a
+# few dozen steps starts from something; the decoder has a quarter of the usual channels, for speed.
 ENCODER = "tu-tf_efficientnet_lite0"
 _DECODER_CHANNELS = (64, 32, 24, 16, 16)
 _PICTURES_AT_ONCE = 16
@@ -88,7 +88,7 @@ def fitted(network: torch.nn.Module, samples: Sequence[TrainingSample], config: 
     device = preferred_device()
     for step, _, (images, candidates) in Batches(samples, config).ahead(0):
         set_rate(optimiser, config, step)
-        # Stochastic layers draw from torch's generator: tie it to the step, as `training.fit` does.
+        # Stochastic layers draw from torch's generator: tie it to the step, as `training.fitting.fit` does.
         torch.manual_seed(config.seed * 1_000_003 + step)
         take_step(network, optimiser, images.to(device), candidates.to(device), config)
         average.update(network)

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from chestct.candidates import NOT_LESION, UNKNOWN
 from chestct.labels import LESIONS
+from chestct.partial_labels import NOT_LESION, UNKNOWN
 
 _LESION_BITS = sum(1 << int(label) for label in LESIONS)
 
@@ -17,7 +17,7 @@ def corrected_pixels(label_map: npt.NDArray[np.uint8], candidates: npt.NDArray[n
 
     Args:
         label_map: (H, W) uint8, the pre-label; all background where there was none.
-        candidates: (H, W) uint8, what the mask says, see `chestct.candidates`.
+        candidates: (H, W) uint8, what the mask says, see `chestct.partial_labels`.
     """
     said = np.left_shift(np.uint8(1), label_map).astype(np.uint8)
     said[(said & _LESION_BITS) == 0] = NOT_LESION

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from chestct.acquisition.fingerprint import fingerprint
 from chestct.acquisition.pool import Pool
-from chestct.uncertainty import (
+from chestct.inference.uncertainty import (
     ensemble_disagreement,
     normalised_entropy,
     zone_disagreement,

@@ -19,7 +19,7 @@ class PatientDice:
 
     Args:
         source: of the patient's slices.
-        lesion_dice: see `training.patient_score.PatientScore`.
+        lesion_dice: see `training.evaluate.patient_score.PatientScore`.
         ground_glass_dice, consolidation_dice: None where the kinds are not labelled or not there.
     """
 

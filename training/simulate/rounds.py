@@ -22,7 +22,7 @@ from training.simulate.slices import SimulationSlices
 from training.simulate.weights import Weights
 
 # Half of the Dice that so small a network reaches, as for the shipped weights (Lipton et al. 2014, arXiv
-# 1402.1892; see training.commands.LESION_THRESHOLD); set before any strategy was run, not tuned.
+# 1402.1892; see training.commands.fit.LESION_THRESHOLD); set before any strategy was run, not tuned.
 LESION_THRESHOLD = 0.3
 # Strategies that ask for a second opinion; for the others the pool is looked at once.
 _LOOKS_TWICE = frozenset({"disagreement"})

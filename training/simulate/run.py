@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chestct.acquisition.strategies import STRATEGIES
 from chestct.errors import LungLoopError, SettingsError
-from chestct.job_queue.asking import Fate, JobQueue
+from chestct.job_queue.queue import Fate, JobQueue
 from training.simulate.cell import CellRunner
 from training.simulate.plan import Cell, SimulationPlan, read_plan
 from training.simulate.records import Records, fits_of

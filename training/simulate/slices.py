@@ -9,9 +9,9 @@ import numpy as np
 
 from chestct.catalog.splits import TEST_SHARE, patient_bucket
 from chestct.errors import InputError, TrainingDataError
-from training.augment import resized
-from training.dataset import TrainingSample
-from training.labelled_folder import HELD_OUT, UNSPLIT, read_labelled_folder
+from training.data.augment import resized
+from training.data.dataset import TrainingSample
+from training.data.labelled_folder import HELD_OUT, UNSPLIT, read_labelled_folder
 from training.simulate.plan import SimulationPlan
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from training.phantom_samples import phantom_samples
+from training.data.phantom_samples import phantom_samples
 from training.simulate.learner import fit_config, fitted, small_network
 from training.simulate.one_process import turn
 from training.simulate.plan import SimulationPlan

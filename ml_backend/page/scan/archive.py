@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from chestct.doubt_picture import doubt_picture
 from chestct.intensity import as_picture
-from chestct.render import overlay, png_bytes
+from chestct.render.overlay import overlay, png_bytes
+from chestct.render.uncertainty import doubt_picture
 from ml_backend.page.language import Translate, number
 from ml_backend.page.scan.cautions import cautions
 from ml_backend.page.scan.drawing import Drawing

@@ -1,6 +1,6 @@
 """The warnings of a severity in the language of the page.
 
-`chestct.severity` says them in English sentences, for scripts and the command line too; here each
+`chestct.severity.grading` says them in English sentences, for scripts and the command line too; here each
 pattern has its Russian twin. A sentence that no pattern knows is shown as it came.
 """
 

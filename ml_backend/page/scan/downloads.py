@@ -7,7 +7,7 @@ import numpy.typing as npt
 from flask import Blueprint, Response, make_response, request
 from werkzeug.exceptions import NotFound
 
-from chestct.render import png_bytes
+from chestct.render.overlay import png_bytes
 from ml_backend.page.language import language_of
 from ml_backend.page.scan.answers import shown, text
 from ml_backend.page.scan.archive import archive_of, doubt_shown, result_stem

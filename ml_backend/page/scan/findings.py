@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chestct.involvement import Involvement
-from chestct.involvement_interval import InvolvementCalibration
 from chestct.labels import LESIONS, Label
-from chestct.lungs import Side
 from chestct.prediction import SlicePrediction
-from chestct.severity import severity_of_predictions
+from chestct.severity.grading import severity_of_predictions
+from chestct.severity.interval import InvolvementCalibration
+from chestct.severity.involvement import Involvement
+from chestct.severity.lungs import Side
 from ml_backend.page.scan.kept_study import Findings, StudyFacts
 
 # Only tells lungs apart by their distance: a chest CT shows about this much from side to side.

@@ -80,7 +80,7 @@ class Findings:
         slices, study: `right`, `left` and `whole` -> percent of that lung that is `ground_glass`,
             `consolidation` and `both`; None where that lung is absent.
         lesion_pixels: of each slice; a share alone would lead to slices with hardly any lung.
-        severity: as `chestct.severity.Severity.as_dict`; None where no grade can be given.
+        severity: as `chestct.severity.grading.Severity.as_dict`; None where no grade can be given.
         doubt_sizes: (h, w) of each slice's doubt map; None for a slice whose model tells none.
     """
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from chestct.intensity import as_picture
-from chestct.render import montage, overlay, png_bytes
+from chestct.render.overlay import montage, overlay, png_bytes
 from ml_backend.page.language import Translate
 from ml_backend.page.scan.cautions import cautions
 from ml_backend.page.scan.drawing import Drawing, hex_colour

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from chestct.doubt_picture import GREY_SHARE, doubt_table
 from chestct.labels import COLOURS_RGB, Label
+from chestct.render.uncertainty import GREY_SHARE, doubt_table
 from ml_backend.page.language import Translate
 from ml_backend.page.scan.cautions import cautions
 from ml_backend.page.scan.drawing import DEFAULT_OPACITY, hex_colour
@@ -90,7 +90,7 @@ def study_context(
 
 
 def _doubt_for_script(findings: Findings) -> dict[str, Any] | None:
-    """What the viewer needs to draw doubt as `chestct.doubt_picture` does; None where there is none."""
+    """What the viewer needs to draw doubt as `chestct.render.uncertainty` does; None where there is none."""
     if not findings.tells_doubt:
         return None
     table = [[int(red), int(green), int(blue), round(a, 3)] for red, green, blue, a in doubt_table().tolist()]

@@ -11,14 +11,14 @@ import numpy as np
 
 from chestct.errors import LungLoopError
 from chestct.formats.nifti import write_label_map_nifti
-from chestct.segmenting import Segmenting
-from ml_backend.champion import Champion
+from chestct.inference.segmenter import Segmenting
 from ml_backend.page.scan.findings import findings_of
 from ml_backend.page.scan.kept_study import LABEL_FILE, KeptSlices, KeptStudy
 from ml_backend.page.scan.overview import keep_overview
 from ml_backend.page.scan.reading import keep_studies, study_folder
 from ml_backend.page.scan.record import Failure, Phase, Scan
 from ml_backend.page.scan.store import ScanStore, publish
+from ml_backend.prelabelling.champion import Champion
 
 _LOG = logging.getLogger(__name__)
 

@@ -45,7 +45,7 @@ function enlarged(small, [rows, columns], height, width) {
   return large;
 }
 
-// RGBA pixels of a slice: as `chestct.render.overlay` where the style is "fill", as `chestct.doubt_picture` where
+// RGBA pixels of a slice: as `chestct.render.overlay.overlay` where the style is "fill", as `chestct.render.uncertainty` where
 // there is doubt to show: without classes, whose colours would be taken for doubt. "plain" is for small pictures
 // and for planes whose rows are far apart, where outlines would hide everything.
 function drawn(pixels, labels, width, height, view, doubt) {

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from chestct.candidates import LESION_KIND_UNKNOWN, NOT_LESION, UNKNOWN, bits
 from chestct.errors import SettingsError
 from chestct.labels import Label
+from chestct.partial_labels import LESION_KIND_UNKNOWN, NOT_LESION, UNKNOWN, bits
 from training.simulate.oracle import corrected_pixels
 from training.simulate.plan import SimulationPlan
 from training.simulate.rounds import first_set, fit_seed, within_budget

@@ -19,9 +19,9 @@ sys.path.append(str(Path(__file__).parent))
 
 from tiny_simulation import rounds_of, tiny_plan, write_data
 
-from chestct.candidates import NOT_LESION
 from chestct.errors import InputError, SettingsError, TrainingDataError
-from training.dataset import TrainingSample
+from chestct.partial_labels import NOT_LESION
+from training.data.dataset import TrainingSample
 from training.simulate.cell import CellRunner
 from training.simulate.plan import Cell, keep_plan, read_plan
 from training.simulate.records import Records, fits_of

@@ -1,0 +1,236 @@
+"""Studies whose grade is in doubt, as the catalog knows them: rows in bulk, so that all are asked at once.
+
+The catalog keeps a version's lesion sums of each slice, and lesion and lung of the whole study. What the
+model expects beyond its masks is therefore spread over the slices as their deviations are, and the lung
+evenly; both leave the study's interval as its severity report gives it. A correction is compared with the
+prediction pixel for pixel; its difference moves the deciding percent by as much as it is of both lungs.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+
+from chestct.acquisition.grade_resolution import StudyInDoubt, grade_chances
+from chestct.catalog import tables
+from chestct.catalog.current import current_corrections
+from chestct.catalog.database import Database
+from chestct.catalog.storage import Storage
+from chestct.catalog.store import Store
+from chestct.geometry import Geometry
+from chestct.labels import LESIONS
+from chestct.severity.interval import InvolvementCalibration
+from chestct.severity.rule import SeverityRule
+
+
+@dataclass(frozen=True, eq=False)
+class OpenStudy:
+    """A study with slices that no reader is done with, and all of whose slices a version has predicted.
+
+    Args:
+        slice_ids, indices: (S,) of its slices, in their order.
+        is_open: (S,) whether no reader is done with the slice.
+        doubt: what model and readers have said so far.
+    """
+
+    study_id: int
+    name: str
+    slice_ids: npt.NDArray[np.int64]
+    indices: npt.NDArray[np.int64]
+    is_open: npt.NDArray[np.bool_]
+    doubt: StudyInDoubt
+
+
+class SettlingStore(Store):
+    """Reading what decides grades."""
+
+    def __init__(self, database: Database, storage: Storage) -> None:
+        super().__init__(database, storage)
+        # Label maps are named by their content, so what was counted once stays true.
+        self._counted: dict[str, int] = {}
+
+    def open_studies(
+        self,
+        model_version: str,
+        calibration: InvolvementCalibration | None = None,
+        study_name: str | None = None,
+    ) -> list[OpenStudy]:
+        """Studies with a grade by this version and open slices, in the order they were added.
+
+        Args:
+            calibration: of the version's card; None for the normal approximation.
+            study_name: only this study.
+        """
+        only = sa.true() if study_name is None else tables.studies.c.name == study_name
+        with self._database.reading() as connection:
+            studies = connection.execute(_studies(model_version, only)).all()
+            slices = connection.execute(_slices(model_version, only)).all()
+            any_read = any(row.reviewed for row in slices)
+            corrected = connection.execute(_corrected(model_version)).all() if any_read else []
+        by_slice = {row.slice_id: row for row in corrected}
+        rule = SeverityRule()
+        found = []
+        for study, rows in _paired(studies, slices):
+            slice_ids = np.array([row.id for row in rows], dtype=np.int64)
+            is_open = np.array([not row.reviewed for row in rows])
+            sums = np.array([(row.lesion_expected, row.lesion_deviation) for row in rows], dtype=np.float64)
+            if not is_open.any() or np.isnan(sums).any() or len(rows) != study.slice_count:
+                continue
+            errors = np.array([self._error(by_slice.get(row.id), model_version) for row in rows])
+            doubt = _doubt(study, sums, errors, rule, calibration)
+            indices = np.array([row.index for row in rows], dtype=np.int64)
+            found.append(OpenStudy(study.study_id, study.name, slice_ids, indices, is_open, doubt))
+        return found
+
+    def grade_chances(
+        self, model_version: str, calibration: InvolvementCalibration | None = None
+    ) -> dict[int, float]:
+        """Slice id -> chance in [0, 1] that correcting it moves its study to another grade.
+
+        Open slices only, of studies that have a grade by this version; for the others nobody knows.
+        """
+        chances: dict[int, float] = {}
+        for study in self.open_studies(model_version, calibration):
+            of_study = grade_chances(study.doubt)
+            at = study.is_open
+            chances.update(zip(study.slice_ids[at].tolist(), of_study[at].tolist(), strict=True))
+        return chances
+
+    def settling_stamp(self, model_version: str) -> tuple[int, int]:
+        """Changes whenever grades to settle may have changed: the last correction, the last severity."""
+        severities = tables.study_severities
+        query = sa.select(
+            sa.select(sa.func.max(tables.corrections.c.id)).scalar_subquery(),
+            sa.select(sa.func.max(severities.c.id))
+            .where(severities.c.model_version == model_version)
+            .scalar_subquery(),
+        )
+        with self._database.reading() as connection:
+            correction, severity = connection.execute(query).one()
+        return correction or 0, severity or 0
+
+    def _error(self, corrected: Any, model_version: str) -> float:
+        """Lesion pixels that a reader added to the prediction; NaN where no reader corrected the slice."""
+        if corrected is None:
+            return np.nan
+        # Most corrections of a good model change nothing, and the row says so.
+        if corrected.changed_fraction == 0.0 and corrected.model_version == model_version:
+            return 0.0
+        return float(self._lesion(corrected.label_map_path) - self._lesion(corrected.predicted_path))
+
+    def _lesion(self, path: str) -> int:
+        if path not in self._counted:
+            self._counted[path] = int(np.isin(self.storage.read_label_map(path), LESIONS).sum())
+        return self._counted[path]
+
+
+def _studies(model_version: str, only: sa.ColumnElement[bool]) -> sa.Executable:
+    severities, studies = tables.study_severities, tables.studies
+    return (
+        sa.select(
+            severities.c.study_id,
+            severities.c.percent,
+            severities.c.severity,
+            studies.c.name,
+            studies.c.stored_shape,
+            studies.c.affine,
+            studies.c.slice_count,
+        )
+        .join(studies, studies.c.id == severities.c.study_id)
+        .where((severities.c.model_version == model_version) & severities.c.grade.is_not(None) & only)
+        .order_by(severities.c.study_id)
+    )
+
+
+def _slices(model_version: str, only: sa.ColumnElement[bool]) -> sa.Executable:
+    predictions, slices, studies = tables.predictions, tables.slices, tables.studies
+    return (
+        sa.select(
+            slices.c.id,
+            slices.c.study_id,
+            slices.c.index,
+            slices.c.reviewed,
+            predictions.c.lesion_expected,
+            predictions.c.lesion_deviation,
+        )
+        .join(predictions, predictions.c.slice_id == slices.c.id)
+        .join(studies, studies.c.id == slices.c.study_id)
+        .where((predictions.c.model_version == model_version) & only)
+        .order_by(slices.c.study_id, slices.c.index)
+    )
+
+
+def _corrected(model_version: str) -> sa.Executable:
+    """Corrections beside the version's own prediction; of several readers the last one's comes last."""
+    current, predictions = current_corrections(), tables.predictions
+    return (
+        sa.select(
+            current.c.slice_id,
+            current.c.label_map_path,
+            current.c.changed_fraction,
+            current.c.model_version,
+            predictions.c.label_map_path.label("predicted_path"),
+        )
+        .join(predictions, predictions.c.slice_id == current.c.slice_id)
+        .where(predictions.c.model_version == model_version)
+        .order_by(current.c.id)
+    )
+
+
+def _paired(studies: Sequence[Any], slices: Sequence[Any]) -> Iterator[tuple[Any, Sequence[Any]]]:
+    """Each study with the run of its slices; both are in the order of the studies' ids."""
+    of_study = np.array([row.study_id for row in slices], dtype=np.int64)
+    ids = np.array([row.study_id for row in studies], dtype=np.int64)
+    starts, ends = np.searchsorted(of_study, ids), np.searchsorted(of_study, ids, side="right")
+    for study, start, end in zip(studies, starts, ends, strict=True):
+        yield study, slices[start:end]
+
+
+def _doubt(
+    study: Any,
+    sums: npt.NDArray[np.float64],
+    errors: npt.NDArray[np.float64],
+    rule: SeverityRule,
+    calibration: InvolvementCalibration | None,
+) -> StudyInDoubt:
+    """A study in doubt from its rows.
+
+    Args:
+        sums: (S, 2) lesion expected, and its deviation.
+        errors: (S,) lesion pixels that readers added, NaN where open.
+    """
+    axes = tuple(tuple(float(value) for value in row[:3]) for row in study.affine[:3])
+    apart_mm, voxel_ml = _millimetres(tuple(int(size) for size in study.stored_shape), axes)
+    volume_ml = study.severity["volume_ml"]
+    lung = volume_ml["lung"] / voxel_ml
+    lesion = (volume_ml["ground_glass"] + volume_ml["consolidation"]) / voxel_ml
+    expected, deviation = sums.T
+    weights = deviation if deviation.any() else np.ones(len(deviation))
+    predicted = expected - (expected.sum() - lesion) * weights / weights.sum()
+    percent = study.percent + 100.0 * float(np.nansum(errors)) / lung
+    return StudyInDoubt(
+        percent=min(100.0, max(0.0, percent)),
+        predicted=predicted,
+        expected=expected,
+        deviation=deviation,
+        lung=np.full(len(sums), lung / len(sums)),
+        known=predicted + errors,
+        slices_apart_mm=apart_mm,
+        rule=rule,
+        calibration=calibration,
+    )
+
+
+# Studies of one scanner differ in their origin alone, and telling axes apart costs more than all else here.
+@lru_cache(maxsize=4096)
+def _millimetres(stored_shape: tuple[int, ...], axes: tuple[tuple[float, ...], ...]) -> tuple[float, float]:
+    """Distance between slices in mm, and the volume of a voxel in ml."""
+    affine = np.eye(4)
+    affine[:3, :3] = axes
+    slowest, middle, fastest = stored_shape
+    geometry = Geometry((slowest, middle, fastest), affine)
+    return geometry.spacing_mm[0], geometry.voxel_volume_ml

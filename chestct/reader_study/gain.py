@@ -1,0 +1,90 @@
+"""What active learning gained over an honest baseline, from the control arm.
+
+A tenth of the served slices is drawn at random among those that may hold a lesion; readers cannot tell
+which. What they correct there is what work without active learning would have found.
+
+What this shows: whether the order in which slices are served brings readers to more of the model's
+errors, for each slice and for each minute. What it does not show: that the model retrained on these
+corrections is a better one (both arms train it; `lungloop simulate` asks that), or that the errors found
+matter to a patient. Slices with large lesions have more pixels to correct and take longer, which is why
+the figure by the minute stands beside the one by the slice. And once nearly every slice is read, both
+arms have been read whole and the difference goes to 0: an order only matters while there is a choice.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from chestct.acquisition.allocation import Arm
+from chestct.reader_study.comparison import FEWEST_READINGS, difference
+from chestct.reader_study.estimates import Estimate, Part, nothing
+from chestct.reader_study.pace import capped_seconds
+from chestct.reader_study.reading import Reading
+from chestct.reader_study.resampling import Draws, percentile_interval
+
+_ACTIVE, _CONTROL = Arm.ACTIVE.value, Arm.CONTROL.value
+PER_SLICE, PER_MINUTE = "corrected pixels a slice", "corrected pixels a minute"
+
+
+def gain_per_slice(readings: Sequence[Reading], *, seed: int = 0) -> Estimate:
+    """Pixels corrected on a slice of the active arm minus those of the control arm, within each reader.
+
+    Args:
+        readings: all; only slices drawn to be pre-labelled count, with a prediction to compare with.
+    """
+    shown = [(one, one.changes) for one in readings if _counts(one) and one.changes is not None]
+    return difference(
+        [one for one, _ in shown],
+        [float(changes.changed) for _, changes in shown],
+        [one.arm is Arm.ACTIVE for one, _ in shown],
+        (_ACTIVE, _CONTROL),
+        unit=PER_SLICE,
+        trim=0.0,
+        seed=seed,
+    )
+
+
+def gain_per_minute(readings: Sequence[Reading], *, seed: int = 0) -> Estimate:
+    """Corrected pixels of all slices of an arm / minutes of all of them, active minus control.
+
+    A ratio of sums: what an hour brings. Times beyond a reader's usual count as the longest usual one
+    (`pace.capped_seconds`), since one lunch break would undo a day of work.
+
+    Args:
+        readings: as for `gain_per_slice`; those without a time do not count.
+    """
+    capped = capped_seconds(readings)
+    timed = [
+        (one, one.changes.changed, capped[one.correction_id])
+        for one in readings
+        if _counts(one) and one.changes is not None and one.correction_id in capped
+    ]
+    active = np.asarray([one.arm is Arm.ACTIVE for one, *_ in timed], dtype=bool)
+    first, second = int(active.sum()), int((~active).sum())
+    if min(first, second) < FEWEST_READINGS:
+        reason = f"Too few timed readings: {first} {_ACTIVE} and {second} {_CONTROL}"
+        return nothing(PER_MINUTE, f"{reason}; {FEWEST_READINGS} of each are needed.", len(timed))
+    pixels = np.asarray([changed for _, changed, _ in timed], dtype=np.float64)
+    minutes = np.asarray([seconds / 60 for *_, seconds in timed])
+    draws = Draws.of([one.patient for one, *_ in timed], [one.slice_id for one, *_ in timed], seed)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rates = [
+            draws.totals(np.where(side, pixels, 0.0)) / draws.totals(np.where(side, minutes, 0.0))
+            for side in (active, ~active)
+        ]
+    own = [float(pixels[side].sum() / minutes[side].sum()) for side in (active, ~active)]
+    interval = percentile_interval(rates[0] - rates[1], min(draws.units_of(active), draws.units_of(~active)))
+    return Estimate(
+        mean=own[0] - own[1],
+        interval=interval,
+        n=len(timed),
+        patients=len({one.patient for one, *_ in timed}),
+        unit=PER_MINUTE,
+        resampled=draws.by,
+        reason="" if interval else f"All readings of one arm are of one {draws.by}.",
+        parts={_ACTIVE: Part(own[0], first), _CONTROL: Part(own[1], second)},
+    )
+
+
+def _counts(one: Reading) -> bool:
+    return one.is_drawn and bool(one.prelabelled) and one.arm is not None

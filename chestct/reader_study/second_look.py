@@ -1,0 +1,121 @@
+"""Labels that somebody should look at again, the most suspicious first.
+
+A reader who disagrees with the model is usually right: that is what readers are for. Two things are worth
+a second look all the same: pixels that a reader changed of which a calibrated model was sure, and slices
+of which a reader changed far more than that reader usually does. Neither says who is right.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import log1p
+from statistics import median
+from typing import Any
+
+from chestct.reader_study.changes import Changes
+from chestct.reader_study.reading import Reading
+
+# A z-score beyond this is rare for readings that resemble the others.
+FARTHEST_USUAL = 3.0
+# Sure pixels must be this share of all lesion that either side marks, and this many: an edge is no doubt.
+LEAST_SURE_SHARE, LEAST_SURE_PIXELS = 0.25, 50
+# The spread of fewer corrected slices than this is luck.
+_FEWEST_USUAL = 10
+# log1p of pixels; a reader who always changes alike would make every other slice an outlier.
+_LEAST_SPREAD = 0.5
+_MAD_OF_NORMAL = 1.4826
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """One label to look at again.
+
+    Args:
+        score: 1 where it just counts as suspicious, more the farther beyond.
+        reasons: sentences for people, the weightiest first.
+    """
+
+    reading: Reading
+    score: float
+    reasons: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready: which label, and why."""
+        return {
+            "study": self.reading.study_name,
+            "slice": self.reading.slice_index,
+            "annotator": self.reading.annotator,
+            "task_id": self.reading.task_id,
+            "score": round(self.score, 2),
+            "reasons": list(self.reasons),
+        }
+
+
+def second_look(readings: Sequence[Reading], most: int = 20) -> list[Suspicion]:
+    """Ranks what is suspicious.
+
+    Args:
+        readings: all; those without counted changes cannot be judged.
+        most: how many to give at most.
+    """
+    usual = _usual_changes(readings)
+    found = [suspicion for one in readings if (suspicion := _suspicion(one, usual)) is not None]
+    return sorted(found, key=lambda one: (-one.score, one.reading.correction_id))[:most]
+
+
+def unusual_changes(changed: int, centre: float, spread: float) -> float:
+    """How far a slice's changed pixels lie above the usual, in spreads of their logarithm."""
+    return (log1p(changed) - centre) / spread
+
+
+def _usual_changes(readings: Sequence[Reading]) -> Mapping[str, tuple[float, float]]:
+    """Reader -> median and spread (from the median distance to it) of log1p of corrected pixels."""
+    logs: dict[str, list[float]] = defaultdict(list)
+    for one in readings:
+        if one.corrected_pixels is not None:
+            logs[one.annotator].append(log1p(one.corrected_pixels))
+    usual = {}
+    for reader, values in logs.items():
+        if len(values) >= _FEWEST_USUAL:
+            centre = median(values)
+            spread = _MAD_OF_NORMAL * median(abs(value - centre) for value in values)
+            usual[reader] = (centre, max(spread, _LEAST_SPREAD))
+    return usual
+
+
+def _suspicion(one: Reading, usual: Mapping[str, tuple[float, float]]) -> Suspicion | None:
+    evidence = []
+    if one.corrected_pixels is not None and one.annotator in usual:
+        far = unusual_changes(one.corrected_pixels, *usual[one.annotator])
+        if far >= FARTHEST_USUAL:
+            times = f"{one.corrected_pixels} pixels changed, far more than this reader usually does"
+            evidence.append((far / FARTHEST_USUAL, f"{times} (z = {far:.1f})."))
+    compared = [changes for changes in (one.champion_changes, one.changes) if changes is not None]
+    sure = [found for changes in compared if (found := _sure(changes)) is not None]
+    if sure:
+        evidence.append(max(sure))
+    if not evidence:
+        return None
+    evidence.sort(reverse=True)
+    return Suspicion(one, sum(weight for weight, _ in evidence), tuple(reason for _, reason in evidence))
+
+
+def _sure(changes: Changes) -> tuple[float, str] | None:
+    """Changed pixels of which the model was sure, beside the lesion that either side marks."""
+    if changes.sure is None or changes.sure < LEAST_SURE_PIXELS:
+        return None
+    share = changes.sure / max(1, _either(changes))
+    if share < LEAST_SURE_SHARE:
+        return None
+    added, removed = changes.lesion_after - changes.lesion_before > 0, changes.lesion_after == 0
+    did = "cleared" if removed else "drew" if added else "changed"
+    return share / LEAST_SURE_SHARE, (
+        f"The reader {did} {changes.sure} pixels of which {changes.model_version} was sure, "
+        f"{100 * min(share, 1.0):.0f} % of the lesion that either marks (Dice {changes.dice:.2f})."
+    )
+
+
+def _either(changes: Changes) -> float:
+    """Pixels that either side marks, from the Dice: both - overlap."""
+    both = changes.lesion_before + changes.lesion_after
+    return both - changes.dice * both / 2

@@ -1,0 +1,1 @@
+"""Pictures of slices for people: findings and uncertainty over grey."""

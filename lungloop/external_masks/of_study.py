@@ -1,0 +1,135 @@
+"""Candidate maps for the slices of one study, out of mask files."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from chestct.errors import InputError
+from chestct.formats.images import is_picture_name, read_mask_values
+from chestct.formats.kaggle import MaskCandidates, is_array_name, read_mask_array
+from chestct.formats.nifti import is_nifti_name, nifti_stem, read_mask_values_nifti
+from chestct.geometry import Geometry
+from chestct.study import Study
+from lungloop.external_masks.index import MaskFiles, is_label_map_name
+from lungloop.external_masks.targets import (
+    LABEL_MAP,
+    MaskLabels,
+    Target,
+    candidates_of_targets,
+    targets_of_values,
+)
+
+_Candidates = dict[int, npt.NDArray[np.uint8]]
+_IMAGES = re.compile("images?", re.IGNORECASE)
+
+
+def candidates_for(study: Study, files: MaskFiles, labels: MaskLabels | None) -> _Candidates:
+    """Slice index -> candidates of each slice that has a mask.
+
+    Raises:
+        InputError: a mask is damaged, does not fit the study, or holds what nobody explained.
+    """
+    names = _names(study)
+    whole = files.single or files.of(*names, _IMAGES.sub("masks", study.source.stem, count=1))
+    if study.geometry is not None:
+        if whole is not None and is_nifti_name(whole):
+            return _of_volume(study.geometry, whole, labels)
+        if whole is not None and is_array_name(whole):
+            raise InputError(
+                whole, "is an array without a place in the patient; expected .nii.gz for a volume"
+            )
+        return _of_pictures_of_a_volume(study, files, labels)
+    if whole is not None and is_nifti_name(whole):
+        raise InputError(
+            whole,
+            "is a volume, but its study is loose pictures without a place in the patient; expected pictures",
+        )
+    if whole is not None and is_array_name(whole):
+        return _of_array(study, whole, labels)
+    pages = read_mask_values(whole) if whole is not None and is_picture_name(whole) else []
+    if whole is not None and len(pages) == len(study.slices):
+        return _of_pages(study, [(whole, page) for page in pages], labels)
+    return _of_named_pictures(study, files, labels)
+
+
+def _names(study: Study) -> tuple[str, ...]:
+    source = nifti_stem(study.source) if is_nifti_name(study.source) else study.source.name
+    return source, study.source.stem, study.name
+
+
+def _of_volume(geometry: Geometry, path: Path, labels: MaskLabels | None) -> _Candidates:
+    values = read_mask_values_nifti(path, geometry)
+    known = _known(path, values, labels)
+    return {} if known is None else dict(enumerate(known))
+
+
+def _of_pictures_of_a_volume(study: Study, files: MaskFiles, labels: MaskLabels | None) -> _Candidates:
+    """A folder named like the study with one picture a slice, in counting order."""
+    pictures = [files.single] if files.single else []
+    for name in _names(study):
+        pictures = pictures or files.pictures_in(name)
+    if not pictures:
+        return {}
+    pages = [(path, page) for path in pictures for page in read_mask_values(path)]
+    if len(pages) != len(study.slices):
+        raise InputError(
+            pictures[0].parent,
+            f"holds {len(pages)} masks for the {len(study.slices)} slices of {study.name}; expected one a "
+            "slice, or a .nii.gz mask",
+        )
+    return _of_pages(study, pages, labels)
+
+
+def _of_named_pictures(study: Study, files: MaskFiles, labels: MaskLabels | None) -> _Candidates:
+    found: _Candidates = {}
+    for index, name in enumerate(study.slice_names):
+        path = files.of(Path(name).stem, folder=study.source.name)
+        if path is not None and is_picture_name(path):
+            pages = read_mask_values(path)
+            if len(pages) > 1:
+                raise InputError(path, f"holds {len(pages)} pages; expected the mask of one slice")
+            found |= _of_pages(study, [(path, pages[0])], labels, first=index)
+    return found
+
+
+def _of_pages(
+    study: Study,
+    pages: list[tuple[Path, npt.NDArray[np.integer]]],
+    labels: MaskLabels | None,
+    first: int = 0,
+) -> _Candidates:
+    found: _Candidates = {}
+    for index, (path, values) in enumerate(pages, start=first):
+        _refuse_other_shape(path, values.shape, study.slices[index].shape)
+        known = _known(path, values, labels)
+        if known is not None:
+            found[index] = known
+    return found
+
+
+def _of_array(study: Study, path: Path, labels: MaskLabels | None) -> _Candidates:
+    """(N, H, W, 4) in Kaggle's order, or (N, H, W) values."""
+    shape = (len(study.slices), *study.slices[0].shape)
+    array = read_mask_array(path, shape)
+    if array.ndim == len(shape):
+        slices = [(path, np.asarray(plane)) for plane in array]
+        return _of_pages(study, slices, labels)
+    if labels is not None:
+        raise InputError(path, "holds Kaggle's four channels, whose order is fixed; leave --mask-labels out")
+    return dict(MaskCandidates(array))
+
+
+def _known(
+    path: Path, values: npt.NDArray[np.integer], labels: MaskLabels | None
+) -> npt.NDArray[np.uint8] | None:
+    label_map = is_label_map_name(path)
+    targets = targets_of_values(path, values, labels, is_label_map=label_map)
+    meant = labels if labels is not None else LABEL_MAP if label_map else {"1": Target.LESION}
+    return candidates_of_targets(targets, frozenset(meant.values()))
+
+
+def _refuse_other_shape(path: Path, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    if found != expected:
+        raise InputError(path, f"has the shape {found}, its picture {expected}; they must agree")

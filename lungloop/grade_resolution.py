@@ -1,0 +1,95 @@
+"""Which slices to correct to settle the grades of studies, in words for people and scripts."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from chestct.acquisition.grade_resolution import grade_chances
+from chestct.catalog.catalog import Catalog
+from chestct.catalog.grade_plan import SettlePlan, plan_of, plans_in_doubt
+from chestct.catalog.grade_resolution import OpenStudy
+from chestct.errors import InputError
+from chestct.severity.interval import InvolvementCalibration
+
+
+@dataclass(frozen=True)
+class SettledBy:
+    """One study and the slices that settle its grade.
+
+    Args:
+        plan: what is in doubt, and the slices to correct.
+        is_calibrated: whether held-out studies stand behind the interval.
+        grade_chance: index of each open slice -> chance in [0, 1] that correcting it moves the grade.
+    """
+
+    plan: SettlePlan
+    is_calibrated: bool
+    grade_chance: dict[int, float]
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        own = {"is_calibrated": self.is_calibrated, "grade_chance": self.grade_chance}
+        grades = [grade.value for grade in self.plan.possible_grades]
+        return {**asdict(self.plan), "possible_grades": grades, "slices": list(self.plan.slices), **own}
+
+    def sentence(self) -> str:
+        """What to do, for a person."""
+        plan = self.plan
+        low, high = plan.interval_percent
+        percents = f"{low:.1f} to {high:.1f} % of the lung" + (
+            "" if self.is_calibrated else ", not calibrated"
+        )
+        if plan.slices:
+            named = ", ".join(str(index) for index in plan.slices)
+            noun = "slice" if len(plan.slices) == 1 else "slices"
+            return f"to settle the grade of {plan.study} ({plan.grades}; {percents}): correct {noun} {named}"
+        return f"{plan.study}: {plan.reason} ({percents})"
+
+
+def settle_studies(
+    catalog: Catalog, version: str, calibration: InvolvementCalibration | None = None
+) -> list[SettledBy]:
+    """Every study whose grade is in doubt, those that need the fewest corrections first.
+
+    Studies that too many corrections would settle come last, with that reason.
+
+    Args:
+        version: whose predictions.
+        calibration: of its card; None for the normal approximation.
+    """
+    studies = {study.name: study for study in catalog.open_studies(version, calibration)}
+    return [_settled_by(studies[plan.study], plan) for plan in plans_in_doubt(studies.values())]
+
+
+def settle_study(
+    catalog: Catalog, version: str, name: str, calibration: InvolvementCalibration | None = None
+) -> SettledBy:
+    """One study, in doubt or not.
+
+    Raises:
+        NotFoundError: there is no such study.
+        InputError: it has no grade to settle, or no open slice.
+    """
+    study = catalog.study(name)
+    found = catalog.open_studies(version, calibration, name)
+    if found:
+        return _settled_by(found[0], plan_of(found[0]))
+    if study.geometry is None:
+        raise InputError(name, "is pictures without geometry, which have no grade; expected a CT study")
+    severity = catalog.severity(study.id, version)
+    if severity is None:
+        raise InputError(name, f"has slices that {version} has not predicted; run `lungloop preannotate`")
+    if severity.grade is None:
+        raise InputError(name, "shows no lung, so it has no grade to settle")
+    raise InputError(
+        name,
+        f"has no open slice, or was predicted before doubt was kept; {version} grades it {severity.grade}",
+    )
+
+
+def _settled_by(study: OpenStudy, plan: SettlePlan) -> SettledBy:
+    chances = zip(study.indices, grade_chances(study.doubt), study.is_open, strict=True)
+    return SettledBy(
+        plan,
+        is_calibrated=study.doubt.calibration is not None,
+        grade_chance={int(index): float(chance) for index, chance, is_open in chances if is_open},
+    )

@@ -1,0 +1,1 @@
+"""Everything that knows Label Studio: its API, its rows, its brush masks, its projects and tasks."""

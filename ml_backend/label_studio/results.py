@@ -1,0 +1,157 @@
+"""Predictions as Label Studio's result JSON, and annotations back as label maps."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chestct.errors import InputError, LabelConfigError
+from chestct.labels import BRUSH_LABEL_NAMES, Label
+from ml_backend.label_studio import brush_rle
+from ml_backend.label_studio.label_config import LabelConfig
+
+Json = dict[str, Any]
+
+# Where regions overlap the denser finding wins: the later of these is painted over the earlier.
+_PAINTED_IN_ORDER = (Label.LUNG, Label.GROUND_GLASS, Label.CONSOLIDATION)
+_FAILED = " failed"
+
+
+def prediction_result(
+    label_map: npt.NDArray[np.uint8], score: float, model_version: str, config: LabelConfig
+) -> Json:
+    """What Label Studio stores and shows as a pre-label.
+
+    Args:
+        label_map: (H, W) uint8, values of Label.
+        score: in [0, 1]; the lowest is served first under uncertainty sampling.
+        model_version: whose prediction it is.
+        config: the project's tag names; classes that it cannot show are left out.
+    Returns:
+        `{"result": [...], "score": ..., "model_version": ...}`, one region per class that occurs.
+    """
+    return {
+        "result": brush_regions(label_map, config),
+        "score": float(score),
+        "model_version": model_version,
+    }
+
+
+def brush_regions(label_map: npt.NDArray[np.uint8], config: LabelConfig) -> list[Json]:
+    """One brush region per class that occurs and that the reader can paint.
+
+    Args:
+        label_map: (H, W) uint8, values of Label.
+        config: the project's tag names.
+    """
+    height, width = label_map.shape
+    return [
+        {
+            "type": "brushlabels",
+            "from_name": config.brush_tag,
+            "to_name": config.image_tag,
+            "original_width": width,
+            "original_height": height,
+            "image_rotation": 0,
+            "value": {
+                "format": "rle",
+                "rle": brush_rle.encode(label_map == label),
+                "brushlabels": [BRUSH_LABEL_NAMES[label]],
+            },
+        }
+        for label in config.labels
+        if (label_map == label).any()
+    ]
+
+
+def blank_result(score: float, model_version: str) -> Json:
+    """The prediction of a task that shows no pre-label: it only holds the task's place in the order.
+
+    Label Studio 1.23 names it as the parent of the reader's answer all the same; the sync tells it from a
+    model that found nothing by what was drawn for the slice.
+    """
+    return {"result": [], "score": float(score), "model_version": model_version}
+
+
+def failed_result(model_version: str) -> Json:
+    """The answer for a task that could not be predicted.
+
+    It names no version that exists, so Label Studio asks again next time, and an empty picture
+    never passes as the model's "no disease".
+    """
+    return {"result": [], "score": 0.0, "model_version": model_version + _FAILED}
+
+
+def is_failed(model_version: str) -> bool:
+    """Whether a stored prediction is one of `failed_result`."""
+    return model_version.endswith(_FAILED)
+
+
+def read_label_map(
+    result: Sequence[object], config: LabelConfig, height: int, width: int
+) -> npt.NDArray[np.uint8]:
+    """Exactly what a reader painted.
+
+    Args:
+        result: `result` of an annotation; entries that are no brush are not ours and are passed over.
+        config: the project's tag and label names.
+        height, width: size of the slice.
+    Returns:
+        (H, W) uint8, values of Label; consolidation wins over ground-glass, both win over lung.
+    Raises:
+        InputError: an entry is not shaped as Label Studio's, or belongs to a picture of another size.
+        LabelConfigError: a brush names a tag or a label that the configuration lacks.
+    """
+    painted: dict[Label, npt.NDArray[np.bool_]] = {}
+    for entry in result:
+        if not isinstance(entry, Mapping):
+            raise InputError("annotation", f"holds {type(entry).__name__} as a region, expected an object")
+        if entry.get("type") != "brushlabels":
+            continue
+        _require_fit(entry, config, height, width)
+        names, rle = _brush_value(entry)
+        labels = [label for label in map(config.label_of, names) if label is not None]
+        if labels:
+            mask = brush_rle.decode_mask(rle, height, width)
+            for label in labels:
+                painted[label] = painted[label] | mask if label in painted else mask
+    label_map = np.zeros((height, width), dtype=np.uint8)
+    for label in _PAINTED_IN_ORDER:
+        if label in painted:
+            label_map[painted[label]] = label
+    return label_map
+
+
+def _require_fit(entry: Mapping[str, Any], config: LabelConfig, height: int, width: int) -> None:
+    tags = (entry.get("from_name"), entry.get("to_name"))
+    if tags != (config.brush_tag, config.image_tag):
+        raise LabelConfigError(
+            f"a brush of the tags {tags} came, expected {(config.brush_tag, config.image_tag)}; "
+            "was the configuration changed after this was drawn?"
+        )
+    size = (entry.get("original_width"), entry.get("original_height"))
+    if size != (width, height):
+        raise InputError(
+            "annotation", f"was drawn on a picture of {size[0]} x {size[1]}, the slice is {width} x {height}"
+        )
+    if entry.get("image_rotation"):
+        raise InputError(
+            "annotation",
+            f"was drawn on a picture turned by {entry['image_rotation']} degrees; "
+            "turn it back and submit again",
+        )
+
+
+def _brush_value(entry: Mapping[str, Any]) -> tuple[list[str], Sequence[int]]:
+    value = entry.get("value")
+    if (
+        not isinstance(value, Mapping)
+        or value.get("format") != "rle"
+        or not isinstance(value.get("rle"), list)
+    ):
+        raise InputError("annotation", 'has a brush without {"format": "rle", "rle": [...]}')
+    names = value.get("brushlabels")
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise InputError("annotation", f"has a brush with the labels {names!r}, expected a list of names")
+    return names, value["rle"]

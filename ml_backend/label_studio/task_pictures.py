@@ -1,0 +1,194 @@
+"""Which slice or picture a Label Studio task shows; reads nothing outside Label Studio's own files."""
+
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import numpy as np
+import numpy.typing as npt
+
+from chestct.catalog.catalog import Catalog
+from chestct.catalog.records import SliceRecord
+from chestct.errors import InputError, NotFoundError
+from chestct.formats.images import read_picture
+from ml_backend.label_studio.client import LabelStudio
+
+_LOCAL_FILES, _UPLOADS = "/data/local-files/", "/data/upload/"
+# A 4096 x 4096 RGBA picture without any compression.
+_MOST_BYTES = 64 * 2**20
+_STORAGE_KEY = re.compile(r"(?:^|/)(picture/[0-9a-f]{2}/[0-9a-f]{64}\.png)$")
+
+
+class TaskPictures:
+    """Finds what a task shows.
+
+    Args:
+        catalog: slices by study and index, or by their picture.
+        files_root: folder that `/data/local-files/?d=` is relative to, where this machine sees it.
+        label_studio: serves what is not on this machine; None where none is configured.
+    """
+
+    def __init__(
+        self, catalog: Catalog, files_root: Path | None = None, label_studio: LabelStudio | None = None
+    ) -> None:
+        self._catalog = catalog
+        self._files_root = files_root
+        self._label_studio = label_studio
+
+    def find(self, task: Mapping[str, Any], image_key: str) -> SliceRecord | npt.NDArray[np.uint8]:
+        """The catalog's slice, or the (H, W) uint8 pixels of a picture that it does not know.
+
+        Args:
+            task: as Label Studio sends it.
+            image_key: key of its `data` that holds the picture's address.
+        Raises:
+            InputError: the task names no picture that may be read.
+        """
+        data = task.get("data")
+        if not isinstance(data, Mapping):
+            raise InputError("task", "has no `data`")
+        address = data.get(image_key)
+        if not isinstance(address, str) or not address:
+            raise InputError("task", f"its data has no address of a picture under {image_key!r}")
+        return self.slice_of(data, image_key) or self._picture(address)
+
+    def find_all(
+        self, task: Mapping[str, Any], image_key: str
+    ) -> list[SliceRecord] | list[npt.NDArray[np.uint8]]:
+        """The catalog's slices that a study task shows, in the order of its pictures, or their pixels.
+
+        Args:
+            task: as Label Studio sends it.
+            image_key: key of its `data` that holds the list of addresses.
+        Raises:
+            InputError: the task names no pictures that may be read.
+        """
+        data = task.get("data")
+        if not isinstance(data, Mapping):
+            raise InputError("task", "has no `data`")
+        addresses = data.get(image_key)
+        if not isinstance(addresses, list) or not addresses or not all(isinstance(a, str) for a in addresses):
+            raise InputError("task", f"its data has no list of pictures' addresses under {image_key!r}")
+        return self.slices_of(data, image_key) or [self._picture(address) for address in addresses]
+
+    def slices_of(self, data: Mapping[str, Any], image_key: str = "images") -> list[SliceRecord] | None:
+        """The slices of one study that a study task's `data` means, in the order of its pictures.
+
+        None where it means none, pictures of several studies, or one slice twice.
+        """
+        addresses = data.get(image_key)
+        if not isinstance(addresses, list) or not addresses:
+            return None
+        named = self._slices_of_study(data.get("study"))
+        indices = data.get("slice")
+        if not isinstance(indices, list) or len(indices) != len(addresses):
+            indices = [None] * len(addresses)
+        found: dict[int, SliceRecord] = {}
+        for address, index in zip(addresses, indices, strict=True):
+            key = _storage_key(str(address))
+            # In Python True is 1, but in JSON it is no index.
+            one = named.get(index) if isinstance(index, int) and not isinstance(index, bool) else None
+            if one is None or key not in (None, one.picture_path):
+                one = None if key is None else self._catalog.slice_by_picture(key)
+            if one is None:
+                return None
+            found[one.id] = one
+        is_one_study = len({one.study_id for one in found.values()}) == 1 and len(found) == len(addresses)
+        return list(found.values()) if is_one_study else None
+
+    def _slices_of_study(self, study: object) -> dict[int, SliceRecord]:
+        """Index -> slice of the study of this name; empty where there is none."""
+        if not isinstance(study, str):
+            return {}
+        try:
+            record = self._catalog.study(study)
+        except NotFoundError:
+            return {}
+        return {one.index: one for one in self._catalog.slices(study_id=record.id)}
+
+    def slice_of(self, data: Mapping[str, Any], image_key: str = "image") -> SliceRecord | None:
+        """The catalog's slice that a task's `data` means, None where it means none.
+
+        Study and index count only as far as the address does not say otherwise: another catalog
+        may have used the same names.
+        """
+        key = _storage_key(str(data.get(image_key) or ""))
+        named = self._named_slice(data)
+        if named is not None and key in (None, named.picture_path):
+            return named
+        return None if key is None else self._catalog.slice_by_picture(key)
+
+    def _named_slice(self, data: Mapping[str, Any]) -> SliceRecord | None:
+        study, index = data.get("study"), data.get("slice")
+        if not isinstance(study, str) or not isinstance(index, int) or isinstance(index, bool):
+            return None
+        try:
+            return self._catalog.slice_by(study, index)
+        except NotFoundError:
+            return None
+
+    def _picture(self, address: str) -> npt.NDArray[np.uint8]:
+        url = urlsplit(address)
+        ours = urlsplit(self._label_studio.http.url) if self._label_studio else None
+        if (url.scheme or url.netloc) and (
+            ours is None or (url.scheme, url.netloc) != (ours.scheme, ours.netloc)
+        ):
+            raise InputError(address, "lies outside Label Studio; only pictures that it serves are read")
+        if ".." in PurePosixPath(unquote(url.path)).parts:
+            raise InputError(address, "climbs out of its folder")
+        if url.path == _LOCAL_FILES:
+            return self._local_file(address, (parse_qs(url.query).get("d") or [""])[0])
+        if url.path.startswith(_UPLOADS):
+            return self._download(url.path)
+        raise InputError(
+            address, f"is no picture of Label Studio's; expected {_LOCAL_FILES}?d=... or {_UPLOADS}..."
+        )
+
+    def _local_file(self, address: str, relative: str) -> npt.NDArray[np.uint8]:
+        path = PurePosixPath(relative)
+        if not relative or path.is_absolute() or ".." in path.parts or "\0" in relative:
+            raise InputError(address, "climbs out of its folder")
+        if self._files_root is None:
+            return self._download(address)
+        try:
+            # Resolved, so that a link inside the root cannot lead out of it.
+            root = self._files_root.resolve()
+            file = (root / path).resolve()
+            outside = not file.is_relative_to(root) or not file.is_file()
+        except OSError as error:
+            raise InputError(address, f"cannot be looked up: {error.strerror}") from error
+        if outside:
+            raise InputError(address, "is not a file below Label Studio's document root")
+        return _read(file, address)
+
+    def _download(self, address: str) -> npt.NDArray[np.uint8]:
+        if self._label_studio is None:
+            raise InputError(address, "cannot be fetched: no Label Studio is configured")
+        url = urlsplit(address)
+        try:
+            content = self._label_studio.http.bytes(
+                url.path + (f"?{url.query}" if url.query else ""), _MOST_BYTES
+            )
+        except NotFoundError as error:
+            raise InputError(address, "is not in Label Studio") from error
+        with tempfile.TemporaryDirectory(prefix="lungloop-") as folder:
+            file = Path(folder) / "picture"
+            file.write_bytes(content)
+            return _read(file, address)
+
+
+def _read(file: Path, address: str) -> npt.NDArray[np.uint8]:
+    try:
+        return read_picture(file)
+    except InputError as error:
+        raise InputError(address, error.reason) from error
+
+
+def _storage_key(address: str) -> str | None:
+    """The catalog's key of a picture, whatever host and root its address begins with."""
+    url = urlsplit(address)
+    found = _STORAGE_KEY.search((parse_qs(url.query).get("d") or [unquote(url.path)])[0])
+    return found.group(1) if found else None

@@ -1,0 +1,137 @@
+"""The whole way from a pool to an order with reasons."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chestct.acquisition.allocation import Arm, Assignment, Shares
+from chestct.acquisition.pool import Pool
+from chestct.acquisition.reasons import Reason, reasons
+from chestct.acquisition.spread import Spreading
+from chestct.acquisition.strategies import STRATEGIES
+from chestct.acquisition.worklist import Ordered, Policy, order_pool, served_score
+
+ACTIVE, CONTROL = Assignment(Arm.ACTIVE, True, False), Assignment(Arm.CONTROL, True, False)
+
+
+def pool_of(count: int, seed: int = 0) -> Pool:
+    """Studies of ten slices, half of the slices with lesion; ids from 1000."""
+    chance = np.random.default_rng(seed)
+    doubt = chance.random(count)
+    return Pool.of(
+        slice_ids=np.arange(1000, 1000 + count),
+        study_ids=np.arange(count) // 10,
+        patients=np.arange(count) // 10,
+        positions=np.arange(count) % 10,
+        zone_entropy=doubt,
+        ground_glass_entropy=doubt * chance.random(count),
+        consolidation_entropy=doubt * chance.random(count),
+        disagreement=np.where(chance.random(count) < 0.5, np.nan, doubt),
+        lesion_zone=np.where(chance.random(count) < 0.5, 0.0, 0.1),
+        grade_chance=chance.random(count) / 5,
+        fingerprints=chance.integers(0, 2**63, count, np.uint64),
+    )
+
+
+def ordered(pool: Pool, assignments: dict[int, Assignment], name: str = "entropy", seed: int = 0) -> Ordered:
+    return order_pool(pool, STRATEGIES[name], assignments, Policy(), seed)
+
+
+@given(
+    st.integers(0, 60),
+    st.sampled_from(sorted(STRATEGIES)),
+    st.integers(0, 9),
+    st.dictionaries(st.integers(1000, 1060), st.sampled_from([ACTIVE, CONTROL])),
+)
+def test_every_open_slice_has_one_place_and_the_same_seed_the_same_order(
+    count: int, name: str, seed: int, assignments: dict[int, Assignment]
+) -> None:
+    pool = pool_of(count)
+    once, again = (ordered(pool, assignments, name, seed) for _ in range(2))
+    assert sorted(once.slice_ids.tolist()) == pool.slice_ids.tolist()
+    assert len(once.reasons) == count
+    assert once.slice_ids.tolist() == again.slice_ids.tolist()
+
+
+@given(
+    st.dictionaries(st.integers(1000, 1039), st.sampled_from([ACTIVE, CONTROL])),
+    st.sampled_from(sorted(STRATEGIES)),
+)
+def test_the_reason_never_tells_the_arm(assignments: dict[int, Assignment], name: str) -> None:
+    pool = pool_of(40)
+    order = ordered(pool, assignments, name)
+    assert dict(zip(order.slice_ids.tolist(), order.reasons, strict=True)) == dict(
+        zip(pool.slice_ids.tolist(), reasons(pool), strict=True)
+    )
+
+
+def test_one_place_in_ten_is_served_from_control_until_it_is_used_up() -> None:
+    pool = pool_of(400)
+    assignments = dict.fromkeys(range(1000, 1020), CONTROL)
+    served = ordered(pool, assignments).slice_ids < 1020
+    assert served[:200].reshape(20, 10).sum(axis=1).tolist() == [1] * 20
+
+
+def test_a_control_slice_is_never_asked_by_the_strategy() -> None:
+    # The slice of the most doubt is in the control arm and shows no lesion: it waits for its fellow.
+    pool = Pool.of(slice_ids=[1, 2, 3], zone_entropy=[0.9, 0.2, 0.1], lesion_zone=[0.0, 0.0, 0.1])
+    order = order_pool(pool, STRATEGIES["entropy"], {1: CONTROL, 3: CONTROL}, Policy(Shares(control=0.5)), 0)
+    assert [slice_id for slice_id in order.slice_ids.tolist() if slice_id != 2] == [3, 1]
+
+
+def test_the_strategy_s_order_is_what_readers_get_where_nothing_stands_against_it() -> None:
+    pool = Pool.of(slice_ids=[5, 6, 7], zone_entropy=[0.1, 0.9, 0.5])
+    assert ordered(pool, {}).slice_ids.tolist() == [6, 7, 5]
+
+
+def test_the_active_arm_is_spread_out() -> None:
+    # Slices 5 and 6 are neighbours: 6 waits for the second stretch.
+    pool = Pool.of(
+        slice_ids=[5, 6, 7],
+        study_ids=[1, 1, 2],
+        patients=[1, 1, 2],
+        positions=[0, 1, 0],
+        zone_entropy=[0.9, 0.8, 0.1],
+    )
+    policy = Policy(spreading=Spreading(stretch=2))
+    assert order_pool(pool, STRATEGIES["entropy"], {}, policy, 0).slice_ids.tolist() == [5, 7, 6]
+
+
+def test_the_round_reaches_the_strategy() -> None:
+    pool = pool_of(40)
+    late = Policy(round_number=40)
+    orders = {tuple(order_pool(pool, STRATEGIES["clasp-pe"], {}, late, seed).slice_ids) for seed in range(5)}
+    assert len(orders) == 1
+    assert len({tuple(ordered(pool, {}, "clasp-pe", seed).slice_ids) for seed in range(5)}) == 5
+
+
+def test_scores_rise_with_the_place_and_never_touch_0_or_1() -> None:
+    assert [served_score(place, 3) for place in range(3)] == [0.25, 0.5, 0.75]
+
+
+REASONED = {
+    Reason.GRADE: {"grade_chance": 0.2, "lesion_zone": 0.1, "consolidation_entropy": 0.1},
+    Reason.CONSOLIDATION: {"lesion_zone": 0.1, "consolidation_entropy": 0.1, "ground_glass_entropy": 0.2},
+    Reason.GROUND_GLASS: {"lesion_zone": 0.1, "consolidation_entropy": 0.1, "ground_glass_entropy": 0.3},
+    Reason.CONTRADICTION: {"disagreement": 0.2, "zone_entropy": 0.9},
+    Reason.UNSURE: {"zone_entropy": 0.9, "lesion_zone": 0.0},
+    Reason.NOTHING_EXPECTED: {"lesion_zone": 0.0, "consolidation_entropy": 0.1},
+    Reason.UNCHECKED: {},
+}
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_a_reason_names_what_the_model_sees_in_the_slice(reason: Reason) -> None:
+    assert reasons(Pool.of(slice_ids=[1], **{name: [value] for name, value in REASONED[reason].items()})) == [
+        reason
+    ]
+
+
+def test_unsure_is_said_of_the_fifth_of_which_it_is_truest() -> None:
+    pool = Pool.of(slice_ids=np.arange(11), zone_entropy=np.arange(11) / 10)
+    assert [reason == Reason.UNSURE for reason in reasons(pool)] == [False] * 8 + [True] * 3
+
+
+def test_an_empty_pool_has_an_empty_order() -> None:
+    assert ordered(Pool.of(slice_ids=[]), {}).slice_ids.tolist() == []

@@ -1,0 +1,119 @@
+import hashlib
+import time
+
+import numpy as np
+import pytest
+
+from chestct import partial_labels as candidates
+from chestct.errors import InputError
+from chestct.formats.mosmed import read_mosmed
+from chestct.labels import LESIONS, Label, SeverityGrade
+from chestct.phantoms import phantom_study, write_phantoms
+from chestct.study import Study
+
+SMALL = (8, 128, 128)
+BOUNDS_PERCENT = {"CT-0": (0, 0), "CT-1": (1, 25), "CT-2": (25, 50), "CT-3": (50, 75), "CT-4": (75, 100)}
+
+
+@pytest.fixture(scope="module")
+def phantom():
+    return phantom_study(7, SeverityGrade.CT_3, SMALL)
+
+
+@pytest.mark.parametrize("grade", list(SeverityGrade))
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_worse_lung_is_as_involved_as_the_grade_says(grade, seed):
+    low, high = BOUNDS_PERCENT[grade]
+    worst = 100 * max(phantom_study(seed, grade, SMALL).involvement)
+    assert low <= worst <= high
+    assert grade is SeverityGrade.CT_0 or low + 1 < worst < high - 1
+
+
+def test_the_same_seed_gives_the_same_voxels_and_another_seed_others(phantom):
+    again, other = phantom_study(7, SeverityGrade.CT_3, SMALL), phantom_study(8, SeverityGrade.CT_3, SMALL)
+    assert np.array_equal(np.stack(again.study.slices), np.stack(phantom.study.slices))
+    assert np.array_equal(again.label_map, phantom.label_map)
+    assert not np.array_equal(other.label_map, phantom.label_map)
+
+
+def test_geometry_is_mosmeds_8_mm_apart_foot_first_las():
+    geometry = phantom_study(1, shape=(36, 32, 32)).geometry
+    assert geometry.spacing_mm[0] == pytest.approx(8.0)
+    assert geometry.stored_shape == (32, 32, 36)
+    assert not geometry.head_first
+    assert np.array_equal(np.sign(np.diag(geometry.affine)), [-1, 1, 1, 1])
+
+
+def test_tissues_have_the_hu_of_tissues(phantom):
+    hu = np.stack(phantom.study.slices)
+    medians = {label: np.median(hu[phantom.label_map == label]) for label in Label}
+    assert -900 < medians[Label.LUNG] < -780
+    assert -620 < medians[Label.GROUND_GLASS] < -380
+    assert -50 < medians[Label.CONSOLIDATION] < 50
+    assert hu.dtype == np.int16
+    assert hu.min() >= -1024
+    assert (hu > 300).mean() > 0.005  # bone
+    assert np.median(hu[:, :6, :6]) < -950  # air around the patient
+
+
+def test_lungs_are_two_with_the_heart_between_and_more_on_the_patients_left(phantom):
+    lung = phantom.label_map > 0
+    per_slice = lung.mean(axis=(1, 2))
+    assert per_slice[4] > 0.2
+    assert per_slice[4] > 2 * per_slice[-1]
+    low = lung[2] | lung[3]  # the heart's level
+    assert low[:, :64].sum() > low[:, 64:].sum()
+    assert not lung[4, :, 62:66].any()  # windpipe, spine and vessels between the lungs
+
+
+def test_labels_of_record_are_the_truth_of_every_slice(phantom):
+    study = phantom.labelled_study()
+    assert not phantom.study.candidates
+    assert np.array_equal(study.candidates[3], candidates.from_label_map(phantom.label_map[3]))
+    assert len(study.candidates) == SMALL[0]
+
+
+@pytest.mark.parametrize("shape", [(1, 64, 64), (8, 64, 128), (8, 100, 100), (8, 16, 16)])
+def test_an_unusable_shape_is_refused(shape):
+    with pytest.raises(InputError, match="expected 2 slices"):
+        phantom_study(0, shape=shape)
+
+
+def test_a_small_phantom_takes_a_moment_only():
+    started = time.process_time()
+    phantom_study(3, shape=SMALL)
+    assert time.process_time() - started < 1.0  # 0.1 s; the rest is for busy machines
+
+
+def test_written_phantoms_are_read_back_voxel_by_voxel_with_two_of_three_labelled(tmp_path):
+    seen = []
+    paths = write_phantoms(tmp_path, 6, seed=5, shape=SMALL, on_progress=lambda *done: seen.append(done))
+    studies = [item for item in read_mosmed(tmp_path) if isinstance(item, Study)]
+    assert seen == [(count, 6) for count in range(1, 7)]
+    assert [study.source for study in studies] == list(paths)
+    assert [study.grade for study in studies] == ["CT-1", "CT-2", "CT-0", "CT-3", "CT-1", "CT-2"]
+    assert [len(study.candidates) for study in studies] == [8, 8, 0, 8, 8, 0]
+    truth = phantom_study(6, SeverityGrade.CT_2, SMALL)
+    assert np.array_equal(np.stack(studies[1].slices), np.stack(truth.study.slices))
+    assert studies[1].geometry is not None
+    assert np.array_equal(studies[1].geometry.affine, truth.geometry.affine)
+    lesion, decided = candidates.membership(studies[1].candidates[2], LESIONS)
+    assert decided.all()
+    assert np.array_equal(lesion, np.isin(truth.label_map[2], LESIONS))
+
+
+def test_writing_twice_gives_the_same_bytes_and_leaves_nothing_half_done(tmp_path):
+    def digest() -> dict[str, str]:
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+    write_phantoms(tmp_path, 1, shape=(2, 32, 32))
+    first = digest()
+    write_phantoms(tmp_path, 1, shape=(2, 32, 32))
+    assert digest() == first
+    assert set(first) == {"study_0001.nii.gz", "study_0001_labels.nii.gz", "dataset_registry.csv"}
+
+
+def test_no_phantoms_is_refused(tmp_path):
+    with pytest.raises(InputError, match="1 phantom or more"):
+        write_phantoms(tmp_path, 0)

@@ -1,0 +1,35 @@
+"""`serve` alone has a model too: the newest shipped version serves where nobody chose one."""
+
+from pathlib import Path
+
+import pytest
+
+from chestct.errors import WeightsError
+from chestct.settings import Settings
+from lungloop.context import ensure_champion, opened_catalog
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    for version in ("base-2", "base-10", "mine-11"):
+        (tmp_path / "weights" / version).mkdir(parents=True)
+        (tmp_path / "weights" / version / "card.json").write_text("{}")
+    return Settings.load(
+        {"LUNGLOOP_HOME": str(tmp_path / "home"), "LUNGLOOP_WEIGHTS_DIR": str(tmp_path / "weights")}
+    )
+
+
+def test_the_newest_shipped_version_becomes_champion_where_there_is_none(settings: Settings) -> None:
+    assert ensure_champion(settings) == "base-10"
+
+
+def test_a_champion_stays(settings: Settings) -> None:
+    with opened_catalog(settings, create=True) as catalog:
+        catalog.ensure_base("mine-11")
+    assert ensure_champion(settings) == "mine-11"
+
+
+def test_without_weights_and_champion_it_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    empty = {"LUNGLOOP_HOME": str(tmp_path / "home"), "LUNGLOOP_WEIGHTS_DIR": str(tmp_path / "none")}
+    with pytest.raises(WeightsError, match="lungloop fit"):
+        ensure_champion(Settings.load(empty))

@@ -1,0 +1,68 @@
+"""The page names the slices that settle a grade, and looks again only when something came."""
+
+from pathlib import Path
+
+import flask
+import numpy as np
+import pytest
+
+import ml_backend.page
+from chestct.catalog.catalog import Catalog
+from chestct.catalog.records import CorrectionState
+from chestct.geometry import Geometry
+from chestct.intensity import Intensity
+from chestct.prediction import SlicePrediction
+from chestct.study import Study
+from ml_backend.page.open_grades import SettlingBoard
+
+TEMPLATES = Path(ml_backend.page.__file__).parent / "templates"
+# 1 of 4 pixels of the right lung is lesion: 25 %, the border between CT-1 and CT-2.
+QUARTER = np.array([[0, 0, 0, 0], [1, 3, 0, 3], [3, 3, 0, 3], [0, 0, 0, 0]], np.uint8)
+
+
+@pytest.fixture
+def doubtful(catalog: Catalog) -> list[int]:
+    """Slice ids of a study at the border, the second and third slice in doubt."""
+    slices = tuple(np.full((4, 4), hu, np.int16) for hu in (-800, -700, -600))
+    geometry = Geometry((4, 4, 3), np.diag([-10.0, 10.0, 80.0, 1.0]))
+    stored, _ = catalog.add_study(
+        Study("<b>", "p", slices, Intensity.HU, Path("in"), geometry=geometry), "nifti"
+    )
+    ids = [one.id for one in catalog.slices(stored.id)]
+    for slice_id, deviation in zip(ids, (0.0, 0.2, 0.1), strict=True):
+        found = SlicePrediction(QUARTER, 0.5, 0.1, lesion_expected=1.0, lesion_deviation=deviation)
+        catalog.add_prediction(slice_id, "base-1", found)
+    catalog.settle_severity(stored.id, "base-1", None)
+    return ids
+
+
+def test_the_section_names_study_grades_and_slices(catalog: Catalog, doubtful: list[int]) -> None:
+    shown = SettlingBoard(catalog, lambda version: None).shown("base-1")
+    (row,) = shown.rows
+    assert (row.study, row.grades, row.slices) == ("<b>", "CT-1 or CT-2", (1, 2))
+    with flask.Flask(__name__, template_folder=str(TEMPLATES)).app_context():
+        text = flask.render_template("settle.html", to_settle=shown)
+        assert "&lt;b&gt;" in text
+        assert "<td>1, 2</td>" in text
+        assert "22.9 to 27.1 %" in text
+        assert "intervals not calibrated" in text
+        nothing = SettlingBoard(catalog, lambda version: None).shown("another")
+        assert "No grade is in doubt" in flask.render_template("settle.html", to_settle=nothing)
+
+
+def test_it_looks_again_only_after_a_correction(catalog: Catalog, doubtful: list[int]) -> None:
+    board = SettlingBoard(catalog, lambda version: None)
+    first = board.shown("base-1")
+    assert board.shown("base-1") is first
+    catalog.add_correction(
+        slice_id=doubtful[1],
+        project_uid="1:2026",
+        task_id=1,
+        annotation_id=1,
+        annotation_updated_at="2026-03-01T09:00:00Z",
+        state=CorrectionState.SUBMITTED,
+        annotator="reader",
+        via="sync",
+        label_map=QUARTER,
+    )
+    assert [row.slices for row in board.shown("base-1").rows] == [(2,)]

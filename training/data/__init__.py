@@ -1,0 +1,1 @@
+"""What a fit learns from: samples, snapshots of corrections, research data, phantoms."""

@@ -1,0 +1,122 @@
+"""Choosing what a retrain learns from and is tested on, as the catalog stands."""
+
+from collections.abc import Sequence
+
+from chestct.catalog.catalog import Catalog
+from chestct.catalog.records import CorrectionRecord, SliceRecord
+from chestct.errors import TrainingDataError
+from chestct.labels import Split
+from training.data.snapshot import SliceReference, Snapshot, Truth
+
+# Our choices. A slice of 512 x 512 takes 1.3 MB in memory while training; replay beyond some
+# hundred slices is drawn from too rarely in one retrain to matter.
+REPLAY_LIMIT = 400
+# Enough slices of a patient for a Dice that hardly moves with one more, at 0.1 s a slice and model.
+TEST_SLICES_PER_PATIENT = 48
+# One temperature needs few slices, but not one or two.
+CALIBRATION_SLICES, CALIBRATION_ONE_IN, FEWEST_CALIBRATION_SLICES = 32, 6, 6
+# Seeds of the phantoms that stand in where no patient is frozen; phantom imports use small seeds.
+PHANTOM_SEEDS = (990_001, 990_002, 990_003)
+
+
+def take_snapshot(catalog: Catalog, champion: str) -> Snapshot:
+    """Chooses the data of a retrain as the catalog stands now.
+
+    Raises:
+        TrainingDataError: patients of the two sides overlap, which would be a bug of the catalog.
+    """
+    train = catalog.slices(split=Split.TRAIN)
+    frozen = catalog.slices(split=Split.TEST)
+    frozen_keys = {item.key for item in frozen}
+    usable = {item.id: item for item in train if item.key not in frozen_keys}
+    corrections = _corrections(catalog, usable)
+    corrected = {item.slice_id for item in corrections}
+    uncorrected = [item for item in usable.values() if item.id not in corrected]
+    records, calibration = _records(uncorrected)
+    distilled = _distilled(catalog, uncorrected, champion, wanted=len(corrections) - len(records))
+    test = _test(frozen)
+    snapshot = Snapshot(
+        champion=champion,
+        corrections=corrections,
+        replay=(*records, *distilled),
+        test=test,
+        calibration=calibration,
+        phantom_seeds=() if test else PHANTOM_SEEDS,
+        left_out=len(train) - len(usable),
+    )
+    _check_sides(snapshot)
+    return snapshot
+
+
+def _corrections(catalog: Catalog, usable: dict[int, SliceRecord]) -> tuple[SliceReference, ...]:
+    """One correction a slice: the ground truth where a reader marked one, else the newest."""
+    chosen: dict[int, CorrectionRecord] = {}
+    for correction in catalog.current_corrections(Split.TRAIN):
+        if correction.slice_id not in usable or correction.label_map_path is None:
+            continue
+        known = chosen.get(correction.slice_id)
+        if known is None or _precedence(correction) > _precedence(known):
+            chosen[correction.slice_id] = correction
+    return tuple(
+        _reference(usable[slice_id], Truth.CORRECTION, correction.label_map_path, correction.id)
+        for slice_id, correction in sorted(chosen.items())
+    )
+
+
+def _precedence(correction: CorrectionRecord) -> tuple[bool, str, int]:
+    return correction.ground_truth, correction.annotation_updated_at, correction.id
+
+
+def _records(
+    uncorrected: Sequence[SliceRecord],
+) -> tuple[tuple[SliceReference, ...], tuple[SliceReference, ...]]:
+    """Labels of record to learn from, and those kept for the temperature."""
+    # In the order of their hashes: a fixed draw over all patients.
+    labelled = sorted((item for item in uncorrected if item.has_record), key=lambda item: (item.key, item.id))
+    kept = min(CALIBRATION_SLICES, len(labelled) // CALIBRATION_ONE_IN)
+    if kept < FEWEST_CALIBRATION_SLICES:
+        kept = 0
+    references = tuple(_reference(item, Truth.RECORD) for item in labelled)
+    return references[kept : kept + REPLAY_LIMIT], references[:kept]
+
+
+def _distilled(
+    catalog: Catalog, uncorrected: Sequence[SliceRecord], champion: str, wanted: int
+) -> tuple[SliceReference, ...]:
+    """The champion's most confident predictions, against forgetting where records are few."""
+    by_id = {item.id: item for item in uncorrected if not item.has_record}
+    confident = sorted(
+        (found for found in catalog.predictions(champion) if found.slice_id in by_id),
+        key=lambda found: (-found.score, found.slice_id),
+    )
+    return tuple(
+        _reference(by_id[found.slice_id], Truth.DISTILLED, found.label_map_path)
+        for found in confident[: max(0, min(wanted, REPLAY_LIMIT))]
+    )
+
+
+def _test(frozen: Sequence[SliceRecord]) -> tuple[SliceReference, ...]:
+    by_patient: dict[str, list[SliceRecord]] = {}
+    for item in frozen:
+        if item.has_record:
+            by_patient.setdefault(item.patient, []).append(item)
+    chosen: list[SliceRecord] = []
+    for slices in by_patient.values():
+        count = min(len(slices), TEST_SLICES_PER_PATIENT)
+        chosen += [slices[position * len(slices) // count] for position in range(count)]
+    return tuple(_reference(item, Truth.RECORD) for item in sorted(chosen, key=lambda item: item.id))
+
+
+def _reference(
+    item: SliceRecord, truth: Truth, label_map_path: str | None = None, correction_id: int | None = None
+) -> SliceReference:
+    return SliceReference(
+        item.id, item.key, item.study_name, item.patient, item.index, truth, label_map_path, correction_id
+    )
+
+
+def _check_sides(snapshot: Snapshot) -> None:
+    learned_from = {item.patient for item in (*snapshot.corrections, *snapshot.replay, *snapshot.calibration)}
+    both = learned_from & {item.patient for item in snapshot.test}
+    if both:
+        raise TrainingDataError(f"patients {sorted(both)} are on both sides of the split; nothing is trained")

@@ -1,0 +1,1 @@
+"""Fitting a network to samples: seeded, resumable, on one device or several."""

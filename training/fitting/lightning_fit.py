@@ -1,0 +1,191 @@
+"""Several GPUs in one fit: Lightning spreads each step over them, everything else is that of one device.
+
+Each device makes and learns from its share of the very batch that one device would draw; gradients are
+averaged. The checkpoint, the curve, the average of weights and the rates are those of `training.fitting.fit`.
+Batch norm sees a device's own share, so figures are close to those of one device and not equal.
+
+Run here on processors (two processes, gloo); on CUDA devices it has not been run.
+"""
+
+import importlib.util
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from chestct.errors import SettingsError
+from chestct.model.fused_forward import quickened
+from chestct.model.memory import keep_freed_memory
+from chestct.model.precision import placed
+from chestct.model.torchvision_compat import import_torchvision
+from training.data.dataset import TrainingSample
+from training.fitting.average import WeightAverage
+from training.fitting.batches import Batches
+from training.fitting.checkpoint import CheckpointFile, fit_identity, restore, state_of
+from training.fitting.config import FitConfig
+from training.fitting.curve import Curve
+from training.fitting.fit import FitResult, OnProgress, batch_loss, require_finite
+from training.fitting.optimiser import GRADIENT_NORM, optimiser_of, set_rate
+from training.fitting.start import start_network
+
+if importlib.util.find_spec("lightning") is None:
+    raise SettingsError(
+        "a fit on several devices needs Lightning; install the extra: pip install 'lungloop[multi-gpu]'"
+    )
+# Lightning imports torchvision by way of torchmetrics: the same trap, so the same way round it.
+import_torchvision()
+import lightning  # noqa: E402 - only after the two checks above
+
+# Dropout must differ between devices; steps lie a million apart for each seed.
+_SEED_APART = 2**40
+
+
+class LightningFit:
+    """`training.fitting.fit.fit` on several devices.
+
+    Args:
+        devices: 2 or more: CUDA devices where there are any, else processes on the CPU.
+    Raises:
+        SettingsError: there are fewer.
+    """
+
+    def __init__(self, devices: int) -> None:
+        present = torch.cuda.device_count()
+        if present and present < devices:
+            raise SettingsError(f"{devices} devices are asked for; this machine has {present}")
+        self._devices = devices
+
+    def __call__(
+        self,
+        samples: Sequence[TrainingSample],
+        config: FitConfig,
+        *,
+        start_from: Path | None,
+        work_dir: Path,
+        on_progress: OnProgress = lambda fraction, facts: None,
+    ) -> FitResult:
+        """Fits a network; see `training.fitting.fit.fit`.
+
+        Lightning starts this program once more for each further device. Such a copy ends here, so that
+        what follows a fit happens once.
+
+        Raises:
+            SettingsError: a batch has fewer pictures than there are devices.
+        """
+        if config.batch_size < self._devices:
+            raise SettingsError(
+                f"{self._devices} devices cannot share a batch of {config.batch_size} pictures"
+            )
+        batches = Batches(samples, config)
+        keep_freed_memory()
+        torch.manual_seed(config.seed)
+        identity = f"{fit_identity(samples, config, start_from)} on {self._devices}"
+        module = _Module(
+            config, *start_network(config, start_from), CheckpointFile(work_dir, identity), on_progress
+        )
+        trainer = lightning.Trainer(
+            accelerator="auto",
+            devices=self._devices,
+            # EfficientNet's last convolution lies behind what a U-Net reads and never has a gradient.
+            strategy="ddp_find_unused_parameters_true",
+            max_epochs=1,
+            gradient_clip_val=GRADIENT_NORM,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        started = time.monotonic()
+        part = slice(trainer.global_rank, None, self._devices)
+        loader = torch.utils.data.DataLoader(_Steps(batches, module.first, part), batch_size=None)
+        if not trainer.is_global_zero:
+            trainer.fit(module, loader)
+            raise SystemExit(0)
+        with Curve(work_dir, module.first) as curve:
+            module.curve = curve
+            trainer.fit(module, loader)
+        weights = {name: tensor.cpu() for name, tensor in module.average.weights().items()}
+        return FitResult(weights, module.architecture, time.monotonic() - started, curve.path)
+
+
+class _Steps(torch.utils.data.IterableDataset):
+    """The batches of one device, each made while the step before it is computed."""
+
+    def __init__(self, batches: Batches, first: int, part: slice) -> None:
+        self._batches, self._first, self._part = batches, first, part
+
+    def __iter__(self) -> Iterator[tuple[int, float, torch.Tensor, torch.Tensor]]:
+        for step, waited_seconds, (images, candidates) in self._batches.ahead(self._first, self._part):
+            yield step, waited_seconds, images, candidates
+
+
+class _Module(lightning.LightningModule):
+    """One step and what follows it; the first device writes curve and checkpoint."""
+
+    average: WeightAverage
+    curve: Curve | None = None
+
+    def __init__(
+        self,
+        config: FitConfig,
+        architecture: str,
+        network: torch.nn.Module,
+        checkpoints: CheckpointFile,
+        on_progress: OnProgress,
+    ) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.network = quickened(placed(network, torch.device("cpu")))
+        self._config, self._checkpoints, self._on_progress = config, checkpoints, on_progress
+        self._stored = checkpoints.load()
+        self.first = int(self._stored["step"]) if self._stored else 0
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """The optimiser, and all that must lie on the network's device, which it is on by now."""
+        optimiser = optimiser_of(self.network, self._config)
+        self.average = WeightAverage(self.network, self._config.ema_decay)
+        if self._stored is not None:
+            restore(self._stored, self.network, optimiser, self.average)
+            self._stored = None
+        self._started = time.monotonic()
+        return optimiser
+
+    def training_step(self, batch: tuple[int, float, torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        """The loss of this device's share of the step."""
+        step, waited_seconds, images, candidates = batch
+        optimiser = self.optimizers(use_pl_optimizer=False)
+        assert isinstance(optimiser, torch.optim.Optimizer)
+        set_rate(optimiser, self._config, step)
+        torch.manual_seed(self._config.seed * 1_000_003 + step + _SEED_APART * self.global_rank)
+        loss, parts = batch_loss(self.network, images, candidates, self._config)
+        # The mean over devices: one device's NaN stops all of them at the same step.
+        mean = self.trainer.strategy.reduce(loss.detach().clone(), reduce_op="mean")
+        value = require_finite(float(mean), parts)
+        self._facts = {"loss": value} | parts | {"waited_seconds": waited_seconds}
+        return loss
+
+    def on_train_batch_end(self, outputs: object, batch: Any, batch_idx: int) -> None:
+        """Average, curve, checkpoint, progress: as after a step on one device."""
+        self.average.update(self.network)
+        if self.curve is None:
+            return
+        step = int(batch[0])
+        done, seconds = step + 1, time.monotonic() - self._started
+        self.curve.add(step, seconds, self._facts)
+        if done % self._config.checkpoint_every == 0 or done == self._config.steps:
+            self.curve.flush()
+            optimiser = self.optimizers(use_pl_optimizer=False)
+            assert isinstance(optimiser, torch.optim.Optimizer)
+            self._checkpoints.save(state_of(done, self.network, optimiser, self.average))
+        left = seconds / (done - self.first) * (self._config.steps - done)
+        self._on_progress(
+            done / self._config.steps,
+            {
+                "step": done,
+                "steps": self._config.steps,
+                "loss": self._facts["loss"],
+                "seconds_left": left,
+            },
+        )

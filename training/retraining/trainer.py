@@ -1,0 +1,63 @@
+"""What a retrain needs of the deep-learning side; tests give a quick stand-in for it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from chestct.inference.unet_segmenter import Segmenter
+from chestct.model.weights import ModelCard
+from training.data.dataset import TrainingSample
+from training.evaluate import UnitSegmenter, fit_temperature
+from training.fitting.config import FitConfig
+from training.fitting.fit import fit
+
+Weights = Mapping[str, torch.Tensor]
+
+
+class Trainer(Protocol):
+    """Fits and serves models."""
+
+    def fit(
+        self,
+        samples: Sequence[TrainingSample],
+        config: FitConfig,
+        parent: Path,
+        work_dir: Path,
+        on_progress: Callable[[float], None],
+    ) -> Weights:
+        """Weights fitted from those in the folder `parent`; resumes from `work_dir`."""
+        ...
+
+    def segmenter(self, card: ModelCard, weights: Weights) -> UnitSegmenter:
+        """A model ready to be scored."""
+        ...
+
+    def temperature(self, segmenter: UnitSegmenter, samples: Sequence[TrainingSample], seed: int) -> float:
+        """The temperature that makes the labels of slices the model has not seen most likely."""
+        ...
+
+
+class TorchTrainer:
+    """The real one."""
+
+    def fit(
+        self,
+        samples: Sequence[TrainingSample],
+        config: FitConfig,
+        parent: Path,
+        work_dir: Path,
+        on_progress: Callable[[float], None],
+    ) -> Weights:
+        def forward(fraction: float, facts: dict[str, Any]) -> None:
+            on_progress(fraction)
+
+        result = fit(samples, config, start_from=parent, work_dir=work_dir, on_progress=forward)
+        return result.state_dict
+
+    def segmenter(self, card: ModelCard, weights: Weights) -> UnitSegmenter:
+        return Segmenter.of_weights(card, dict(weights))
+
+    def temperature(self, segmenter: UnitSegmenter, samples: Sequence[TrainingSample], seed: int) -> float:
+        return fit_temperature(segmenter, samples, seed)
