@@ -29,7 +29,7 @@ class KnownSlice:
     """
 
     picture: Picture
-    candidates: npt.NDArray[np.uint8]
+    partial_labels: npt.NDArray[np.uint8]
     source: str
     patient: str
     pixels_hu: npt.NDArray[np.generic] | None = None
@@ -105,9 +105,9 @@ def _sized(longer_side: int) -> Disturbance:
 def _crop_to_lungs(known: KnownSlice) -> Disturbed:
     """The box of what may be lung with a twentieth to spare; as it is where lungs are unlabelled."""
     height, width = known.picture.shape
-    lung = (known.candidates != UNKNOWN) & ((known.candidates & bits(Label.BACKGROUND)) == 0)
+    lung = (known.partial_labels != UNKNOWN) & ((known.partial_labels & bits(Label.BACKGROUND)) == 0)
     rows, columns = np.flatnonzero(lung.any(axis=1)), np.flatnonzero(lung.any(axis=0))
-    if not len(rows) or not (known.candidates == bits(Label.LUNG)).any():
+    if not len(rows) or not (known.partial_labels == bits(Label.LUNG)).any():
         return Disturbed(known.picture)
     margin = max(1, width // 20)
     box = (

@@ -75,7 +75,7 @@ def slices(side: int) -> list[TrainingSample]:
             TrainingSample.of_slice(
                 pixels,
                 study.intensity,
-                study.candidates[index],
+                study.partial_labels[index],
                 source="phantom",
                 patient=study.patient,
                 name=f"{study.name} slice {index}",

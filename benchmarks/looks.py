@@ -19,7 +19,7 @@ import numpy.typing as npt
 from _results import Measurement, write
 from _weights import newest_base
 
-from chestct.inference.unet_segmenter import Segmenter
+from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.intensity import Intensity
 from chestct.labels import LESIONS, Label
 from chestct.model.views import THOROUGH
@@ -46,8 +46,8 @@ def main() -> None:
     if settings.shared_data is None:
         raise SystemExit("set LUNGLOOP_SHARED_DATA: this benchmark needs held-out patients")
     version = asked.model or newest_base(settings.weights_dir)
-    usual = Segmenter.load(settings.weights_dir, version)
-    thorough = Segmenter.load(settings.weights_dir, version, looks=THOROUGH)
+    usual = UNetSegmenter.load(settings.weights_dir, version)
+    thorough = UNetSegmenter.load(settings.weights_dir, version, views=THOROUGH)
     samples = validation_samples(settings.shared_data)
     volumes = [sample for sample in samples if sample.source == COVID_CT_SEG]
     slices = [sample for sample in samples if sample.source == MEDSEG]
@@ -66,11 +66,11 @@ def pixels(sample: TrainingSample) -> npt.NDArray[np.uint8]:
     return np.rint(sample.image * 255.0).astype(np.uint8)
 
 
-def alone(segmenter: Segmenter, samples: list[TrainingSample]) -> LabelMaps:
+def alone(segmenter: UNetSegmenter, samples: list[TrainingSample]) -> LabelMaps:
     return [segmenter.segment(pixels(sample), Intensity.PICTURE).label_map for sample in samples]
 
 
-def in_studies(segmenter: Segmenter, samples: list[TrainingSample]) -> LabelMaps:
+def in_studies(segmenter: UNetSegmenter, samples: list[TrainingSample]) -> LabelMaps:
     """Volume by volume; the samples of a patient stand together in their order."""
     maps: LabelMaps = []
     for patient in dict.fromkeys(sample.patient for sample in samples):
@@ -85,7 +85,7 @@ def dice(samples: list[TrainingSample], label_maps: LabelMaps) -> dict[str, floa
     pooled: dict[tuple[str, str], Counts] = defaultdict(Counts)
     for sample, label_map in zip(samples, label_maps, strict=True):
         for name, group in _GROUPS.items():
-            counts = counts_of(label_map, sample.candidates, group)
+            counts = counts_of(label_map, sample.partial_labels, group)
             if counts is not None:
                 pooled[name, sample.patient] += counts
     scores: dict[str, list[float]] = defaultdict(list)

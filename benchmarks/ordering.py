@@ -25,15 +25,14 @@ import numpy as np
 import sqlalchemy as sa
 from _results import Measurement, show, write
 
-from chestct.catalog import tables
-from chestct.catalog import timestamps as moments
+from chestct.catalog import tables, timestamps
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.current import reviewed_slices
 from chestct.catalog.database import Database
 from chestct.catalog.records import SliceRecord
 from chestct.catalog.slices import SLICE_ROWS, slice_record
 from lungloop.next_slices import next_slices
-from ml_backend.prelabelling.worklist import settle_order
+from ml_backend.prelabelling.worklist import update_worklist
 
 _SIZES = (1_000, 10_000, 100_000)
 _SLICES_A_STUDY = 40
@@ -95,7 +94,7 @@ def timed_catalog(size: int, url: str | None) -> Timing:
 
 def fill(database: Database, size: int) -> None:
     """Studies, slices, predictions of two versions, and corrections of four tenths."""
-    rng, now = np.random.default_rng(size), moments.now()
+    rng, now = np.random.default_rng(size), timestamps.now()
     studies = size // _SLICES_A_STUDY
     with database.writing() as connection:
 
@@ -134,7 +133,7 @@ def fill(database: Database, size: int) -> None:
 
 
 def predictions(version: str, size: int, rng: np.random.Generator, now: str) -> list[dict[str, Any]]:
-    doubt = rng.random((size, 6))
+    uncertainty = rng.random((size, 6))
     return [
         {"slice_id": number + 1, "model_version": version, "created_at": now, "seconds": 0.05,
          "label_map_path": f"label_map/{number % 256:02x}/{number:064x}.png",
@@ -142,13 +141,13 @@ def predictions(version: str, size: int, rng: np.random.Generator, now: str) -> 
          "zone_entropy": row[1] / 5, "ground_glass_entropy": row[2] / 10,
          "consolidation_entropy": row[3] / 20, "disagreement": row[4] / 10,
          "lesion_zone": max(0.0, row[5] - 0.4)}
-        for number, row in enumerate(doubt.tolist())
+        for number, row in enumerate(uncertainty.tolist())
     ]  # fmt: skip
 
 
 def correct(database: Database, slice_ids: list[int], first_annotation: int) -> None:
     """One submitted state of one annotation for each of the slices."""
-    now, order = moments.now(), tables.work_order
+    now, order = timestamps.now(), tables.work_order
     rows = [
         {"slice_id": slice_id, "project_uid": "1:2026", "task_id": slice_id, "annotation_id": annotation_id,
          "annotation_updated_at": now, "state": "submitted", "annotator": f"reader-{slice_id % 3}",
@@ -164,7 +163,7 @@ def correct(database: Database, slice_ids: list[int], first_annotation: int) -> 
 
 def make_order(catalog: Catalog, version: str) -> None:
     """As it is done after every promotion."""
-    settle_order(catalog, version).keep(catalog)
+    update_worklist(catalog, version).keep(catalog)
 
 
 def old_next(database: Database, catalog: Catalog) -> list[SliceRecord]:

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from _results import Measurement, show, write
 
-from chestct import partial_labels as candidates
-from chestct.inference.unet_segmenter import Segmenter
+from chestct import partial_labels
+from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.labels import LESIONS, Label, SeverityGrade
 from chestct.model.weights import ModelCard
 from chestct.phantoms import phantom_study
@@ -61,7 +61,7 @@ def whole(seed: int) -> list[TrainingSample]:
         TrainingSample.of_slice(
             pixels,
             study.intensity,
-            study.candidates[index],
+            study.partial_labels[index],
             source="whole",
             patient=study.patient,
             name=f"{study.name} slice {index}",
@@ -85,21 +85,25 @@ def sources(seed: int, arm: str) -> list[TrainingSample]:
 
 def without_consolidation(sample: TrainingSample, arm: str) -> TrainingSample:
     """Lesions drawn as one: of unknown kind, or, naively, all ground-glass, the commoner kind."""
-    lesion = np.isin(sample.candidates, [candidates.bits(label) for label in LESIONS])
-    drawn = candidates.LESION_KIND_UNKNOWN if arm == "candidates" else candidates.bits(Label.GROUND_GLASS)
+    lesion = np.isin(sample.partial_labels, [partial_labels.bits(label) for label in LESIONS])
+    drawn = (
+        partial_labels.LESION_KIND_UNKNOWN if arm == "candidates" else partial_labels.bits(Label.GROUND_GLASS)
+    )
     return replace(
         sample,
-        candidates=np.where(lesion, drawn, sample.candidates).astype(np.uint8),
+        partial_labels=np.where(lesion, drawn, sample.partial_labels).astype(np.uint8),
         source="no consolidation",
     )
 
 
 def without_lung(sample: TrainingSample, arm: str) -> TrainingSample:
     """Healthy lung not drawn: lung or background, or, naively, background as all that is not drawn."""
-    lesion = np.isin(sample.candidates, [candidates.bits(label) for label in LESIONS])
-    rest = candidates.NOT_LESION if arm == "candidates" else candidates.bits(Label.BACKGROUND)
+    lesion = np.isin(sample.partial_labels, [partial_labels.bits(label) for label in LESIONS])
+    rest = partial_labels.NOT_LESION if arm == "candidates" else partial_labels.bits(Label.BACKGROUND)
     return replace(
-        sample, candidates=np.where(lesion, sample.candidates, rest).astype(np.uint8), source="no lung"
+        sample,
+        partial_labels=np.where(lesion, sample.partial_labels, rest).astype(np.uint8),
+        source="no lung",
     )
 
 
@@ -122,12 +126,12 @@ def recovered(
     with tempfile.TemporaryDirectory() as folder:
         result = fit(samples, config, start_from=None, work_dir=Path(folder))
     card = ModelCard(version="toy", architecture=result.architecture, input_size=SIDE)
-    segmenter = Segmenter.of_weights(card, result.state_dict)
+    segmenter = UNetSegmenter.of_weights(card, result.state_dict)
     counts = {label: Counts() for label in HIDDEN}
     for truth in truths:
         label_map = most_probable(segmenter.unit_probabilities(truth.image))
         for label in HIDDEN:
-            new = counts_of(label_map, truth.candidates, (label,))
+            new = counts_of(label_map, truth.partial_labels, (label,))
             counts[label] = counts[label] + new if new is not None else counts[label]
     return {label: counts[label].dice() or 0.0 for label in HIDDEN}
 

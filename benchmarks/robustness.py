@@ -19,10 +19,10 @@ from _disturbances import DISTURBANCES, Disturbed, KnownSlice
 from _results import Measurement, write
 from _weights import newest_base
 
-from chestct.inference.unet_segmenter import Segmenter
+from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.intensity import Intensity, windowed
 from chestct.labels import LESIONS, Label, SeverityGrade
-from chestct.model.views import Looks
+from chestct.model.views import Views
 from chestct.partial_labels import from_label_map
 from chestct.phantoms import phantom_study
 from chestct.settings import Settings
@@ -41,11 +41,11 @@ def main() -> None:
     asked = arguments()
     settings = Settings.load()
     version = asked.model or newest_base(settings.weights_dir)
-    looks = None
+    views = None
     if asked.looks:
         named = asked.looks.split(",")
-        looks = Looks(**{name: name in named for name in ("whole", "lung", "flip")})
-    segmenter = Segmenter.load(settings.weights_dir, version, looks=looks)
+        views = Views(**{name: name in named for name in ("whole", "lung", "flip")})
+    segmenter = UNetSegmenter.load(settings.weights_dir, version, views=views)
     slices = [*phantom_slices(), *real_slices(settings, asked.every)]
     scores = {_CLEAN: score(segmenter, ((known, Disturbed(known.picture)) for known in slices))}
     for name, disturb in DISTURBANCES.items():
@@ -81,17 +81,17 @@ def real_slices(settings: Settings, every: int) -> list[KnownSlice]:
     samples = validation_samples(settings.shared_data)
     volumes = [one for one in samples if one.source != MEDSEG][::every]
     loose = [one for one in samples if one.source == MEDSEG]
-    return [KnownSlice(one.image, one.candidates, one.source, one.patient) for one in [*volumes, *loose]]
+    return [KnownSlice(one.image, one.partial_labels, one.source, one.patient) for one in [*volumes, *loose]]
 
 
-def score(segmenter: Segmenter, shown: Iterable[tuple[KnownSlice, Disturbed]]) -> Scores:
+def score(segmenter: UNetSegmenter, shown: Iterable[tuple[KnownSlice, Disturbed]]) -> Scores:
     """Mean over patients of the Dice pooled over their slices."""
     counts: dict[tuple[str, str, str], Counts] = defaultdict(Counts)
     for known, disturbed in shown:
         picture = np.rint(disturbed.picture * 255.0).astype(np.uint8)
         label_map = disturbed.undo(segmenter.segment(picture, Intensity.PICTURE).label_map)
         for figure, group in _GROUPS.items():
-            found = counts_of(label_map, known.candidates, group)
+            found = counts_of(label_map, known.partial_labels, group)
             if found is not None:
                 counts[known.source, figure, known.patient] += found
     dice: dict[tuple[str, str], list[float]] = defaultdict(list)

@@ -80,7 +80,7 @@ def _coverage(name: str, found: list[Estimate], truth: float, more: str = "") ->
 def _typical_saving(given: PhantomReaders) -> float:
     if not given.saving_grows:
         return given.saved_seconds
-    many = phantom_log(10_000, replace(given, patients=10_000, blank_share=0.5))
+    many = phantom_log(10_000, replace(given, patients=10_000, unassisted_share=0.5))
     return seconds_saved(many, resamples=2).mean or 0.0
 
 

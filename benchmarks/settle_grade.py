@@ -25,9 +25,9 @@ import numpy.typing as npt
 from _results import Measurement, write
 from scipy import ndimage, special
 
-from chestct.acquisition.grade_resolution import StudyInDoubt, grade_chances, interval_percent
+from chestct.acquisition.grade_resolution import UndecidedStudy, grade_chances, interval_percent
 from chestct.inference.uncertainty import normalised_entropy
-from chestct.inference.unet_segmenter import Segmenter
+from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.labels import LESIONS, Label, SeverityGrade
 from chestct.phantoms import Phantom, phantom_study
 from chestct.prediction import most_probable
@@ -35,7 +35,7 @@ from chestct.severity.grading import SeverityRule
 from chestct.severity.interval import InvolvementCalibration
 from chestct.severity.involvement import Involvement
 from chestct.severity.lungs import Side
-from chestct.severity.uncertainty import involvement_doubt_percent, lesion_sums
+from chestct.severity.uncertainty import involvement_uncertainty_percent, lesion_sums
 from training.severity_calibration import HeldOutStudy, involvement_calibration
 
 Floats = npt.NDArray[np.float64]
@@ -68,22 +68,22 @@ class Case:
     true: npt.NDArray[np.int64]
     entropy: Floats
     may_be_lesion: npt.NDArray[np.bool_]
-    doubt: StudyInDoubt
-    doubt_percent: float
+    uncertainty: UndecidedStudy
+    uncertainty_percent: float
 
     @property
     def grade(self) -> SeverityGrade:
         return _RULE.grade_of(_worse_percent(self.true))
 
-    def after(self, corrected: Sequence[int]) -> StudyInDoubt:
+    def after(self, corrected: Sequence[int]) -> UndecidedStudy:
         """What is known once those slices are corrected."""
         mixed, known = self.predicted.copy(), np.full(len(self.true), np.nan)
         at = list(corrected)
         mixed[at] = self.true[at]
         known[at] = _lesion(self.true)[at]
-        return replace(self.doubt, percent=_worse_percent(mixed), known=known)
+        return replace(self.uncertainty, percent=_worse_percent(mixed), known=known)
 
-    def right(self, after: StudyInDoubt) -> bool:
+    def right(self, after: UndecidedStudy) -> bool:
         return _RULE.grade_of(after.percent) == self.grade
 
 
@@ -131,7 +131,7 @@ def main() -> None:
     measurements += _of_a_pool(
         [[_simulated(phantom, calibration, rng) for phantom in pool] for _ in range(_POOL_DRAWS)]
     )
-    segmenter = Segmenter.load(Path(__file__).parents[1] / "weights", "base-2")
+    segmenter = UNetSegmenter.load(Path(__file__).parents[1] / "weights", "base-2")
     measurements += _of_single_studies("base-2", [_seen(one, segmenter) for one in near[:_NETWORK_STUDIES]])
     write("settle_grade", measurements)
 
@@ -150,7 +150,9 @@ def _calibration(rng: np.random.Generator) -> InvolvementCalibration:
         phantom = phantom_study(700 + number, shape=_SHAPE, involvement=tuple(rng.uniform(0.02, 0.9, 2)))
         cases = [_simulated(phantom, None, rng) for _ in range(_DRAWS)]
         rows += [
-            HeldOutStudy(case.name, case.doubt.percent, case.doubt_percent, _worse_percent(case.true))
+            HeldOutStudy(
+                case.name, case.uncertainty.percent, case.uncertainty_percent, _worse_percent(case.true)
+            )
             for case in cases
         ]
     return involvement_calibration(rows)
@@ -194,7 +196,7 @@ def _outside_mm(phantom: Phantom, rng: np.random.Generator) -> Floats:
     return signed + rng.uniform(-half_pixel, half_pixel, signed.shape)
 
 
-def _seen(phantom: Phantom, segmenter: Segmenter) -> Case:
+def _seen(phantom: Phantom, segmenter: UNetSegmenter) -> Case:
     """What the shipped weights make of a phantom."""
     study = phantom.study
     found = segmenter.segment_study(study.slices, study.intensity, slices_apart_mm=study.slices_apart_mm)
@@ -216,7 +218,7 @@ def _case(
 ) -> Case:
     apart_mm = phantom.geometry.spacing_mm[0]
     predicted, true = _counts(label_maps, phantom), _counts(phantom.label_map, phantom)
-    in_doubt = StudyInDoubt(
+    undecided = UndecidedStudy(
         percent=_worse_percent(predicted),
         predicted=_lesion(predicted),
         expected=sums[:, 0],
@@ -226,8 +228,12 @@ def _case(
         slices_apart_mm=apart_mm,
         calibration=calibration,
     )
-    doubt_percent = involvement_doubt_percent(label_maps, list(sums[:, 0]), list(sums[:, 1]), apart_mm)
-    return Case(phantom.study.name, predicted, true, entropy, sums[:, 0] > 0.0, in_doubt, doubt_percent)
+    uncertainty_percent = involvement_uncertainty_percent(
+        label_maps, list(sums[:, 0]), list(sums[:, 1]), apart_mm
+    )
+    return Case(
+        phantom.study.name, predicted, true, entropy, sums[:, 0] > 0.0, undecided, uncertainty_percent
+    )
 
 
 def _counts(label_maps: npt.NDArray[np.uint8], phantom: Phantom) -> npt.NDArray[np.int64]:

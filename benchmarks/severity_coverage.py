@@ -20,7 +20,12 @@ from chestct.intensity import Intensity
 from chestct.labels import LESIONS, Label
 from chestct.phantoms import Phantom, phantom_study
 from chestct.prediction import SlicePrediction, most_probable
-from chestct.severity.grading import SeverityRule, doubt_percent_of, severity_of, severity_of_predictions
+from chestct.severity.grading import (
+    SeverityRule,
+    severity_of,
+    severity_of_predictions,
+    uncertainty_percent_of,
+)
 from chestct.severity.uncertainty import lesion_sums
 from training.severity_calibration import HeldOutStudy, involvement_calibration
 
@@ -94,10 +99,10 @@ def _coverage(
         order = rng.permutation(len(rows))
         calibration = involvement_calibration([rows[at] for at in order[: len(rows) // 2]], _LEVEL)
         for row in (rows[at] for at in order[len(rows) // 2 :]):
-            low, high = calibration.interval(row.percent, row.doubt_percent)
+            low, high = calibration.interval(row.percent, row.uncertainty_percent)
             held.append(low <= row.truth <= high)
             grades.append(rule.grade_of(float(row.truth)) in rule.grades_touched(low, high))
-    raw = np.mean([abs(row.truth - row.percent) <= 1.645 * row.doubt_percent for row in rows])
+    raw = np.mean([abs(row.truth - row.percent) <= 1.645 * row.uncertainty_percent for row in rows])
     baseline = f"stated {_LEVEL:.0%}; measured +- 1.645 doubts, uncalibrated: {raw:.1%} ({len(rows)} studies)"
     goal = "at least 0.89 and at most 0.93"
     return [
@@ -146,10 +151,10 @@ def _simulated(
             )
         )
     found = severity_of_predictions(predictions, phantom.geometry, Intensity.HU, model_version="simulated")
-    doubt = doubt_percent_of(predictions, phantom.geometry)
-    assert found.deciding_percent is not None and doubt is not None
+    uncertainty = uncertainty_percent_of(predictions, phantom.geometry)
+    assert found.deciding_percent is not None and uncertainty is not None
     truth = 100.0 * max(phantom.involvement)
-    return HeldOutStudy("simulated", found.deciding_percent, doubt, truth)
+    return HeldOutStudy("simulated", found.deciding_percent, uncertainty, truth)
 
 
 def _outside_mm(phantom: Phantom, rng: np.random.Generator) -> npt.NDArray[np.float64]:

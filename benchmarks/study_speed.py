@@ -29,7 +29,7 @@ from _results import Measurement, write
 from _weights import newest_base
 
 from chestct.formats.nifti import read_nifti, write_volume_nifti
-from chestct.inference.unet_segmenter import Segmenter
+from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.model.network import build_network
 from chestct.model.precision import placed, preferred_device
 from chestct.model.weights import load_version
@@ -59,7 +59,7 @@ class Seconds:
 def main() -> None:
     settings = Settings.load()
     version = sys.argv[1] if len(sys.argv) > 1 else newest_base(settings.weights_dir)
-    segmenter = Segmenter.load(settings.weights_dir, version)
+    segmenter = UNetSegmenter.load(settings.weights_dir, version)
     forward = bare_network(settings.weights_dir, version)
     with tempfile.TemporaryDirectory() as folder:
         path, out = Path(folder) / "study.nii.gz", Path(folder) / "out"
@@ -136,7 +136,7 @@ def write_phantom(path: Path) -> None:
     write_volume_nifti(path, np.stack(phantom.study.slices), phantom.geometry)
 
 
-def graded(path: Path, segmenter: Segmenter) -> Severity:
+def graded(path: Path, segmenter: UNetSegmenter) -> Severity:
     """The severity of a NIfTI file."""
     study = read_nifti(path)
     found = segmenter.segment_study(study.slices, study.intensity, slices_apart_mm=study.slices_apart_mm)

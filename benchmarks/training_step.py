@@ -24,9 +24,9 @@ from pathlib import Path
 import torch
 from _results import Measurement, show, write
 
-from chestct.inference.unet_segmenter import Segmenter
+from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.labels import LESIONS
-from chestct.model.fused_forward import quickened
+from chestct.model.fused_forward import fused_forward
 from chestct.model.memory import keep_freed_memory
 from chestct.model.network import architecture_of, build_network
 from chestct.model.precision import has_bfloat16, placed, preferred_device
@@ -132,7 +132,7 @@ def measured(arm: str, size: int, steps: int, seed: int, score: bool) -> dict[st
     warm_start(network)
     if arm == "ours":
         keep_freed_memory()
-        network = quickened(placed(network, preferred_device()))
+        network = fused_forward(placed(network, preferred_device()))
         optimiser = optimiser_of(network, config)
     else:
         network = network.to(preferred_device())
@@ -141,14 +141,14 @@ def measured(arm: str, size: int, steps: int, seed: int, score: bool) -> dict[st
     average = WeightAverage(network, config.ema_decay)
     times = []
     for step in range(steps):
-        images, candidates = (tensor.to(preferred_device()) for tensor in batches.at(step))
+        images, partial_labels = (tensor.to(preferred_device()) for tensor in batches.at(step))
         set_rate(optimiser, config, step)
         torch.manual_seed(config.seed * 1_000_003 + step)
         started = time.perf_counter()
         if arm == "ours":
-            take_step(network, optimiser, images, candidates, config)
+            take_step(network, optimiser, images, partial_labels, config)
         else:
-            plain_step(network, optimiser, images.contiguous(), candidates, config)
+            plain_step(network, optimiser, images.contiguous(), partial_labels, config)
         times.append(time.perf_counter() - started)
         average.update(network)
     result = {"seconds": statistics.median(times[2:] or times)}
@@ -168,11 +168,11 @@ def plain_step(
     network: torch.nn.Module,
     optimiser: torch.optim.Optimizer,
     images: torch.Tensor,
-    candidates: torch.Tensor,
+    partial_labels: torch.Tensor,
     config: FitConfig,
 ) -> None:
     """A training step as a tutorial writes it."""
-    loss, _ = total_loss(network(images), candidates, config.dice_weight)
+    loss, _ = total_loss(network(images), partial_labels, config.dice_weight)
     optimiser.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
@@ -182,11 +182,11 @@ def plain_step(
 def lesion_dice(average: WeightAverage, size: int) -> float:
     """Dice of all lesion pixels of phantoms that were not fitted on."""
     card = ModelCard(version="timed", architecture=architecture_of(ENCODER), input_size=size)
-    segmenter = Segmenter.of_weights(card, average.weights())
+    segmenter = UNetSegmenter.of_weights(card, average.weights())
     counts = Counts()
     for sample in phantom_samples(range(800, 803)):
         seen = most_probable(segmenter.unit_probabilities(sample.image))
-        counts += counts_of(seen, sample.candidates, LESIONS) or Counts()
+        counts += counts_of(seen, sample.partial_labels, LESIONS) or Counts()
     return counts.dice() or 0.0
 
 

@@ -18,7 +18,7 @@ import torch
 from _results import Measurement, show, write
 
 from chestct.errors import SettingsError
-from chestct.inference.unet_segmenter import Segmenter
+from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.model.network import architecture_of, build_network
 from chestct.model.weights import ModelCard, save_version
 from chestct.settings import Settings
@@ -93,7 +93,7 @@ def lesion_dice(
         start = None if warm else random_version(Path(folder) / "weights", seed)
         result = fit(fitted, config, start_from=start, work_dir=Path(folder) / "work")
     card = ModelCard(version="measured", architecture=result.architecture, input_size=size)
-    figures = summarise(score_patients(Segmenter.of_weights(card, result.state_dict), truths))
+    figures = summarise(score_patients(UNetSegmenter.of_weights(card, result.state_dict), truths))
     return figures["lesion_dice"]["mean"]
 
 

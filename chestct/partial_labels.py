@@ -41,9 +41,9 @@ def from_lesion_label_map(label_map: npt.NDArray[np.uint8]) -> npt.NDArray[np.ui
     Args:
         label_map: (..., H, W) uint8; lung pixels, if any, are kept as known lung.
     """
-    candidates = from_label_map(label_map)
-    candidates[label_map == Label.BACKGROUND] = NOT_LESION
-    return candidates
+    partial_labels = from_label_map(label_map)
+    partial_labels[label_map == Label.BACKGROUND] = NOT_LESION
+    return partial_labels
 
 
 def from_given_label_map(label_map: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -73,7 +73,7 @@ def from_masks(lesion: npt.NDArray[np.bool_], lung: npt.NDArray[np.bool_] | None
 
 
 def membership(
-    candidates: npt.NDArray[np.uint8], group: tuple[Label, ...]
+    partial_labels: npt.NDArray[np.uint8], group: tuple[Label, ...]
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """What is known of each pixel's being in a group of classes.
 
@@ -81,13 +81,13 @@ def membership(
         `inside`, `decided`: booleans of the map's shape; `inside` is meaningful where `decided`.
     """
     group_bits = bits(*group)
-    may_be_inside = (candidates & group_bits) != 0
-    may_be_outside = (candidates & ~group_bits & UNKNOWN) != 0
+    may_be_inside = (partial_labels & group_bits) != 0
+    may_be_outside = (partial_labels & ~group_bits & UNKNOWN) != 0
     return may_be_inside & ~may_be_outside, may_be_inside ^ may_be_outside
 
 
 def truth_of(
-    candidates: npt.NDArray[np.uint8], group: tuple[Label, ...]
+    partial_labels: npt.NDArray[np.uint8], group: tuple[Label, ...]
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]] | None:
     """What a slice's labels say of a group of classes, where they say it of every pixel looked at.
 
@@ -95,19 +95,19 @@ def truth_of(
         `truth`, `looked_at`: booleans of the map's shape, `truth` only where `looked_at`. None where
         a pixel that was looked at leaves the group open, or none was looked at.
     """
-    inside, decided = membership(candidates, group)
-    looked_at = candidates != UNKNOWN
+    inside, decided = membership(partial_labels, group)
+    looked_at = partial_labels != UNKNOWN
     if not looked_at.any() or not decided[looked_at].all():
         return None
     return inside & looked_at, looked_at
 
 
-def may_be_lung(candidates: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+def may_be_lung(partial_labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     """Pixels that somebody looked at and that are not surely background."""
-    return (candidates != UNKNOWN) & (candidates != bits(Label.BACKGROUND))
+    return (partial_labels != UNKNOWN) & (partial_labels != bits(Label.BACKGROUND))
 
 
-def told_apart(candidates: npt.NDArray[np.uint8]) -> tuple[tuple[Label, ...], ...]:
+def told_apart(partial_labels: npt.NDArray[np.uint8]) -> tuple[tuple[Label, ...], ...]:
     """The finest groups of classes that these labels can tell apart.
 
     Classes that share some pixel's candidates fall into one group, and so do those that no pixel
@@ -120,7 +120,7 @@ def told_apart(candidates: npt.NDArray[np.uint8]) -> tuple[tuple[Label, ...], ..
         Groups that cover every class once, in the order of their first class.
     """
     group_of = {label: {label} for label in Label}
-    seen = [int(value) for value in np.unique(candidates) if value != UNKNOWN]
+    seen = [int(value) for value in np.unique(partial_labels) if value != UNKNOWN]
     named = sum(1 << label for label in Label if any(value >> label & 1 for value in seen))
     for value in (*seen, int(UNKNOWN) & ~named):
         joined = set().union(*(group_of[label] for label in Label if value >> label & 1))

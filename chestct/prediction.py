@@ -23,7 +23,7 @@ class SlicePrediction:
             the model gives no probabilities.
         zone_entropy, ground_glass_entropy, consolidation_entropy, lesion_zone: of
             `chestct.inference.uncertainty.zone_figures`, each in [0, 1]; None without probabilities.
-        disagreement: of `chestct.inference.uncertainty.looks_disagreement` over the zone, in [0, 1];
+        disagreement: of `chestct.inference.uncertainty.view_disagreement` over the zone, in [0, 1];
             None where the slice was looked at once.
         doubt: (h, w) uint8, the calibrated entropy of each pixel as a part of its maximum x 255, its longer
             side at most 128; None where the model gives no probabilities.
@@ -40,7 +40,7 @@ class SlicePrediction:
     consolidation_entropy: float | None = None
     disagreement: float | None = None
     lesion_zone: float | None = None
-    doubt: npt.NDArray[np.uint8] | None = None
+    uncertainty: npt.NDArray[np.uint8] | None = None
 
     @property
     def ground_glass_fraction(self) -> float:

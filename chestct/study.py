@@ -43,7 +43,7 @@ class Study:
     intensity: Intensity
     source: Path
     geometry: Geometry | None = None
-    candidates: Mapping[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    partial_labels: Mapping[int, npt.NDArray[np.uint8]] = field(default_factory=dict)
     grade: SeverityGrade | None = None
     split: Split | None = None
     slice_names: tuple[str, ...] = ()

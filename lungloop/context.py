@@ -9,7 +9,7 @@ from chestct.settings import Settings
 
 
 @contextmanager
-def opened_catalog(settings: Settings, *, create: bool = False) -> Iterator[Catalog]:
+def open_catalog(settings: Settings, *, create: bool = False) -> Iterator[Catalog]:
     """The catalog of the settings, closed at the end of the block.
 
     Args:
@@ -46,7 +46,7 @@ def ensure_champion(settings: Settings) -> str:
     Raises:
         WeightsError: there is no champion, and the weights folder holds no shipped model.
     """
-    with opened_catalog(settings, create=True) as catalog:
+    with open_catalog(settings, create=True) as catalog:
         champion = catalog.champion() or catalog.ensure_base(shipped_version(settings))
         return champion.version
 
@@ -54,7 +54,7 @@ def ensure_champion(settings: Settings) -> str:
 def serving_version(settings: Settings) -> str:
     """The catalog's champion, or the newest shipped model where there is no catalog."""
     try:
-        with opened_catalog(settings) as catalog:
+        with open_catalog(settings) as catalog:
             champion = catalog.champion()
     except ServiceUnavailableError:
         champion = None

@@ -5,14 +5,14 @@ from typing import Any
 
 from chestct.acquisition.grade_resolution import grade_chances
 from chestct.catalog.catalog import Catalog
-from chestct.catalog.grade_plan import SettlePlan, plan_of, plans_in_doubt
+from chestct.catalog.grade_plan import GradePlan, plan_of, undecided_plans
 from chestct.catalog.grade_resolution import OpenStudy
 from chestct.errors import InputError
 from chestct.severity.interval import InvolvementCalibration
 
 
 @dataclass(frozen=True)
-class SettledBy:
+class GradeResolution:
     """One study and the slices that settle its grade.
 
     Args:
@@ -21,7 +21,7 @@ class SettledBy:
         grade_chance: index of each open slice -> chance in [0, 1] that correcting it moves the grade.
     """
 
-    plan: SettlePlan
+    plan: GradePlan
     is_calibrated: bool
     grade_chance: dict[int, float]
 
@@ -45,9 +45,9 @@ class SettledBy:
         return f"{plan.study}: {plan.reason} ({percents})"
 
 
-def settle_studies(
+def undecided_grades(
     catalog: Catalog, version: str, calibration: InvolvementCalibration | None = None
-) -> list[SettledBy]:
+) -> list[GradeResolution]:
     """Every study whose grade is in doubt, those that need the fewest corrections first.
 
     Studies that too many corrections would settle come last, with that reason.
@@ -57,12 +57,12 @@ def settle_studies(
         calibration: of its card; None for the normal approximation.
     """
     studies = {study.name: study for study in catalog.open_studies(version, calibration)}
-    return [_settled_by(studies[plan.study], plan) for plan in plans_in_doubt(studies.values())]
+    return [_resolution(studies[plan.study], plan) for plan in undecided_plans(studies.values())]
 
 
-def settle_study(
+def grade_resolution_of(
     catalog: Catalog, version: str, name: str, calibration: InvolvementCalibration | None = None
-) -> SettledBy:
+) -> GradeResolution:
     """One study, in doubt or not.
 
     Raises:
@@ -72,7 +72,7 @@ def settle_study(
     study = catalog.study(name)
     found = catalog.open_studies(version, calibration, name)
     if found:
-        return _settled_by(found[0], plan_of(found[0]))
+        return _resolution(found[0], plan_of(found[0]))
     if study.geometry is None:
         raise InputError(name, "is pictures without geometry, which have no grade; expected a CT study")
     severity = catalog.severity(study.id, version)
@@ -86,10 +86,10 @@ def settle_study(
     )
 
 
-def _settled_by(study: OpenStudy, plan: SettlePlan) -> SettledBy:
-    chances = zip(study.indices, grade_chances(study.doubt), study.is_open, strict=True)
-    return SettledBy(
+def _resolution(study: OpenStudy, plan: GradePlan) -> GradeResolution:
+    chances = zip(study.indices, grade_chances(study.uncertainty), study.is_open, strict=True)
+    return GradeResolution(
         plan,
-        is_calibrated=study.doubt.calibration is not None,
+        is_calibrated=study.uncertainty.calibration is not None,
         grade_chance={int(index): float(chance) for index, chance, is_open in chances if is_open},
     )

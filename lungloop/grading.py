@@ -12,7 +12,7 @@ from chestct.errors import InputError, LungLoopError
 from chestct.formats.images import read_label_map_png
 from chestct.formats.layouts import discover
 from chestct.formats.nifti import is_nifti_name, read_label_map_nifti, refuse_other_geometry
-from chestct.inference.segmenter import Segmenting
+from chestct.inference.segmenter import Segmenter
 from chestct.labels import LESIONS, Label
 from chestct.severity.grading import Severity, SeverityRule, severity_of, severity_of_predictions
 from chestct.study import FailedInput, Study
@@ -41,7 +41,7 @@ def grade_inputs(
     return report
 
 
-def by_model(segmenter: Segmenting, rule: SeverityRule) -> Grading:
+def by_model(segmenter: Segmenter, rule: SeverityRule) -> Grading:
     """The model segments every slice, and its masks are graded."""
 
     def graded(study: Study) -> Severity:

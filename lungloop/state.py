@@ -13,7 +13,7 @@ from chestct.job_queue.names import QUICK, TRAIN
 from chestct.reader_study.figures import estimates_of
 from chestct.reader_study.sentences import sentences
 from chestct.settings import Settings
-from lungloop.context import opened_catalog
+from lungloop.context import open_catalog
 from lungloop.stack import home_lock, pidfiles, services
 
 _TIMEOUT_SECONDS = 3.0
@@ -56,7 +56,7 @@ def state_of(settings: Settings) -> dict[str, Any]:
 
 def _catalog(settings: Settings) -> tuple[bool, str | None, dict[str, int], dict[str, Any] | None]:
     try:
-        with opened_catalog(settings) as catalog:
+        with open_catalog(settings) as catalog:
             champion = catalog.champion()
             readings = catalog.readings()
             estimates = estimates_of(readings, catalog.reading_pairs(readings))

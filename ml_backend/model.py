@@ -13,23 +13,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chestct.acquisition.allocation import Assignment
+from chestct.acquisition.allocation import Allocation
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord
 from chestct.errors import InputError, LungLoopError, ServiceUnavailableError
-from chestct.inference.segmenter import Segmenting
+from chestct.inference.segmenter import Segmenter
 from chestct.job_queue import JobQueue
 from chestct.labels import SeverityGrade
 from chestct.settings import Settings
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
-from ml_backend.label_studio.results import blank_result, failed_result, prediction_result
+from ml_backend.label_studio.results import failed_result, prediction_result, unassisted_result
 from ml_backend.label_studio.study_results import study_result, study_score
 from ml_backend.label_studio.task_pictures import TaskPictures
 from ml_backend.metrics import Counters
 from ml_backend.prelabelling.champion import Champion, load_with_torch
 from ml_backend.prelabelling.predictor import OutOfTimeError, Predicted, Predictor
-from ml_backend.prelabelling.prelabels import is_blank
+from ml_backend.prelabelling.prelabels import is_unassisted
 from ml_backend.prelabelling.worklist import OrderChoices, least_score
 
 _LOG = logging.getLogger(__name__)
@@ -182,7 +182,7 @@ class LungLoopModel:
         task_id = task_ids.pop() if len(task_ids) == 1 else None
         return {"status": "queued", "job": self._queue().enqueue_sync(task_id)}
 
-    def _predict_one(self, task: Any, config: LabelConfig, segmenter: Segmenting, deadline: float) -> Json:
+    def _predict_one(self, task: Any, config: LabelConfig, segmenter: Segmenter, deadline: float) -> Json:
         if not isinstance(task, Mapping):
             raise InputError("task", f"is {type(task).__name__}, expected an object")
         backend = self._backend
@@ -193,13 +193,13 @@ class LungLoopModel:
         self._count([found])
         if isinstance(shown, SliceRecord):
             score = self._place_score([shown], found.score, found.model_version)
-            if is_blank(backend.catalog, shown.id, found.model_version, self._drawn(shown)):
-                return blank_result(score, found.model_version)
+            if is_unassisted(backend.catalog, shown.id, found.model_version, self._drawn(shown)):
+                return unassisted_result(score, found.model_version)
             return prediction_result(found.label_map, score, found.model_version, config)
         return prediction_result(found.label_map, found.score, found.model_version, config)
 
     def _predict_study(
-        self, task: Mapping[str, Any], config: LabelConfig, segmenter: Segmenting, deadline: float
+        self, task: Mapping[str, Any], config: LabelConfig, segmenter: Segmenter, deadline: float
     ) -> Json:
         """All slices or none: one that is missing would look like one without disease."""
         shown = self._backend.pictures.find_all(task, config.image_key)
@@ -211,19 +211,19 @@ class LungLoopModel:
         return study_result([one.label_map for one in found], score, grade, segmenter.version, config)
 
     def _grade(
-        self, shown: Sequence[SliceRecord] | Sequence[npt.NDArray[np.uint8]], segmenter: Segmenting
+        self, shown: Sequence[SliceRecord] | Sequence[npt.NDArray[np.uint8]], segmenter: Segmenter
     ) -> SeverityGrade | None:
         """A grade is of whole studies: None for pictures, and for a part of a study loaded by hand."""
         catalog, first = self._backend.catalog, shown[0]
         if not isinstance(first, SliceRecord) or len(shown) != catalog.study(first.study_name).slice_count:
             return None
-        severity = catalog.settle_severity(
+        severity = catalog.ensure_severity(
             first.study_id, segmenter.version, segmenter.involvement_calibration
         )
         return None if severity is None else severity.grade
 
     def _find(
-        self, shown: SliceRecord | npt.NDArray[np.uint8], segmenter: Segmenting, deadline: float
+        self, shown: SliceRecord | npt.NDArray[np.uint8], segmenter: Segmenter, deadline: float
     ) -> Predicted:
         if isinstance(shown, SliceRecord):
             predictor = self._backend.predictor
@@ -240,13 +240,13 @@ class LungLoopModel:
         place = least_score(slice_ids, {one: score for one, score in kept.items() if score is not None})
         return confidence if place is None else place
 
-    def _drawn(self, shown: SliceRecord) -> Assignment | None:
+    def _drawn(self, shown: SliceRecord) -> Allocation | None:
         """What was drawn for a slice; drawn now where Label Studio asks before any job did."""
         catalog = self._backend.catalog
-        drawn = catalog.assignment(shown.id)
+        drawn = catalog.allocation(shown.id)
         if drawn is None:
-            catalog.assign([shown.id], OrderChoices.of(self._backend.settings).shares)
-            drawn = catalog.assignment(shown.id)
+            catalog.allocate([shown.id], OrderChoices.of(self._backend.settings).shares)
+            drawn = catalog.allocation(shown.id)
         return drawn
 
     def _count(self, found: Sequence[Predicted]) -> None:

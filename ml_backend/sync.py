@@ -16,7 +16,7 @@ from ml_backend.label_studio.results import is_failed, read_label_map
 from ml_backend.label_studio.rows import Annotation, AnnotationState, Project
 from ml_backend.label_studio.study_results import StudyReading, read_study
 from ml_backend.label_studio.task_pictures import TaskPictures
-from ml_backend.prelabelling.prelabels import is_blank
+from ml_backend.prelabelling.prelabels import is_unassisted
 
 _LOG = logging.getLogger(__name__)
 
@@ -253,4 +253,4 @@ class _Sync:
 
     def _showed_nothing(self, shown: SliceRecord, version: str) -> bool:
         """Whether an empty prediction was kept from the reader on purpose, rather than "no lesion" said."""
-        return is_blank(self._catalog, shown.id, version, self._catalog.assignment(shown.id))
+        return is_unassisted(self._catalog, shown.id, version, self._catalog.allocation(shown.id))

@@ -21,13 +21,18 @@ import numpy.typing as npt
 
 from chestct.errors import TrainingDataError
 from chestct.formats.layouts import discover
-from chestct.inference.segmenter import Segmenting
-from chestct.inference.unet_segmenter import Segmenter
+from chestct.inference.segmenter import Segmenter
+from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.labels import LESIONS, Label, SeverityGrade
 from chestct.model.weights import ModelCard, read_card
 from chestct.partial_labels import membership
 from chestct.settings import Settings
-from chestct.severity.grading import SeverityRule, doubt_percent_of, severity_of, severity_of_predictions
+from chestct.severity.grading import (
+    SeverityRule,
+    severity_of,
+    severity_of_predictions,
+    uncertainty_percent_of,
+)
 from chestct.severity.interval import CARD_KEY, InvolvementCalibration
 from chestct.study import FailedInput, Study
 
@@ -49,7 +54,7 @@ class HeldOutStudy:
 
     name: str
     percent: float
-    doubt_percent: float
+    uncertainty_percent: float
     truth: float | SeverityGrade
 
     def score(self, eps: float = EPS_PERCENT, rule: SeverityRule = _RULE) -> float:
@@ -63,7 +68,7 @@ class HeldOutStudy:
             away = max(0.0, lower - self.percent, self.percent - upper)
         else:
             away = abs(self.truth - self.percent)
-        return away / (self.doubt_percent + eps)
+        return away / (self.uncertainty_percent + eps)
 
 
 def conformal_quantile(scores: Sequence[float], level: float = LEVEL) -> float:
@@ -99,7 +104,7 @@ def with_involvement(card: ModelCard, calibration: InvolvementCalibration) -> Mo
     return dataclasses.replace(card, calibration={**card.calibration, CARD_KEY: calibration.as_dict()})
 
 
-def measured(study: Study, segmenter: Segmenting) -> HeldOutStudy | None:
+def measured(study: Study, segmenter: Segmenter) -> HeldOutStudy | None:
     """A held-out study as the model sees it; None where nothing is known of it, or without lung.
 
     Masks say more than a grade, so they are taken where every slice has one of lesions and lungs.
@@ -116,21 +121,21 @@ def measured(study: Study, segmenter: Segmenting) -> HeldOutStudy | None:
     found = severity_of_predictions(
         predictions, study.geometry, study.intensity, model_version=segmenter.version
     )
-    doubt = doubt_percent_of(predictions, study.geometry)
-    if found.deciding_percent is None or doubt is None:
+    uncertainty = uncertainty_percent_of(predictions, study.geometry)
+    if found.deciding_percent is None or uncertainty is None:
         return None
-    return HeldOutStudy(study.name, found.deciding_percent, doubt, truth)
+    return HeldOutStudy(study.name, found.deciding_percent, uncertainty, truth)
 
 
 def _true_label_maps(study: Study) -> npt.NDArray[np.uint8] | None:
     """(S, H, W) uint8 of the labels of record; a lesion of unknown kind counts as ground-glass."""
-    slices = [study.candidates.get(index) for index in range(len(study.slices))]
-    given = [candidates for candidates in slices if candidates is not None]
+    slices = [study.partial_labels.get(index) for index in range(len(study.slices))]
+    given = [partial_labels for partial_labels in slices if partial_labels is not None]
     if len(given) < len(slices):
         return None
-    candidates = np.stack(given)
-    lesion, lesion_decided = membership(candidates, LESIONS)
-    lung, lung_decided = membership(candidates, (*LESIONS, Label.LUNG))
+    partial_labels = np.stack(given)
+    lesion, lesion_decided = membership(partial_labels, LESIONS)
+    lung, lung_decided = membership(partial_labels, (*LESIONS, Label.LUNG))
     if not lesion_decided.all() or not lung_decided.all():
         return None
     healthy = np.where(lung, np.uint8(Label.LUNG), np.uint8(Label.BACKGROUND))
@@ -146,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="put the result into the version's card")
     asked = parser.parse_args(arguments)
     weights_dir = Settings.load().weights_dir
-    rows = list(_measured_of(asked.studies, Segmenter.load(weights_dir, asked.model)))
+    rows = list(_measured_of(asked.studies, UNetSegmenter.load(weights_dir, asked.model)))
     try:
         calibration = involvement_calibration(rows, asked.level)
     except TrainingDataError as error:
@@ -158,12 +163,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _measured_of(paths: Sequence[Path], segmenter: Segmenting) -> Iterable[HeldOutStudy]:
+def _measured_of(paths: Sequence[Path], segmenter: Segmenter) -> Iterable[HeldOutStudy]:
     for found in discover(paths):
         row = None if isinstance(found, FailedInput) else measured(found, segmenter)
         name = found.source if isinstance(found, FailedInput) else found.name
         told = (
-            "left out" if row is None else f"{row.percent:.2f} % +- {row.doubt_percent:.2f}, true {row.truth}"
+            "left out"
+            if row is None
+            else f"{row.percent:.2f} % +- {row.uncertainty_percent:.2f}, true {row.truth}"
         )
         sys.stderr.write(f"{name}: {told}\n")
         if row is not None:

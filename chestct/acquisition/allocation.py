@@ -29,24 +29,24 @@ class Shares:
 
     Args:
         control: read by chance (foreground-aware), as the baseline of what active learning gains.
-        blank: shown without pre-label, to measure the seconds it saves and how far it pulls readers.
-        twice: read by two readers, to measure how far they agree.
+        unassisted: shown without pre-label, to measure the seconds it saves and how far it pulls readers.
+        double_read: read by two readers, to measure how far they agree.
     Raises:
         InputError: a share outside [0, 1); for control above a half, where nothing would be left to compare.
     """
 
     control: float = 0.10
-    blank: float = 0.05
-    twice: float = 0.05
+    unassisted: float = 0.05
+    double_read: float = 0.05
 
     def __post_init__(self) -> None:
-        for name, most in (("control", 0.5), ("blank", 0.99), ("twice", 0.99)):
+        for name, most in (("control", 0.5), ("unassisted", 0.99), ("double_read", 0.99)):
             if not 0.0 <= getattr(self, name) <= most:
                 raise InputError(f"share {name}", f"is {getattr(self, name)}; expected 0 to {most}")
 
 
 @dataclass(frozen=True)
-class Assignment:
+class Allocation:
     """What was drawn for one slice."""
 
     arm: Arm
@@ -54,7 +54,7 @@ class Assignment:
     read_twice: bool
 
 
-def draw(slice_key: str, shares: Shares) -> Assignment:
+def draw(slice_key: str, shares: Shares) -> Allocation:
     """The lot of one slice: the same on every machine and in every order.
 
     A larger share keeps all that a smaller one drew and adds to it.
@@ -62,10 +62,10 @@ def draw(slice_key: str, shares: Shares) -> Assignment:
     Args:
         slice_key: sha256 of the slice's pixels, as the catalog has it.
     """
-    return Assignment(
+    return Allocation(
         arm=Arm.CONTROL if _lot("arm", slice_key) < shares.control else Arm.ACTIVE,
-        prelabelled=_lot("blank", slice_key) >= shares.blank,
-        read_twice=_lot("twice", slice_key) < shares.twice,
+        prelabelled=_lot("blank", slice_key) >= shares.unassisted,
+        read_twice=_lot("twice", slice_key) < shares.double_read,
     )
 
 

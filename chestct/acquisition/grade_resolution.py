@@ -36,7 +36,7 @@ NORMAL_APPROXIMATION = InvolvementCalibration(
 
 
 @dataclass(frozen=True, eq=False)
-class StudyInDoubt:
+class UndecidedStudy:
     """One study, with what a model and its readers have said of each slice so far.
 
     Args:
@@ -77,7 +77,7 @@ class StudyInDoubt:
 
 
 @dataclass(frozen=True)
-class ToSettle:
+class SlicesToCorrect:
     """What it takes to settle the grade of a study.
 
     Args:
@@ -93,7 +93,7 @@ class ToSettle:
     reason: str
 
 
-def interval_percent(study: StudyInDoubt) -> tuple[float, float]:
+def interval_percent(study: UndecidedStudy) -> tuple[float, float]:
     """Lower and upper end in [0, 100] of the deciding percent, what corrections tell included.
 
     Raises:
@@ -104,7 +104,7 @@ def interval_percent(study: StudyInDoubt) -> tuple[float, float]:
     return _Known(study).interval()
 
 
-def grade_chances(study: StudyInDoubt) -> Floats:
+def grade_chances(study: UndecidedStudy) -> Floats:
     """Chance that correcting a slice, alone, moves the study to another grade.
 
     Moved is the best estimate of the deciding percent: by the slice itself, and by what it says of the
@@ -121,7 +121,7 @@ def grade_chances(study: StudyInDoubt) -> Floats:
     return np.array([_beyond(above, moved) + _beyond(below, moved) for moved in known.moved_percent()])
 
 
-def slices_to_settle(study: StudyInDoubt, most: int | None = None) -> ToSettle:
+def slices_to_correct(study: UndecidedStudy, most: int | None = None) -> SlicesToCorrect:
     """The slices after whose correction the interval touches one grade, if they turn out as expected.
 
     Greedy: each next slice is the one that narrows the interval most. A correction that turns out
@@ -131,25 +131,27 @@ def slices_to_settle(study: StudyInDoubt, most: int | None = None) -> ToSettle:
         most: give up beyond so many slices; by default never, since all slices settle every study.
     """
     if not study.lung.any():
-        return ToSettle((), None, (), "no lung was found")
+        return SlicesToCorrect((), None, (), "no lung was found")
     known = _Known(study)
     interval = known.interval()
     possible = study.rule.grades_touched(*interval)
     if len(possible) == 1:
-        return ToSettle(possible, interval, (), f"{possible[0]} is settled already")
+        return SlicesToCorrect(possible, interval, (), f"{possible[0]} is settled already")
     chosen: list[int] = []
     while len(study.rule.grades_touched(*known.interval())) > 1:
         if most is not None and len(chosen) == most:
-            return ToSettle(possible, interval, (), f"more than {most} slices would have to be corrected")
+            return SlicesToCorrect(
+                possible, interval, (), f"more than {most} slices would have to be corrected"
+            )
         chosen.append(known.narrowing_most())
         known.correct(chosen[-1])
-    return ToSettle(possible, interval, tuple(chosen), "")
+    return SlicesToCorrect(possible, interval, tuple(chosen), "")
 
 
 class _Known:
     """A study's percent and the doubt of it, sharpened by one corrected slice after another."""
 
-    def __init__(self, study: StudyInDoubt) -> None:
+    def __init__(self, study: UndecidedStudy) -> None:
         self._study = study
         self._interval_of = study.calibration or NORMAL_APPROXIMATION
         self._points_a_pixel = 100.0 / float(study.lung.sum())
@@ -199,9 +201,9 @@ class _Known:
 
     def _half_width(self, variance: Floats, open_lung: Floats) -> Floats:
         """Percentage points; what the calibration adds to every doubt goes with the corrected lung."""
-        doubt = self._points_a_pixel * np.sqrt(variance)
+        uncertainty = self._points_a_pixel * np.sqrt(variance)
         share = self._points_a_pixel / 100.0 * np.maximum(open_lung, 0.0)
-        return self._interval_of.quantile * (doubt + self._interval_of.eps * share)
+        return self._interval_of.quantile * (uncertainty + self._interval_of.eps * share)
 
 
 def _beyond(distance: float, deviation: float) -> float:

@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 # below which nodules are not followed up either (our choice; single stray pixels are no lesion).
 MAY_HOLD_LESION = 0.0002
 
-_COLUMNS_OF_DOUBT = (
+_UNCERTAINTY_COLUMNS = (
     "zone_entropy",
     "ground_glass_entropy",
     "consolidation_entropy",
@@ -118,4 +118,4 @@ class Pool:
 def _dtype_of(column: str) -> type[np.int64] | type[np.float64] | type[np.uint64]:
     if column == "fingerprints":
         return np.uint64
-    return np.float64 if column in _COLUMNS_OF_DOUBT else np.int64
+    return np.float64 if column in _UNCERTAINTY_COLUMNS else np.int64

@@ -51,8 +51,8 @@ def reasons(pool: Pool) -> list[Reason]:
     return [said[which] for which in first.tolist()]
 
 
-def _in_upper_part(doubt: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    known = doubt[~np.isnan(doubt)]
+def _in_upper_part(uncertainty: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    known = uncertainty[~np.isnan(uncertainty)]
     if not len(known):
-        return np.zeros(len(doubt), np.bool_)
-    return (doubt > 0) & (doubt >= np.quantile(known, _UPPER_PART))
+        return np.zeros(len(uncertainty), np.bool_)
+    return (uncertainty > 0) & (uncertainty >= np.quantile(known, _UPPER_PART))

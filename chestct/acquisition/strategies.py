@@ -115,13 +115,13 @@ class ClaspPE:
 
     def order(self, pool: Pool, rng: np.random.Generator, round_number: int = 0) -> Order:
         scale = 0.5 ** (round_number / _NOISE_HALVES_EVERY_ROUNDS)
-        doubts = (pool.ground_glass_entropy, pool.consolidation_entropy, pool.zone_entropy)
+        uncertainties = (pool.ground_glass_entropy, pool.consolidation_entropy, pool.zone_entropy)
         orders: list[Order] = []
-        for doubt in doubts:
+        for uncertainty in uncertainties:
             with np.errstate(divide="ignore"):
-                score = np.log(np.maximum(doubt, 0.0)) + rng.gumbel(0.0, scale, len(pool))
+                score = np.log(np.maximum(uncertainty, 0.0)) + rng.gumbel(0.0, scale, len(pool))
             ranked = highest_first(rng, score)
-            is_last = len(orders) == len(doubts) - 1
+            is_last = len(orders) == len(uncertainties) - 1
             orders.append(ranked if is_last else ranked[np.isfinite(score[ranked])])
         return merged(orders, [_STRATIFIED_SHARE / 2, _STRATIFIED_SHARE / 2, 1 - _STRATIFIED_SHARE])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from chestct.acquisition.allocation import Arm, Assignment, Shares, control_queue, interleaved
+from chestct.acquisition.allocation import Allocation, Arm, Shares, control_queue, interleaved
 from chestct.acquisition.pool import Pool
 from chestct.acquisition.reasons import Reason, reasons
 from chestct.acquisition.spread import Spreading, spread
@@ -42,7 +42,7 @@ class Ordered:
 
 
 def order_pool(
-    pool: Pool, strategy: Strategy, assignments: Mapping[int, Assignment], policy: Policy, seed: int
+    pool: Pool, strategy: Strategy, assignments: Mapping[int, Allocation], policy: Policy, seed: int
 ) -> Ordered:
     """The order in which readers see the slices of a pool.
 
@@ -58,7 +58,7 @@ def order_pool(
     of_strategy, of_places = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2))
     in_control = np.array(
         [
-            (assignment := assignments.get(slice_id)) is not None and assignment.arm == Arm.CONTROL
+            (allocation := assignments.get(slice_id)) is not None and allocation.arm == Arm.CONTROL
             for slice_id in pool.slice_ids.tolist()
         ],
         np.bool_,

@@ -44,7 +44,7 @@ class AcquisitionPoolStore(Store):
         )
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
-        ids, study_ids, patients, positions, *doubt, fingerprints = (
+        ids, study_ids, patients, positions, *uncertainty, fingerprints = (
             zip(*rows, strict=True) if rows else [()] * 10
         )
         return Pool.of(
@@ -52,11 +52,11 @@ class AcquisitionPoolStore(Store):
             study_ids=study_ids,
             patients=_codes(patients),
             positions=positions,
-            zone_entropy=doubt[0],
-            ground_glass_entropy=doubt[1],
-            consolidation_entropy=doubt[2],
-            disagreement=doubt[3],
-            lesion_zone=doubt[4],
+            zone_entropy=uncertainty[0],
+            ground_glass_entropy=uncertainty[1],
+            consolidation_entropy=uncertainty[2],
+            disagreement=uncertainty[3],
+            lesion_zone=uncertainty[4],
             fingerprints=np.array(fingerprints, np.int64).view(np.uint64),
         )
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from chestct.catalog import tables
 from chestct.catalog.acquisition_pool import AcquisitionPoolStore
-from chestct.catalog.allocations import AssignmentStore
+from chestct.catalog.allocations import AllocationStore
 from chestct.catalog.current import current_grades
 from chestct.catalog.database import Database
 from chestct.catalog.fingerprints import FingerprintStore
@@ -35,7 +35,7 @@ class Catalog(
     VersionStore,
     RequestStore,
     AcquisitionPoolStore,
-    AssignmentStore,
+    AllocationStore,
     FingerprintStore,
     WorkOrderStore,
     SettlingStore,

@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from chestct.catalog import tables
-from chestct.catalog import timestamps as moments
+from chestct.catalog import tables, timestamps
 from chestct.catalog.current import current_corrections, newest_of_annotations
 from chestct.catalog.predictions import PredictionStore
 from chestct.catalog.records import CorrectionRecord, CorrectionState, PredictionRecord, SliceRecord
@@ -71,7 +70,7 @@ class CorrectionStore(PredictionStore):
             "project_uid": project_uid,
             "task_id": task_id,
             "annotation_id": annotation_id,
-            "annotation_updated_at": moments.utc_text(annotation_updated_at),
+            "annotation_updated_at": timestamps.utc_text(annotation_updated_at),
             "state": state.value,
             "annotator": annotator,
             "lead_time_seconds": lead_time_seconds,
@@ -90,7 +89,7 @@ class CorrectionStore(PredictionStore):
         row["changed_fraction"] = changed_fraction
         row["prediction_id"] = None if started_from is None else started_from.id
         row["label_map_path"] = None if label_map is None else self.storage.write_label_map(label_map)
-        row["received_at"] = moments.now()
+        row["received_at"] = timestamps.now()
         with self._database.writing(ANNOTATIONS_TOPIC) as connection:
             created = self._database.add_new(connection, tables.corrections, row)
             if created:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from chestct.acquisition.grade_resolution import slices_to_settle
+from chestct.acquisition.grade_resolution import slices_to_correct
 from chestct.catalog.grade_resolution import OpenStudy
 from chestct.errors import InputError
 from chestct.labels import SeverityGrade
@@ -13,7 +13,7 @@ MOST_SLICES = 20
 
 
 @dataclass(frozen=True)
-class SettlePlan:
+class GradePlan:
     """One study and the slices that settle its grade.
 
     Args:
@@ -30,7 +30,7 @@ class SettlePlan:
     reason: str
 
     @property
-    def is_in_doubt(self) -> bool:
+    def is_undecided(self) -> bool:
         """True where more than one grade is possible."""
         return len(self.possible_grades) > 1
 
@@ -40,16 +40,16 @@ class SettlePlan:
         return " or ".join(dict.fromkeys((str(self.possible_grades[0]), str(self.possible_grades[-1]))))
 
 
-def plan_of(study: OpenStudy) -> SettlePlan:
+def plan_of(study: OpenStudy) -> GradePlan:
     """The plan of one study, in doubt or not.
 
     Raises:
         InputError: the study has no lung.
     """
-    found = slices_to_settle(study.doubt, MOST_SLICES)
+    found = slices_to_correct(study.uncertainty, MOST_SLICES)
     if found.interval_percent is None:
         raise InputError(study.name, "has no lung, so a share of it has no meaning")
-    return SettlePlan(
+    return GradePlan(
         study=study.name,
         possible_grades=found.possible_grades,
         interval_percent=found.interval_percent,
@@ -58,7 +58,7 @@ def plan_of(study: OpenStudy) -> SettlePlan:
     )
 
 
-def plans_in_doubt(studies: Iterable[OpenStudy]) -> list[SettlePlan]:
+def undecided_plans(studies: Iterable[OpenStudy]) -> list[GradePlan]:
     """Plans of the studies in doubt, fewest corrections first; those that too many would settle come last."""
-    plans = [plan for study in studies if (plan := plan_of(study)).is_in_doubt]
+    plans = [plan for study in studies if (plan := plan_of(study)).is_undecided]
     return sorted(plans, key=lambda plan: (not plan.slices, len(plan.slices)))

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from chestct.acquisition.grade_resolution import StudyInDoubt, grade_chances
+from chestct.acquisition.grade_resolution import UndecidedStudy, grade_chances
 from chestct.catalog import tables
 from chestct.catalog.current import current_corrections
 from chestct.catalog.database import Database
@@ -42,7 +42,7 @@ class OpenStudy:
     slice_ids: npt.NDArray[np.int64]
     indices: npt.NDArray[np.int64]
     is_open: npt.NDArray[np.bool_]
-    doubt: StudyInDoubt
+    uncertainty: UndecidedStudy
 
 
 class SettlingStore(Store):
@@ -81,9 +81,9 @@ class SettlingStore(Store):
             if not is_open.any() or np.isnan(sums).any() or len(rows) != study.slice_count:
                 continue
             errors = np.array([self._error(by_slice.get(row.id), model_version) for row in rows])
-            doubt = _doubt(study, sums, errors, rule, calibration)
+            uncertainty = _uncertainty(study, sums, errors, rule, calibration)
             indices = np.array([row.index for row in rows], dtype=np.int64)
-            found.append(OpenStudy(study.study_id, study.name, slice_ids, indices, is_open, doubt))
+            found.append(OpenStudy(study.study_id, study.name, slice_ids, indices, is_open, uncertainty))
         return found
 
     def grade_chances(
@@ -95,7 +95,7 @@ class SettlingStore(Store):
         """
         chances: dict[int, float] = {}
         for study in self.open_studies(model_version, calibration):
-            of_study = grade_chances(study.doubt)
+            of_study = grade_chances(study.uncertainty)
             at = study.is_open
             chances.update(zip(study.slice_ids[at].tolist(), of_study[at].tolist(), strict=True))
         return chances
@@ -190,13 +190,13 @@ def _paired(studies: Sequence[Any], slices: Sequence[Any]) -> Iterator[tuple[Any
         yield study, slices[start:end]
 
 
-def _doubt(
+def _uncertainty(
     study: Any,
     sums: npt.NDArray[np.float64],
     errors: npt.NDArray[np.float64],
     rule: SeverityRule,
     calibration: InvolvementCalibration | None,
-) -> StudyInDoubt:
+) -> UndecidedStudy:
     """A study in doubt from its rows.
 
     Args:
@@ -212,7 +212,7 @@ def _doubt(
     weights = deviation if deviation.any() else np.ones(len(deviation))
     predicted = expected - (expected.sum() - lesion) * weights / weights.sum()
     percent = study.percent + 100.0 * float(np.nansum(errors)) / lung
-    return StudyInDoubt(
+    return UndecidedStudy(
         percent=min(100.0, max(0.0, percent)),
         predicted=predicted,
         expected=expected,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from chestct import dicom_source
 from chestct.catalog import pixels
 from chestct.catalog.fingerprints import kept_fingerprint
-from chestct.catalog.storage import CANDIDATES, DICOM_SOURCE, PICTURE, PIXELS, Storage
+from chestct.catalog.storage import DICOM_SOURCE, PARTIAL_LABELS, PICTURE, PIXELS, Storage
 from chestct.errors import InputError
 from chestct.intensity import Intensity, as_picture
 from chestct.partial_labels import UNKNOWN
@@ -43,7 +43,7 @@ def identify(study: Study) -> Identity:
         raise InputError(study.source, "holds no slice")
     if study.slice_names and len(study.slice_names) != len(study.slices):
         raise InputError(study.source, f"names {len(study.slice_names)} slices but holds {len(study.slices)}")
-    stray = sorted(index for index in study.candidates if not 0 <= index < len(study.slices))
+    stray = sorted(index for index in study.partial_labels if not 0 <= index < len(study.slices))
     if stray:
         raise InputError(study.source, f"labels the slices {stray}, but holds only {len(study.slices)}")
     slice_keys = tuple(_checked_key(study, index) for index in range(len(study.slices)))
@@ -64,7 +64,7 @@ def _checked_key(study: Study, index: int) -> str:
             study.source,
             f"slice {index} is {array.dtype} of shape {array.shape}; expected {expected} (H, W)",
         )
-    record = study.candidates.get(index)
+    record = study.partial_labels.get(index)
     if record is not None:
         if record.dtype != np.uint8 or record.shape != array.shape:
             raise InputError(
@@ -90,7 +90,7 @@ def write_slice(storage: Storage, study: Study, index: int, slice_key: str) -> d
     pixels_path = picture_path
     if study.intensity is Intensity.HU:
         pixels_path = storage.write_bytes(PIXELS, pixels.to_npz(array.astype(np.int16, copy=False)), "npz")
-    record = study.candidates.get(index)
+    record = study.partial_labels.get(index)
     return {
         "index": index,
         "key": slice_key,
@@ -99,15 +99,15 @@ def write_slice(storage: Storage, study: Study, index: int, slice_key: str) -> d
         "pixels_path": pixels_path,
         "picture_path": picture_path,
         "name": study.slice_names[index] if study.slice_names else None,
-        "record_path": None if record is None else write_record(storage, record),
+        "record_path": None if record is None else write_reference_labels(storage, record),
         "reviewed": False,
         "fingerprint": kept_fingerprint(picture),
     }
 
 
-def write_record(storage: Storage, candidates: npt.NDArray[np.uint8]) -> str:
+def write_reference_labels(storage: Storage, partial_labels: npt.NDArray[np.uint8]) -> str:
     """Store a (H, W) uint8 candidate map losslessly."""
-    return storage.write_bytes(CANDIDATES, pixels.to_png(candidates), "png")
+    return storage.write_bytes(PARTIAL_LABELS, pixels.to_png(partial_labels), "png")
 
 
 def write_dicom_source(storage: Storage, study: Study) -> str | None:

@@ -4,18 +4,23 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from chestct.catalog import pixels, tables
-from chestct.catalog import timestamps as moments
+from chestct.catalog import pixels, tables, timestamps
 from chestct.catalog.records import PredictionRecord, SliceRecord
 from chestct.catalog.slices import SLICE_ROWS, SliceStore
-from chestct.catalog.storage import DOUBT
+from chestct.catalog.storage import UNCERTAINTY
 from chestct.errors import InputError
 from chestct.prediction import SlicePrediction
 
 # Stands where a model version stands, for masks that people brought as pre-labels.
 OWN_MASKS = "own-masks"
 # Figures that order the work, by the names that they have in predictions and in the table.
-_DOUBT = ("zone_entropy", "ground_glass_entropy", "consolidation_entropy", "disagreement", "lesion_zone")
+_UNCERTAINTY = (
+    "zone_entropy",
+    "ground_glass_entropy",
+    "consolidation_entropy",
+    "disagreement",
+    "lesion_zone",
+)
 
 
 class PredictionStore(SliceStore):
@@ -76,18 +81,18 @@ class PredictionStore(SliceStore):
             "consolidation_fraction": prediction.consolidation_fraction,
             "entropy_mean": float(prediction.entropy_mean),
             "seconds": prediction.seconds if seconds is None else seconds,
-            "created_at": moments.now(),
+            "created_at": timestamps.now(),
             "lesion_expected": prediction.lesion_expected,
             "lesion_deviation": prediction.lesion_deviation,
-            **{name: _known(getattr(prediction, name)) for name in _DOUBT},
-            "doubt_path": self._write_doubt(prediction.doubt),
+            **{name: _known(getattr(prediction, name)) for name in _UNCERTAINTY},
+            "doubt_path": self._write_uncertainty(prediction.uncertainty),
         }
         with self._database.writing() as connection:
             self._database.add_new(connection, tables.predictions, values)
         return self._predictions(_of(slice_id, model_version))[0]
 
-    def read_doubt(self, prediction: PredictionRecord) -> npt.NDArray[np.uint8] | None:
-        """(h, w) uint8 picture of a prediction's doubt as `SlicePrediction.doubt`, None where it has none."""
+    def read_uncertainty(self, prediction: PredictionRecord) -> npt.NDArray[np.uint8] | None:
+        """(h, w) uint8 picture as `SlicePrediction.uncertainty`; None where it has none."""
         path = prediction.doubt_path
         return None if path is None else pixels.from_png(self.storage.read_bytes(path), path)
 
@@ -122,8 +127,12 @@ class PredictionStore(SliceStore):
             query = query.where(~tables.slices.c.reviewed)
         return self._slices(query)
 
-    def _write_doubt(self, doubt: npt.NDArray[np.uint8] | None) -> str | None:
-        return None if doubt is None else self.storage.write_bytes(DOUBT, pixels.to_png(doubt), "png")
+    def _write_uncertainty(self, uncertainty: npt.NDArray[np.uint8] | None) -> str | None:
+        return (
+            None
+            if uncertainty is None
+            else self.storage.write_bytes(UNCERTAINTY, pixels.to_png(uncertainty), "png")
+        )
 
     def _predictions(self, condition: sa.ColumnElement[bool]) -> list[PredictionRecord]:
         query = sa.select(tables.predictions).where(condition).order_by(tables.predictions.c.slice_id)

@@ -60,12 +60,14 @@ class ReaderChangesStore(Store):
 def _counted_changes(storage: Storage, wanted: Iterable[sa.RowMapping]) -> Iterator[dict[str, Any]]:
     for row in wanted:
         try:
-            doubt = row["doubt_path"]
+            uncertainty = row["doubt_path"]
             found = changes_between(
                 storage.read_label_map(row["corrected_path"]),
                 storage.read_label_map(row["predicted_path"]),
                 row["model_version"],
-                None if doubt is None else pixels.from_png(storage.read_bytes(doubt), doubt),
+                None
+                if uncertainty is None
+                else pixels.from_png(storage.read_bytes(uncertainty), uncertainty),
             )
         except (InputError, NotFoundError) as error:
             _LOG.warning("correction %s is not counted: %s", row["correction_id"], error)

@@ -97,7 +97,7 @@ class SliceRecord:
     pixels_path: str
     picture_path: str
     name: str | None
-    has_record: bool
+    has_reference_labels: bool
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,7 @@
 
 import sqlalchemy as sa
 
-from chestct.catalog import tables
-from chestct.catalog import timestamps as moments
+from chestct.catalog import tables, timestamps
 from chestct.catalog.records import RequestState, RetrainRequest
 from chestct.catalog.splits import SPLITS_TOPIC
 from chestct.catalog.store import Store
@@ -17,7 +16,7 @@ class RequestStore(Store):
 
     def add_retrain_request(self, by: str) -> RetrainRequest:
         """Ask for a retrain, pending until a job takes it."""
-        values = {"requested_by": by, "requested_at": moments.now(), "state": RequestState.PENDING.value}
+        values = {"requested_by": by, "requested_at": timestamps.now(), "state": RequestState.PENDING.value}
         with self._database.writing() as connection:
             added = connection.execute(sa.insert(_rows).values(values).returning(_rows.c.id)).scalar_one()
             return _requests(connection, _rows.c.id == added)[0]
@@ -60,7 +59,7 @@ class RequestStore(Store):
         values: dict[str, str | None] = {
             "state": state.value,
             "outcome": outcome,
-            "finished_at": moments.now(),
+            "finished_at": timestamps.now(),
         }
         return self._change_running(job_id, values)
 

@@ -2,8 +2,7 @@
 
 import sqlalchemy as sa
 
-from chestct.catalog import tables
-from chestct.catalog import timestamps as moments
+from chestct.catalog import tables, timestamps
 from chestct.catalog.predictions import PredictionStore
 from chestct.catalog.records import SeverityRecord
 from chestct.catalog.studies import StudyStore
@@ -26,7 +25,7 @@ class SeverityStore(StudyStore, PredictionStore):
         grade = None if row["grade"] is None else SeverityGrade(row["grade"])
         return SeverityRecord(**{**row, "grade": grade})
 
-    def settle_severity(
+    def ensure_severity(
         self, study_id: int, model_version: str, calibration: InvolvementCalibration | None
     ) -> SeverityRecord | None:
         """Work out and keep a study's severity, if this version has looked at all its slices.
@@ -62,7 +61,7 @@ class SeverityStore(StudyStore, PredictionStore):
             "interval_low": low,
             "interval_high": high,
             "severity": found.as_dict(),
-            "created_at": moments.now(),
+            "created_at": timestamps.now(),
         }
         with self._database.writing() as connection:
             self._database.add_new(connection, tables.study_severities, values)

@@ -44,7 +44,7 @@ def slice_record(row: sa.RowMapping) -> SliceRecord:
         pixels_path=row["pixels_path"],
         picture_path=row["picture_path"],
         name=row["name"],
-        has_record=row["record_path"] is not None,
+        has_reference_labels=row["record_path"] is not None,
     )
 
 
@@ -58,7 +58,7 @@ class SliceStore(Store):
         after_id: int = 0,
         limit: int | None = None,
         *,
-        with_record: bool | None = None,
+        with_reference_labels: bool | None = None,
     ) -> list[SliceRecord]:
         """Slices in the order of their ids, which within a study is the order of its slices.
 
@@ -71,9 +71,9 @@ class SliceStore(Store):
             query = query.where(tables.slices.c.study_id == study_id)
         if split is not None:
             query = query.where(tables.patients.c.split == split.value)
-        if with_record is not None:
+        if with_reference_labels is not None:
             path = tables.slices.c.record_path
-            query = query.where(path.is_not(None) if with_record else path.is_(None))
+            query = query.where(path.is_not(None) if with_reference_labels else path.is_(None))
         return self._slices(query)
 
     def slice(self, slice_id: int) -> SliceRecord:
@@ -116,7 +116,7 @@ class SliceStore(Store):
         return self.storage.read_bytes(slice_record.picture_path)
 
     def record(self, slice_id: int) -> npt.NDArray[np.uint8] | None:
-        """(H, W) uint8 candidates of the source's own masks (see `candidates`), None without them.
+        """(H, W) uint8 candidates of the source's own masks (see `partial_labels`), None without them.
 
         Raises:
             NotFoundError: there is no such slice.

@@ -18,8 +18,8 @@ from fsspec.implementations.local import LocalFileSystem
 from chestct.catalog import pixels
 from chestct.errors import InputError, NotFoundError, ServiceUnavailableError, SettingsError
 
-PICTURE, PIXELS, LABEL_MAP, CANDIDATES = "picture", "pixels", "label_map", "candidates"
-DICOM_SOURCE, DOUBT = "dicom_source", "doubt"
+PICTURE, PIXELS, LABEL_MAP, PARTIAL_LABELS = "picture", "pixels", "label_map", "candidates"
+DICOM_SOURCE, UNCERTAINTY = "dicom_source", "doubt"
 
 _KIND = re.compile(r"[a-z][a-z0-9_]*")
 _SUFFIX = re.compile(r"[a-z0-9]+")

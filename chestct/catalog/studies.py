@@ -7,8 +7,7 @@ import sqlalchemy as sa
 from pydicom.dataset import Dataset
 
 from chestct import dicom_source
-from chestct.catalog import incoming, tables
-from chestct.catalog import timestamps as moments
+from chestct.catalog import incoming, tables, timestamps
 from chestct.catalog.records import StudyRecord
 from chestct.catalog.slices import SliceStore
 from chestct.catalog.splits import SPLITS_TOPIC, first_split
@@ -143,7 +142,7 @@ class StudyStore(SliceStore):
                 affine=None if geometry is None else np.asarray(geometry.affine, dtype=np.float64).tolist(),
                 grade=None if study.grade is None else study.grade.value,
                 slice_count=len(rows),
-                created_at=moments.now(),
+                created_at=timestamps.now(),
                 dicom_source_path=dicom_source_path,
             )
             .returning(tables.studies.c.id)
@@ -153,8 +152,8 @@ class StudyStore(SliceStore):
         return True
 
     def _settle_split(self, connection: sa.Connection, study: Study) -> None:
-        split = first_split(study.patient, study.split, labelled=bool(study.candidates))
-        values = {"patient": study.patient, "split": split.value, "created_at": moments.now()}
+        split = first_split(study.patient, study.split, labelled=bool(study.partial_labels))
+        values = {"patient": study.patient, "split": split.value, "created_at": timestamps.now()}
         if self._database.add_new(connection, tables.patients, values):
             return
         kept = connection.execute(
@@ -181,11 +180,11 @@ class StudyStore(SliceStore):
             raise InputError(study.source, f"is {study.grade}, but the catalog holds it as {known.grade}")
         new_paths: dict[int, str] = {}
         for record in self.slices(study_id=known.id):
-            given = study.candidates.get(record.index)
+            given = study.partial_labels.get(record.index)
             if given is None:
                 continue
-            if not record.has_record:
-                new_paths[record.id] = incoming.write_record(self.storage, given)
+            if not record.has_reference_labels:
+                new_paths[record.id] = incoming.write_reference_labels(self.storage, given)
             elif not np.array_equal(self.record(record.id), given):  # type: ignore[arg-type]
                 raise InputError(
                     study.source,

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from chestct.catalog import tables
-from chestct.catalog import timestamps as moments
+from chestct.catalog import tables, timestamps
 from chestct.catalog.corrections import CorrectionStore, changed_lesion_fraction
 from chestct.catalog.current import current_grades, newest_grades, newest_states
 from chestct.catalog.records import CorrectionState, SliceRecord, StudyGradeRecord
@@ -97,7 +96,7 @@ class StudyAnnotationStore(CorrectionStore):
         Returns:
             Whether that is news.
         """
-        changes = {"state": CorrectionState.DELETED.value, "via": via, "received_at": moments.now()}
+        changes = {"state": CorrectionState.DELETED.value, "via": via, "received_at": timestamps.now()}
         added = False
         rows = tables.corrections
         this_one = (rows.c.project_uid == project_uid) & (rows.c.annotation_id == annotation_id)
@@ -165,11 +164,11 @@ class StudyAnnotationStore(CorrectionStore):
             "project_uid": given.project_uid,
             "task_id": given.task_id,
             "annotation_id": given.annotation_id,
-            "annotation_updated_at": moments.utc_text(given.annotation_updated_at),
+            "annotation_updated_at": timestamps.utc_text(given.annotation_updated_at),
             "annotator": given.annotator,
             "ground_truth": given.ground_truth,
             "model_version": given.model_version,
-            "received_at": moments.now(),
+            "received_at": timestamps.now(),
             "via": given.via,
         }
 

@@ -1,6 +1,6 @@
 """The catalog's tables, as the newest migration leaves them (a test compares the two).
 
-Text columns hold values of the enums in `records` and `labels`; times are the text of `moments`.
+Text columns hold values of the enums in `records` and `labels`; times are the text of `timestamps`.
 """
 
 import sqlalchemy as sa

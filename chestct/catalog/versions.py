@@ -4,8 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from chestct.catalog import tables
-from chestct.catalog import timestamps as moments
+from chestct.catalog import tables, timestamps
 from chestct.catalog.records import VersionRecord, VersionState
 from chestct.catalog.store import Store
 from chestct.errors import InputError, NotFoundError
@@ -130,7 +129,7 @@ class VersionStore(Store):
             "state": state.value,
             "parent": parent,
             "snapshot": snapshot,
-            "created_at": moments.now(),
+            "created_at": timestamps.now(),
         }
         self._database.add_new(connection, tables.versions, values)
 
@@ -144,7 +143,7 @@ def _switch(
             _change(connection, old.version, VersionState.RETIRED, None)
         connection.execute(
             sa.insert(tables.champion_changes).values(
-                version=chosen.version, kind=kind, changed_at=moments.now()
+                version=chosen.version, kind=kind, changed_at=timestamps.now()
             )
         )
     _change(connection, chosen.version, VersionState.CHAMPION, decision)

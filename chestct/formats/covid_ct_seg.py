@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from chestct import partial_labels as candidates
+from chestct import partial_labels
 from chestct.errors import InputError
 from chestct.formats import slice_table
 from chestct.formats.folders import failed, natural_key
@@ -62,16 +62,16 @@ def _read_volume(folder: Path, volume: str, rows: list[dict[str, str]]) -> Study
         slices=tuple(read_picture(folder / volume / "ct" / name) for name in names),
         intensity=Intensity.PICTURE,
         source=folder / volume,
-        candidates={index: _candidates(folder / volume, name) for index, name in enumerate(names)},
+        partial_labels={index: _partial_labels(folder / volume, name) for index, name in enumerate(names)},
         split=slice_table.split(table, rows[0]["split"]),
         slice_names=names,
     )
 
 
-def _candidates(volume: Path, name: str) -> npt.NDArray[np.uint8]:
+def _partial_labels(volume: Path, name: str) -> npt.NDArray[np.uint8]:
     infection = read_mask_picture(volume / "infection" / name)
     lung = read_mask_picture(volume / "lung" / name)
     try:
-        return candidates.from_masks(infection, lung)
+        return partial_labels.from_masks(infection, lung)
     except InputError as error:
         raise InputError(volume / "lung" / name, error.reason) from error

@@ -20,7 +20,7 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-from chestct import partial_labels as candidates
+from chestct import partial_labels
 from chestct.errors import InputError
 from chestct.formats.folders import reading
 from chestct.formats.images import MIN_SIDE
@@ -72,7 +72,7 @@ class HuPlanes(Sequence[npt.NDArray[np.int16]]):
         return as_hu(plane)
 
 
-class MaskCandidates(Mapping[int, npt.NDArray[np.uint8]]):
+class MaskPartialLabels(Mapping[int, npt.NDArray[np.uint8]]):
     """Slice index -> (H, W) candidates of a mask array on disk.
 
     Args:
@@ -91,7 +91,7 @@ class MaskCandidates(Mapping[int, npt.NDArray[np.uint8]]):
     def __getitem__(self, index: int) -> npt.NDArray[np.uint8]:
         if not 0 <= index < len(self._channels):
             raise KeyError(index)
-        return candidates.from_given_label_map(label_map_of_channels(self._channels[index]))
+        return partial_labels.from_given_label_map(label_map_of_channels(self._channels[index]))
 
 
 def label_map_of_channels(channels: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
@@ -136,7 +136,7 @@ def read_kaggle(path: Path) -> Study:
         slices=HuPlanes(path, planes),
         intensity=Intensity.HU,
         source=path,
-        candidates=MaskCandidates(_channels(masks, planes.shape)) if has_masks else {},
+        partial_labels=MaskPartialLabels(_channels(masks, planes.shape)) if has_masks else {},
         notes=tuple(notes),
     )
 

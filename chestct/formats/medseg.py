@@ -10,7 +10,7 @@ The table that told which slices are of one patient is lost, so each slice count
 from collections.abc import Iterator
 from pathlib import Path
 
-from chestct import partial_labels as candidates
+from chestct import partial_labels
 from chestct.errors import InputError
 from chestct.formats import slice_table
 from chestct.formats.folders import failed
@@ -60,7 +60,7 @@ def _read_slice(folder: Path, path: Path, split: str) -> Study:
         slices=(pixels,),
         intensity=Intensity.PICTURE,
         source=path,
-        candidates={0: candidates.from_lesion_label_map(label_map)},
+        partial_labels={0: partial_labels.from_lesion_label_map(label_map)},
         split=slice_table.split(folder / slice_table.NAME, split),
         slice_names=(path.name,),
     )

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
-from chestct import partial_labels as candidates
+from chestct import partial_labels
 from chestct.errors import InputError
 from chestct.formats.folders import failed, natural_key, reading, visible
 from chestct.formats.nifti import (
@@ -138,7 +138,7 @@ def _read_study(folder: Path, path: Path, grades: Mapping[str, SeverityGrade]) -
     study = read_nifti(path)
     found = _labels_of_record(folder, nifti_stem(path), study.geometry) if study.geometry else {}
     return dataclasses.replace(
-        study, grade=grades.get(study.name, _GRADES.get(path.parent.name)), candidates=found
+        study, grade=grades.get(study.name, _GRADES.get(path.parent.name)), partial_labels=found
     )
 
 
@@ -149,11 +149,11 @@ def _labels_of_record(folder: Path, stem: str, study: Geometry) -> dict[int, npt
         if path.is_file():
             label_map, geometry = read_label_map_nifti(path)
             refuse_other_geometry(path, geometry, study)
-            return dict(enumerate(candidates.from_label_map(label_map)))
+            return dict(enumerate(partial_labels.from_label_map(label_map)))
     for suffix in SUFFIXES:
         path = folder / "masks" / f"{stem}_mask{suffix}"
         if path.is_file():
             lesion, geometry = read_mask_nifti(path)
             refuse_other_geometry(path, geometry, study)
-            return dict(enumerate(candidates.from_masks(lesion, None)))
+            return dict(enumerate(partial_labels.from_masks(lesion, None)))
     return {}

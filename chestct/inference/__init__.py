@@ -1,1 +1,1 @@
-"""From slices to predictions: views, lung box, engine, uncertainty, behind the `Segmenter` protocol."""
+"""From slices to predictions: views, lung box, engine, uncertainty, behind the `UNetSegmenter` protocol."""

@@ -5,7 +5,7 @@ import threading
 import torch
 
 from chestct.errors import WeightsError
-from chestct.model.fused_forward import quickened
+from chestct.model.fused_forward import fused_forward
 from chestct.model.precision import placed, preferred_device
 from chestct.model.weights import ModelCard
 
@@ -24,7 +24,7 @@ class Engine:
     ) -> None:
         self._card = card
         self._device = torch.device(device) if device is not None else preferred_device()
-        self._network = quickened(placed(network, self._device)).eval()
+        self._network = fused_forward(placed(network, self._device)).eval()
         self._lock = threading.Lock()
 
     def prepared(self, picture: torch.Tensor, side: int) -> torch.Tensor:

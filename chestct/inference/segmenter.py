@@ -11,8 +11,8 @@ from chestct.prediction import SlicePrediction
 from chestct.severity.interval import InvolvementCalibration
 
 
-class Segmenting(Protocol):
-    """A model version at work; `chestct.inference.unet_segmenter.Segmenter` is one."""
+class Segmenter(Protocol):
+    """A model version at work; `chestct.inference.unet_segmenter.UNetSegmenter` is one."""
 
     @property
     def version(self) -> str:

@@ -1,4 +1,4 @@
-"""One slice, looked at as `Looks` says: find the lungs, look, check, put the answers together."""
+"""One slice, looked at as `Views` says: find the lungs, look, check, put the answers together."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from chestct.inference.lung_box import Box, cuts_lung, is_worth_a_look, lung_box
 from chestct.inference.uncertainty import ensemble_disagreement
 from chestct.labels import Label
 from chestct.model.network import SIZE_STEP
-from chestct.model.views import Looks
+from chestct.model.views import Views
 
 # In the order of Label. Of the pixels outside the boxes of held-out COVID-19-CT-Seg patients 0.04 % were
 # lung or lesion; 0 would make each of them a certain error.
@@ -35,7 +35,7 @@ class View:
     passes: tuple[torch.Tensor, ...] = ()
 
 
-class SliceLooks:
+class SliceViews:
     """The looks of a version at single slices.
 
     Args:
@@ -44,25 +44,25 @@ class SliceLooks:
         side: of the network's square.
     """
 
-    def __init__(self, engine: Engine, looks: Looks, side: int) -> None:
-        self._engine, self._looks, self._side = engine, looks, side
+    def __init__(self, engine: Engine, views: Views, side: int) -> None:
+        self._engine, self._views, self._side = engine, views, side
         # Half the side finds the lungs as well as the whole side does; at three eighths it did not.
-        self._glance_side = max(SIZE_STEP, side // 2 // SIZE_STEP * SIZE_STEP)
+        self._low_resolution_side = max(SIZE_STEP, side // 2 // SIZE_STEP * SIZE_STEP)
 
-    def glance(self, picture: torch.Tensor) -> Box | None:
-        """Where the lungs of an (H, W) picture in [0, 1] are; None where `Looks` does not ask."""
-        if not self._looks.lung:
+    def low_resolution_pass(self, picture: torch.Tensor) -> Box | None:
+        """Where the lungs of an (H, W) picture in [0, 1] are; None where `Views` does not ask."""
+        if not self._views.lung:
             return None
-        [seen] = self._engine.look(self._engine.prepared(picture, self._glance_side))
+        [seen] = self._engine.look(self._engine.prepared(picture, self._low_resolution_side))
         return lung_box(seen.numpy(), _shape(picture))
 
     def views(self, picture: torch.Tensor, box: Box | None) -> list[View]:
         """What to look at, made ready: the lungs, the whole slice, or both."""
         shape = _shape(picture)
         boxes = [box] if box is not None and is_worth_a_look(box, shape) else []
-        if self._looks.whole or not boxes:
+        if self._views.whole or not boxes:
             boxes.insert(0, _whole(shape))
-        flip = self._looks.flip or (self._looks.whole and self._looks.lung and len(boxes) == 1)
+        flip = self._views.flip or (self._views.whole and self._views.lung and len(boxes) == 1)
         return [View(one, self._engine.prepared(picture[one], self._side), flip) for one in boxes]
 
     def look(self, picture: torch.Tensor, views: list[View]) -> list[View]:
@@ -120,12 +120,12 @@ def disagreement(seen: list[View], shape: tuple[int, int], step: int) -> npt.NDA
     if len(passes) < 2:
         return None
     every = (slice(None, None, step), slice(None, None, step))
-    looks = []
+    views = []
     for box, one in passes:
         look = np.full((len(Label), *shape), np.nan, dtype=np.float32)
         look[:, *box] = _fitted(one, box)
-        looks.append(look[:, *every])
-    return ensemble_disagreement(looks)
+        views.append(look[:, *every])
+    return ensemble_disagreement(views)
 
 
 def _fitted(probabilities: torch.Tensor, box: Box) -> npt.NDArray[np.float32]:

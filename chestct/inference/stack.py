@@ -14,7 +14,7 @@ from chestct.inference.lung_box import Box, between
 
 # Each eighth slice is glanced at (64 mm apart at MosMed's 8 mm), fewer where slices are thin. Each fifth
 # scored within the noise of it (docs/adr/0011).
-_GLANCE_EVERY, _MOST_GLANCES = 8, 16
+_LOW_RESOLUTION_EVERY, _MOST_LOW_RESOLUTION_PASSES = 8, 16
 # A lesion goes on in the slices beside it: their weight falls to nothing over this distance. 4 to 8 slices of
 # held-out volumes about a millimetre apart all scored alike, less and more scored worse (docs/adr/0011).
 _NEIGHBOURS_WITHIN_MM = 7.0
@@ -26,11 +26,11 @@ Seen = TypeVar("Seen")
 Finished = TypeVar("Finished")
 
 
-def glanced_at(count: int) -> list[int]:
+def low_resolution_indices(count: int) -> list[int]:
     """Indices of the slices of a study that are glanced at: evenly spread, first and last among them."""
     if count <= 1:
         return list(range(count))
-    gaps = min(-(-(count - 1) // _GLANCE_EVERY), _MOST_GLANCES - 1)
+    gaps = min(-(-(count - 1) // _LOW_RESOLUTION_EVERY), _MOST_LOW_RESOLUTION_PASSES - 1)
     return sorted({round(number * (count - 1) / gaps) for number in range(gaps + 1)})
 
 

@@ -19,7 +19,7 @@ _LUNG_ZONE, _LESION_ZONE = 0.5, 0.1
 # A slice that shows hardly any lung (apex, abdomen) must not count as unsure for a few pixels.
 _SMALLEST_ZONE = 0.02
 # A doubt map is kept with every prediction: 16 kB at most, a few once it is a PNG.
-_DOUBT_SIDE = 128
+_UNCERTAINTY_SIDE = 128
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def zone_disagreement(
     return _share(disagreement[foreground_zone(probabilities) & twice], disagreement.size)
 
 
-def ensemble_disagreement(looks: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+def ensemble_disagreement(views: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
     """Mutual information between a pixel's class and the look: what more looks could still settle.
 
     Entropy of the mean minus mean of the entropies, so that a pixel which every look finds ambiguous
@@ -125,10 +125,10 @@ def ensemble_disagreement(looks: Sequence[npt.NDArray[np.float32]]) -> npt.NDArr
         NaN where fewer than two looks show the pixel.
     Source: Houlsby et al. 2011, "Bayesian active learning for classification and preference learning".
     """
-    number = np.zeros(looks[0].shape[1:], dtype=np.float32)
-    total = np.zeros(looks[0].shape, dtype=np.float32)
+    number = np.zeros(views[0].shape[1:], dtype=np.float32)
+    total = np.zeros(views[0].shape, dtype=np.float32)
     own = np.zeros(number.shape, dtype=np.float32)
-    for look in looks:
+    for look in views:
         shown = ~np.isnan(look[0])
         number += shown
         total += np.where(shown, look, np.float32(0))
@@ -140,7 +140,7 @@ def ensemble_disagreement(looks: Sequence[npt.NDArray[np.float32]]) -> npt.NDArr
     return np.where(several, np.clip(found, 0.0, 1.0), np.nan).astype(np.float32)
 
 
-def doubt_map(entropy: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+def uncertainty_map(entropy: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     """The entropy as a small picture to keep: means over blocks, its longer side at most 128.
 
     Args:
@@ -148,7 +148,7 @@ def doubt_map(entropy: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     Returns:
         (h, w) uint8, entropy x 255, over the same field of view.
     """
-    scale = min(1.0, _DOUBT_SIDE / max(entropy.shape))
+    scale = min(1.0, _UNCERTAINTY_SIDE / max(entropy.shape))
     small: npt.NDArray[np.floating] = entropy
     for axis, length in enumerate(entropy.shape):
         edges = np.linspace(0, length, max(1, round(scale * length)) + 1).round().astype(np.intp)

@@ -13,25 +13,31 @@ import torch
 from chestct.errors import WeightsError
 from chestct.inference.engine import Engine
 from chestct.inference.lung_box import Box
-from chestct.inference.slice_views import SliceLooks, View, composed, disagreement
-from chestct.inference.stack import Smoothing, boxes_between, glanced_at, in_turn, neighbour_weights
+from chestct.inference.slice_views import SliceViews, View, composed, disagreement
+from chestct.inference.stack import (
+    Smoothing,
+    boxes_between,
+    in_turn,
+    low_resolution_indices,
+    neighbour_weights,
+)
 from chestct.inference.uncertainty import (
     confidence,
-    doubt_map,
     normalised_entropy,
+    uncertainty_map,
     zone_disagreement,
     zone_figures,
 )
 from chestct.intensity import Intensity, unit_range
 from chestct.model.network import build_network
-from chestct.model.views import Looks
+from chestct.model.views import Views
 from chestct.model.weights import ModelCard, load_version
 from chestct.prediction import SlicePrediction, most_probable, without_minor_kinds
 from chestct.severity.interval import InvolvementCalibration
 from chestct.severity.uncertainty import lesion_sums
 
 
-class Segmenter:
+class UNetSegmenter:
     """A model version, ready to segment; safe to share between threads, which wait in line.
 
     Args:
@@ -46,12 +52,12 @@ class Segmenter:
         network: torch.nn.Module,
         card: ModelCard,
         device: torch.device | str | None = None,
-        looks: Looks | None = None,
+        views: Views | None = None,
     ) -> None:
         self.card = card
         engine = Engine(network, card, device)
-        self._alone = SliceLooks(engine, looks or card.looks, card.input_size)
-        self._in_study = SliceLooks(engine, looks or card.study_looks, card.input_size)
+        self._alone = SliceViews(engine, views or card.views, card.input_size)
+        self._in_study = SliceViews(engine, views or card.study_looks, card.input_size)
 
     @classmethod
     def load(
@@ -59,15 +65,15 @@ class Segmenter:
         weights_dir: Path,
         version: str,
         device: torch.device | str | None = None,
-        looks: Looks | None = None,
-    ) -> "Segmenter":
+        views: Views | None = None,
+    ) -> "UNetSegmenter":
         """The version of that name.
 
         Raises:
             WeightsError: it is missing, damaged or of another architecture.
         """
         card, weights = load_version(weights_dir, version)
-        return cls.of_weights(card, weights, device, looks)
+        return cls.of_weights(card, weights, device, views)
 
     @classmethod
     def of_weights(
@@ -75,8 +81,8 @@ class Segmenter:
         card: ModelCard,
         weights: dict[str, torch.Tensor],
         device: torch.device | str | None = None,
-        looks: Looks | None = None,
-    ) -> "Segmenter":
+        views: Views | None = None,
+    ) -> "UNetSegmenter":
         """A version that need not lie on disk yet.
 
         Raises:
@@ -90,7 +96,7 @@ class Segmenter:
                 f"version {card.version}: its tensors do not fit the architecture "
                 f"{card.architecture}; restore or delete the folder"
             ) from error
-        return cls(network, card, device, looks)
+        return cls(network, card, device, views)
 
     @property
     def version(self) -> str:
@@ -214,8 +220,8 @@ class Segmenter:
     def _boxes(self, slices: Sequence[npt.NDArray[np.generic]], intensity: Intensity) -> list[Box | None]:
         """Where to look in each slice of a stack."""
         found = {
-            index: self._in_study.glance(self._picture(slices[index], intensity))
-            for index in glanced_at(len(slices))
+            index: self._in_study.low_resolution_pass(self._picture(slices[index], intensity))
+            for index in low_resolution_indices(len(slices))
         }
         return boxes_between(found, len(slices))
 
@@ -224,7 +230,7 @@ class Segmenter:
 
     def _seen_alone(self, image: npt.NDArray[np.float32]) -> list[View]:
         picture = torch.from_numpy(np.ascontiguousarray(image))
-        return self._alone.look(picture, self._alone.views(picture, self._alone.glance(picture)))
+        return self._alone.look(picture, self._alone.views(picture, self._alone.low_resolution_pass(picture)))
 
     def _step(self, shape: tuple[int, int]) -> int:
         """Enlarged, the network's answer holds nothing new: its own number of pixels tells as much."""
@@ -245,5 +251,5 @@ class Segmenter:
             lesion_deviation=deviation,
             **asdict(zone_figures(sparse, entropy)),
             disagreement=None if apart is None else zone_disagreement(sparse, apart),
-            doubt=doubt_map(entropy),
+            uncertainty=uncertainty_map(entropy),
         )

@@ -18,7 +18,7 @@ _ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
-class Ask:
+class JobSpec:
     """A kind of job: its dotted name, its longest duration and what happens when it fails."""
 
     function: str
@@ -26,8 +26,8 @@ class Ask:
     retry: Retry | None = None
 
 
-def ask_once(
-    queue: Queue, ask: Ask, name: str, *arguments: str | int, again_while_running: bool = True
+def enqueue_once(
+    queue: Queue, ask: JobSpec, name: str, *arguments: str | int, again_while_running: bool = True
 ) -> tuple[str, bool]:
     """The id of the job that will serve the ask, and whether it is new.
 
@@ -66,7 +66,7 @@ def status_of(connection: redis.Redis, job_id: str) -> JobStatus | None:
 
 
 def _ask_for_slot(
-    queue: Queue, ask: Ask, job_id: str, arguments: tuple[str | int, ...]
+    queue: Queue, ask: JobSpec, job_id: str, arguments: tuple[str | int, ...]
 ) -> tuple[bool, JobStatus]:
     """Whether a new job was made, and the status of the one that holds the id."""
     for _ in range(_ATTEMPTS):

@@ -15,7 +15,7 @@ from chestct.catalog.records import RequestState
 from chestct.errors import LungLoopError, ServiceUnavailableError
 from chestct.job_queue import names
 from chestct.job_queue.connection import SERIALIZER, queue_errors
-from chestct.job_queue.queue import Fate, JobQueue, job_of_waiting_requests
+from chestct.job_queue.queue import JobQueue, JobState, job_of_waiting_requests
 from chestct.settings import Settings
 
 _LOG = logging.getLogger(__name__)
@@ -118,20 +118,20 @@ class Housekeeping:
         with Catalog.open(self._settings.database_url, self._settings.storage_url) as catalog:
             taken_by = {request.job_id for request in catalog.retrain_requests(RequestState.RUNNING)}
             for job_id in filter(None, taken_by):
-                fate = self._asking.fate(job_id)
-                if fate is Fate.DEAD:
+                job_state = self._asking.job_state(job_id)
+                if job_state is JobState.DEAD:
                     self._give_up(catalog, job_id)
-                elif fate is Fate.UNKNOWN:
+                elif job_state is JobState.UNKNOWN:
                     catalog.release_retrain_requests(job_id)
             waiting = job_of_waiting_requests(catalog)
-            if waiting is not None and self._asking.fate(waiting) is Fate.DEAD:
+            if waiting is not None and self._asking.job_state(waiting) is JobState.DEAD:
                 catalog.claim_retrain_requests(waiting)
                 self._give_up(catalog, waiting)
             self._asking.ensure_retrain(catalog)
 
     def _give_up(self, catalog: Catalog, job_id: str) -> None:
         # It has used up its retries: queued again it would only take down the next worker too.
-        words = self._asking.last_words(job_id) or "it was killed"
+        words = self._asking.last_error(job_id) or "it was killed"
         outcome = f"the retrain ended without an answer ({words.rstrip('; ')}); see the worker's log"
         catalog.finish_retrain_requests(job_id, RequestState.FAILED, outcome)
 

@@ -11,7 +11,7 @@ from rq.job import JobStatus
 from chestct.catalog.records import RetrainRequest
 from chestct.job_queue import names
 from chestct.job_queue.connection import SERIALIZER, connect, queue_errors
-from chestct.job_queue.enqueue import Ask, ask_once, fetch, status_of
+from chestct.job_queue.enqueue import JobSpec, enqueue_once, fetch, status_of
 from chestct.job_queue.state import queue_state, waiting_or_running
 
 # Label Studio may be starting or restarting: its own start takes up to 33 s (facts: Label Studio).
@@ -22,14 +22,14 @@ _RETRY_QUICK = Retry(max=5, interval=[5, 15, 60, 120, 300])
 _RETRY_TRAIN = Retry(max=3, enqueue_at_front=True)
 
 # No retry: the next periodic sync is one.
-_SYNC = Ask(names.SYNC, timeout_seconds=600)
-_PREANNOTATE = Ask(names.PREANNOTATE, timeout_seconds=6 * 3600, retry=_RETRY_QUICK)
-_FOLLOW_CHAMPION = Ask(names.FOLLOW_CHAMPION, timeout_seconds=900, retry=_RETRY_QUICK)
+_SYNC = JobSpec(names.SYNC, timeout_seconds=600)
+_PREANNOTATE = JobSpec(names.PREANNOTATE, timeout_seconds=6 * 3600, retry=_RETRY_QUICK)
+_FOLLOW_CHAMPION = JobSpec(names.FOLLOW_CHAMPION, timeout_seconds=900, retry=_RETRY_QUICK)
 # No retry: the next corrections ask again.
-_ORDER = Ask(names.ORDER, timeout_seconds=600)
-_RETRAIN = Ask(names.RETRAIN, timeout_seconds=24 * 3600, retry=_RETRY_TRAIN)
+_ORDER = JobSpec(names.ORDER, timeout_seconds=600)
+_RETRAIN = JobSpec(names.RETRAIN, timeout_seconds=24 * 3600, retry=_RETRY_TRAIN)
 # A cell goes on from its last finished round.
-_SIMULATE_CELL = Ask(names.SIMULATE_CELL, timeout_seconds=24 * 3600, retry=Retry(max=3))
+_SIMULATE_CELL = JobSpec(names.SIMULATE_CELL, timeout_seconds=24 * 3600, retry=Retry(max=3))
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class RetrainTicket:
     coalesced: bool
 
 
-class Fate(StrEnum):
+class JobState(StrEnum):
     """What has become of a job."""
 
     ALIVE = "alive"
@@ -131,7 +131,7 @@ class JobQueue:
         if job_id is None:
             return None, False
         with queue_errors(self.redis_url):
-            return ask_once(self._train, _RETRAIN, job_id, again_while_running=False)
+            return enqueue_once(self._train, _RETRAIN, job_id, again_while_running=False)
 
     def enqueue_sync(self, task_id: int | None = None) -> str:
         """Reconciles one task's corrections, or everything; the id of the waiting job."""
@@ -161,7 +161,7 @@ class JobQueue:
         """
         with queue_errors(self.redis_url):
             asked = (folder, strategy, int(seed))
-            return ask_once(self._train, _SIMULATE_CELL, job_id, *asked, again_while_running=False)[0]
+            return enqueue_once(self._train, _SIMULATE_CELL, job_id, *asked, again_while_running=False)[0]
 
     def has_training_worker(self) -> bool:
         """Whether somebody listens to the queue of trainings; without, what is asked for there waits."""
@@ -183,16 +183,16 @@ class JobQueue:
                 awaited &= set(waiting_or_running(self._quick, names.SYNC))
         return not awaited
 
-    def fate(self, job_id: str) -> Fate:
+    def job_state(self, job_id: str) -> JobState:
         """Whether a job still waits or runs."""
         with queue_errors(self.redis_url):
             status = status_of(self.connection, job_id)
         if status is None:
-            return Fate.UNKNOWN
+            return JobState.UNKNOWN
         dead = (JobStatus.FAILED, JobStatus.STOPPED, JobStatus.CANCELED)
-        return Fate.DEAD if status in dead else Fate.ALIVE
+        return JobState.DEAD if status in dead else JobState.ALIVE
 
-    def last_words(self, job_id: str) -> str:
+    def last_error(self, job_id: str) -> str:
         """The last line of what a failed job left, empty where it left nothing."""
         with queue_errors(self.redis_url):
             job = fetch(self.connection, job_id)
@@ -200,9 +200,9 @@ class JobQueue:
         lines = ((result.exc_string if result else None) or "").strip().splitlines()
         return lines[-1] if lines else ""
 
-    def _ask_quick(self, ask: Ask, name: str, *arguments: str | int) -> str:
+    def _ask_quick(self, ask: JobSpec, name: str, *arguments: str | int) -> str:
         with queue_errors(self.redis_url):
-            return ask_once(self._quick, ask, name, *arguments)[0]
+            return enqueue_once(self._quick, ask, name, *arguments)[0]
 
     def _mark_forced(self, job_id: str) -> None:
         job = fetch(self.connection, job_id)

@@ -75,7 +75,7 @@ def convolved_after_doubling(small: torch.Tensor, kernel: torch.Tensor) -> torch
     return _Interleave.apply(F.conv2d(small, folded, padding=1))  # pyright: ignore[reportReturnType]
 
 
-def quickened(network: torch.nn.Module) -> torch.nn.Module:
+def fused_forward(network: torch.nn.Module) -> torch.nn.Module:
     """The network itself, its decoder's blocks and its encoder's paddings computed the short way.
 
     Modules that are not of the known kinds are left as they are.

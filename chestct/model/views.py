@@ -11,7 +11,7 @@ from chestct.errors import SettingsError
 
 
 @dataclass(frozen=True)
-class Looks:
+class Views:
     """One or more views of a slice.
 
     Args:
@@ -33,7 +33,7 @@ class Looks:
             raise SettingsError("looks name no view; expected whole, lung or both")
 
 
-SLICE_ALONE = Looks(whole=True, lung=True)
-SLICE_OF_STUDY = Looks(whole=False, lung=True)
+SLICE_ALONE = Views(whole=True, lung=True)
+SLICE_OF_STUDY = Views(whole=False, lung=True)
 # Four passes: what `--tta` asks for.
-THOROUGH = Looks(whole=True, lung=True, flip=True)
+THOROUGH = Views(whole=True, lung=True, flip=True)

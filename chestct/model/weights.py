@@ -19,7 +19,7 @@ import torch
 from chestct.errors import WeightsError
 from chestct.intensity import LUNG_WINDOW_HU
 from chestct.model.network import CLASSES
-from chestct.model.views import SLICE_ALONE, SLICE_OF_STUDY, Looks
+from chestct.model.views import SLICE_ALONE, SLICE_OF_STUDY, Views
 
 _TENSORS, _CARD = "model.safetensors", "card.json"
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -41,7 +41,7 @@ class ModelCard:
         calibration: `temperature` that the logits are divided by, and its effect.
         decision: `lesion_threshold`, see `chestct.prediction.most_probable`; `smallest_kind_share`, see
             `chestct.prediction.without_minor_kinds`; `looks` and `study_looks`, the views that are averaged
-            of a slice alone and of a slice in a study, as `chestct.model.views.Looks` takes them; what is
+            of a slice alone and of a slice in a study, as `chestct.model.views.Views` takes them; what is
             absent has its default.
         data_licence: of the data it was fitted on.
         training: the fit's configuration and command.
@@ -88,16 +88,16 @@ class ModelCard:
         return float(self.decision.get("smallest_kind_share", 0.0))
 
     @property
-    def looks(self) -> Looks:
+    def views(self) -> Views:
         """The views of a slice alone; this version was scored with them."""
         given = self.decision.get("looks")
-        return SLICE_ALONE if given is None else Looks(**given)
+        return SLICE_ALONE if given is None else Views(**given)
 
     @property
-    def study_looks(self) -> Looks:
+    def study_looks(self) -> Views:
         """The views of a slice in a study, whose neighbours are averaged in."""
         given = self.decision.get("study_looks")
-        return SLICE_OF_STUDY if given is None else Looks(**given)
+        return SLICE_OF_STUDY if given is None else Views(**given)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -226,7 +226,7 @@ def _check_decision(card: ModelCard) -> None:
         raise ValueError(f"lesion_threshold is {threshold}; expected a probability between 0 and 1")
     if not 0 <= card.smallest_kind_share <= 0.5:
         raise ValueError(f"smallest_kind_share is {card.smallest_kind_share}; expected a share of 0 to 0.5")
-    _ = card.looks, card.study_looks
+    _ = card.views, card.study_looks
 
 
 def _read_tensors(folder: Path, card: ModelCard) -> dict[str, torch.Tensor]:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from chestct import partial_labels as candidates
+from chestct import partial_labels
 from chestct.errors import InputError
 from chestct.geometry import Geometry
 from chestct.intensity import Intensity, as_hu
@@ -77,7 +77,7 @@ class Phantom:
     def labelled_study(self) -> Study:
         """The study with its truth as labels of record."""
         return dataclasses.replace(
-            self.study, candidates=dict(enumerate(candidates.from_label_map(self.label_map)))
+            self.study, partial_labels=dict(enumerate(partial_labels.from_label_map(self.label_map)))
         )
 
 

@@ -54,7 +54,7 @@ def changes_between(
     corrected: npt.NDArray[np.uint8],
     predicted: npt.NDArray[np.uint8],
     model_version: str,
-    doubt: npt.NDArray[np.uint8] | None = None,
+    uncertainty: npt.NDArray[np.uint8] | None = None,
 ) -> Changes:
     """Counts what differs.
 
@@ -82,7 +82,9 @@ def changes_between(
         lesion_before=int(np.count_nonzero(before)),
         lesion_after=int(np.count_nonzero(after)),
         dice=_dice(after, before, both_empty=1.0),
-        sure=None if doubt is None else int(np.count_nonzero(differs & _is_sure(doubt, differs.shape))),
+        sure=None
+        if uncertainty is None
+        else int(np.count_nonzero(differs & _is_sure(uncertainty, differs.shape))),
     )
 
 
@@ -103,10 +105,10 @@ def _dice(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_], both_empt
     return 2 * int(np.count_nonzero(first & second)) / pixels if pixels else both_empty
 
 
-def _is_sure(doubt: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+def _is_sure(uncertainty: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
     """Nearest neighbour: between a sure and an unsure pixel nothing is half sure."""
     rows, columns = (
         (2 * np.arange(side) + 1) * small // (2 * side)
-        for side, small in zip(shape, doubt.shape, strict=True)
+        for side, small in zip(shape, uncertainty.shape, strict=True)
     )
-    return doubt[np.ix_(rows, columns)] < SURE_BELOW * 255
+    return uncertainty[np.ix_(rows, columns)] < SURE_BELOW * 255

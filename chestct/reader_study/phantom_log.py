@@ -31,7 +31,7 @@ class PhantomReaders:
     saving_grows: bool = False
     pull: float = 0.08
     control_share: float = 0.10
-    blank_share: float = 0.05
+    unassisted_share: float = 0.05
     gained_pixels: float = 150.0
     lunch_share: float = 0.02
 
@@ -55,7 +55,7 @@ def phantom_log(seed: int, given: PhantomReaders | None = None) -> list[Reading]
     pace = rng.normal(0, _PACE, given.readers)
     # Readers work unequal hours.
     reader = rng.choice(given.readers, size=count, p=rng.dirichlet(np.full(given.readers, 4.0)))
-    blank = rng.random(count) < given.blank_share
+    blank = rng.random(count) < given.unassisted_share
     control = rng.random(count) < given.control_share
     seconds = _MIDDLING * np.exp(hard + pace[reader] + rng.normal(0, _TASK, count))
     growth = np.exp(hard - (_PATIENT**2 + _SLICE**2) / 2) if given.saving_grows else 1.0

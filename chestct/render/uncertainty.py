@@ -26,7 +26,7 @@ GREY_SHARE = 0.55
 _MOST_COVERED = 0.9
 
 
-def doubt_table() -> npt.NDArray[np.float32]:
+def uncertainty_table() -> npt.NDArray[np.float32]:
     """(256, 4) float32 for each value of a doubt map: whole RGB in [0, 255] and opacity in [0, 1]."""
     level = np.minimum(np.arange(256) / 255.0 / _BRIGHTEST, 1.0)
     places = np.linspace(0.0, 1.0, len(_INFERNO))
@@ -36,22 +36,24 @@ def doubt_table() -> npt.NDArray[np.float32]:
     return np.stack([*colours, opacity], axis=1).astype(np.float32)
 
 
-def doubt_picture(pixels_8bit: npt.NDArray[np.uint8], doubt: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def uncertainty_picture(
+    pixels_8bit: npt.NDArray[np.uint8], uncertainty: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.uint8]:
     """The slice, dimmed, with the doubt in colour over it.
 
     Args:
         pixels_8bit: (H, W) uint8 grey levels.
-        doubt: (h, w) uint8, `SlicePrediction.doubt` of the same slice, at any size.
+        doubt: (h, w) uint8, `SlicePrediction.uncertainty` of the same slice, at any size.
     Returns:
         (H, W, 3) uint8 RGB.
     Raises:
         InputError: one of them is not two-dimensional, not uint8 or empty.
     """
-    for name, given in (("picture", pixels_8bit), ("doubt map", doubt)):
+    for name, given in (("picture", pixels_8bit), ("doubt map", uncertainty)):
         if given.ndim != 2 or given.dtype != np.uint8 or not given.size:
             raise InputError(name, f"is {given.dtype} of the shape {given.shape}; expected uint8 (H, W)")
     height, width = pixels_8bit.shape
-    enlarged = Image.fromarray(doubt).resize((width, height), Image.Resampling.BILINEAR)
-    painted = doubt_table()[np.asarray(enlarged)]
+    enlarged = Image.fromarray(uncertainty).resize((width, height), Image.Resampling.BILINEAR)
+    painted = uncertainty_table()[np.asarray(enlarged)]
     grey = GREY_SHARE * pixels_8bit[:, :, None].astype(np.float32)
     return np.rint(grey + painted[:, :, 3:] * (painted[:, :, :3] - grey)).astype(np.uint8)

@@ -22,15 +22,15 @@ from chestct.severity.interval import InvolvementCalibration
 from chestct.severity.involvement import Involvement
 from chestct.severity.lungs import Side
 from chestct.severity.rule import SeverityRule
-from chestct.severity.uncertainty import involvement_doubt_percent
+from chestct.severity.uncertainty import involvement_uncertainty_percent
 
 __all__ = [
     "InvolvementCalibration",
     "Severity",
     "SeverityRule",
-    "doubt_percent_of",
     "severity_of",
     "severity_of_predictions",
+    "uncertainty_percent_of",
 ]
 
 # Pictures carry no millimetres; a chest CT shows about this much from side to side.
@@ -134,9 +134,9 @@ def severity_of(
         grade, possible, interval = None, (), None
     else:
         grade = rule.grade_of(deciding)
-        interval, doubt = _interval(deciding, calibration, uncertainty, model_version)
+        interval, interval_cautions = _interval(deciding, calibration, uncertainty, model_version)
         possible = (grade,) if interval is None else rule.grades_touched(*interval)
-        warnings += doubt
+        warnings += interval_cautions
         if len(possible) > 1:
             warnings += (f"{possible[0]} to {possible[-1]} are possible: a radiologist must look",)
     return Severity(
@@ -174,13 +174,13 @@ def severity_of_predictions(
         intensity,
         rule=rule,
         calibration=calibration,
-        uncertainty=doubt_percent_of(predictions, geometry),
+        uncertainty=uncertainty_percent_of(predictions, geometry),
         model_version=model_version,
         slice_positions_mm=slice_positions_mm,
     )
 
 
-def doubt_percent_of(predictions: Sequence[SlicePrediction], geometry: Geometry | None) -> float | None:
+def uncertainty_percent_of(predictions: Sequence[SlicePrediction], geometry: Geometry | None) -> float | None:
     """The model's doubt of a study's involvement in percentage points; None where its predictions carry none.
 
     Raises:
@@ -192,7 +192,7 @@ def doubt_percent_of(predictions: Sequence[SlicePrediction], geometry: Geometry 
     if not len(expected) == len(deviation) == len(predictions):
         return None
     apart_mm = _spacing(label_maps.shape, geometry)[0]
-    return involvement_doubt_percent(label_maps, expected, deviation, apart_mm)
+    return involvement_uncertainty_percent(label_maps, expected, deviation, apart_mm)
 
 
 def _stacked(predictions: Sequence[SlicePrediction]) -> npt.NDArray[np.uint8]:

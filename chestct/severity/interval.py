@@ -40,14 +40,14 @@ class InvolvementCalibration:
             float(stored["quantile"]), float(stored["level"]), int(stored["studies"]), float(stored["eps"])
         )
 
-    def interval(self, percent: float, doubt_percent: float) -> tuple[float, float]:
+    def interval(self, percent: float, uncertainty_percent: float) -> tuple[float, float]:
         """Lower and upper end in [0, 100] around a measured percent.
 
         Args:
             percent: measured, in [0, 100].
             doubt_percent: the model's own doubt of it in percentage points, 0 or more.
         """
-        half = self.quantile * (doubt_percent + self.eps)
+        half = self.quantile * (uncertainty_percent + self.eps)
         return max(0.0, percent - half), min(100.0, percent + half)
 
     def as_dict(self) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def lesion_sums(probabilities: npt.NDArray[np.float32]) -> tuple[float, float]:
     return float(likely.sum()), float(np.sqrt(np.clip(likely * (1.0 - likely), 0.0, None)).sum())
 
 
-def involvement_doubt_percent(
+def involvement_uncertainty_percent(
     label_maps: npt.NDArray[np.uint8],
     expected: Sequence[float],
     deviation: Sequence[float],

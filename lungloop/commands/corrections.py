@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 def sync(as_json: AsJson = False) -> None:
     """Bring the catalog's corrections to what Label Studio holds now."""
     # httpx and SQLAlchemy: not for --help.
-    from lungloop.context import opened_catalog
+    from lungloop.context import open_catalog
     from ml_backend.label_studio.client import LabelStudio
     from ml_backend.sync import reconcile
 
@@ -34,7 +34,7 @@ def sync(as_json: AsJson = False) -> None:
     client = LabelStudio.from_settings(settings)
     if settings.project_id is None:
         raise ServiceUnavailableError("Label Studio", "no project is known; run `lungloop up` or `connect`")
-    with opened_catalog(settings) as catalog, progress("sync") as update:
+    with open_catalog(settings) as catalog, progress("sync") as update:
         report = reconcile(
             catalog,
             client,
@@ -64,12 +64,12 @@ def retrain(
     """Ask for the one retrain job; asking twice is asking once."""
     # RQ and SQLAlchemy: not for --help.
     from chestct.job_queue import JobQueue
-    from lungloop.context import opened_catalog
+    from lungloop.context import open_catalog
 
     settings = Settings.load()
     queue = JobQueue(settings.redis_url)
     queue.ping()
-    with opened_catalog(settings) as catalog:
+    with open_catalog(settings) as catalog:
         ticket = queue.request_retrain(catalog, "cli", force=force)
         say(
             f"request {ticket.request_id}: "

@@ -43,10 +43,10 @@ def export(
 ) -> None:
     """Write the corrected masks with their pictures and a table that says whose they are."""
     # nibabel, Pillow and SQLAlchemy: not for --help.
-    from lungloop.context import opened_catalog
+    from lungloop.context import open_catalog
     from lungloop.exporting import export_dataset
 
-    with opened_catalog(Settings.load()) as catalog, progress(f"export as {file_format.value}") as update:
+    with open_catalog(Settings.load()) as catalog, progress(f"export as {file_format.value}") as update:
         report = export_dataset(catalog, out, file_format.value, all_versions=all_versions, on_study=update)
     for warning in report.warnings:
         say(f"warning: {warning}")

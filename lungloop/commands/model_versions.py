@@ -22,9 +22,9 @@ def register(app: typer.Typer) -> None:
 def list_(as_json: AsJson = False) -> None:
     """Every version, its state and what was decided about it."""
     # SQLAlchemy: not for --help.
-    from lungloop.context import opened_catalog
+    from lungloop.context import open_catalog
 
-    with opened_catalog(Settings.load()) as catalog:
+    with open_catalog(Settings.load()) as catalog:
         versions = catalog.versions()
     if as_json:
         print_json(
@@ -51,12 +51,12 @@ def show(version: str, as_json: AsJson = False) -> None:
     """A version's card and the decision about it."""
     # SQLAlchemy and torch: not for --help.
     from chestct.model.weights import read_card
-    from lungloop.context import opened_catalog
+    from lungloop.context import open_catalog
 
     settings = Settings.load()
     card = read_card(settings.weights_dir, version).as_dict()
     try:
-        with opened_catalog(settings) as catalog:
+        with open_catalog(settings) as catalog:
             record = dataclasses.asdict(catalog.version(version))
     except LungLoopError as error:
         say(f"the catalog says nothing of {version}: {error}")
@@ -83,7 +83,7 @@ def card(
     """A version's card as a page to read: data, scores, calibration, failures, how to reproduce."""
     # SQLAlchemy, torch and Jinja2: not for --help.
     from chestct.model.weights import read_card
-    from lungloop.context import opened_catalog
+    from lungloop.context import open_catalog
     from training.report.document import as_html, as_markdown
     from training.report.model_card import model_card_page
     from training.report.rendering import write_whole
@@ -95,7 +95,7 @@ def card(
     settings = Settings.load()
     found = read_card(settings.weights_dir, version)
     try:
-        with opened_catalog(settings) as catalog:
+        with open_catalog(settings) as catalog:
             decision = catalog.version(version).decision
     except (ServiceUnavailableError, NotFoundError):
         decision = None  # a shipped version, or one from elsewhere: nothing was decided here
@@ -135,7 +135,7 @@ def promote(
     """Make a version the champion, whatever the gate said; Label Studio follows."""
     # SQLAlchemy and torch: not for --help.
     from chestct.model.weights import load_version
-    from lungloop.context import opened_catalog
+    from lungloop.context import open_catalog
 
     settings = Settings.load()
     try:
@@ -143,7 +143,7 @@ def promote(
         card, _ = load_version(settings.weights_dir, version)
     except WeightsError as error:
         raise NotFoundError(f"{version} cannot serve: {error}") from error
-    with opened_catalog(settings) as catalog:
+    with open_catalog(settings) as catalog:
         if version not in [known.version for known in catalog.versions()]:
             # Made by `lungloop fit`, or copied from another installation.
             catalog.register_version(version, card.parents[0] if card.parents else None, card.snapshot)
@@ -156,10 +156,10 @@ def promote(
 def rollback(as_json: AsJson = False) -> None:
     """Back to the champion before the present one; Label Studio follows."""
     # SQLAlchemy: not for --help.
-    from lungloop.context import opened_catalog
+    from lungloop.context import open_catalog
 
     settings = Settings.load()
-    with opened_catalog(settings) as catalog:
+    with open_catalog(settings) as catalog:
         champion = catalog.rollback()
     _follow(settings, champion.version, as_json)
 

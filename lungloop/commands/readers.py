@@ -21,9 +21,9 @@ def readers(as_json: AsJson = False) -> None:
     """Show what pre-labels and active learning bring, what slices take, and labels to look at again."""
     # numpy and SQLAlchemy: not for --help.
     from chestct.reader_study.figures import figures_of
-    from lungloop.context import opened_catalog
+    from lungloop.context import open_catalog
 
-    with opened_catalog(Settings.load()) as catalog:
+    with open_catalog(Settings.load()) as catalog:
         versions = [version.version for version in catalog.versions()]
         readings = catalog.readings()
         figures = figures_of(readings, catalog.reading_pairs(readings), versions)

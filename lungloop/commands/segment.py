@@ -28,28 +28,30 @@ def segment(
     tta: Annotated[
         bool, typer.Option("--tta", help="Average four views of each slice: more exact, four times as long.")
     ] = False,
-    doubt: Annotated[
+    uncertainty: Annotated[
         bool,
         typer.Option(
-            "--doubt", help="Beside each overlay a picture of where the model is unsure (name.doubt.png)."
+            "--uncertainty",
+            "--doubt",
+            help="Beside each overlay a picture of where the model is unsure (name.doubt.png).",
         ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Segment ground-glass, consolidation and lung; needs no services."""
     # torch, nibabel and Pillow: not for --help.
-    from chestct.inference.unet_segmenter import Segmenter
+    from chestct.inference.unet_segmenter import UNetSegmenter
     from chestct.model.views import THOROUGH
     from lungloop.context import serving_version
     from lungloop.segmenting import find_inputs, segment_inputs
 
     settings = Settings.load()
     version = model or serving_version(settings)
-    segmenter = Segmenter.load(settings.weights_dir, version, looks=THOROUGH if tta else None)
+    segmenter = UNetSegmenter.load(settings.weights_dir, version, views=THOROUGH if tta else None)
     found = find_inputs(inputs, out)
     with progress(f"segment with {segmenter.version}") as update:
         report = segment_inputs(
-            found, out, segmenter, lambda done, name: update(done, len(found), name), doubt=doubt
+            found, out, segmenter, lambda done, name: update(done, len(found), name), uncertainty=uncertainty
         )
     for entry in report:
         for note in entry.get("notes", ()):

@@ -86,10 +86,10 @@ def _graded(
 
     if mask is not None:
         return grade_inputs(inputs, by_mask(mask, rule))
-    from chestct.inference.unet_segmenter import Segmenter
+    from chestct.inference.unet_segmenter import UNetSegmenter
     from lungloop.context import serving_version
 
-    segmenter = Segmenter.load(settings.weights_dir, model or serving_version(settings))
+    segmenter = UNetSegmenter.load(settings.weights_dir, model or serving_version(settings))
     with progress(f"grade with {segmenter.version}") as update:
         return grade_inputs(inputs, by_model(segmenter, rule), lambda done, name: update(done, None, name))
 

@@ -67,7 +67,7 @@ def import_(
     """Take studies into the catalog and, where a stack runs, into Label Studio. Twice is once."""
     # nibabel, SQLAlchemy and the rest: not for --help.
     from chestct.formats.layouts import discover
-    from lungloop.context import opened_catalog
+    from lungloop.context import open_catalog
     from lungloop.external_masks import joining, parse_mask_labels
     from lungloop.importing import import_studies
 
@@ -78,7 +78,7 @@ def import_(
     if masks is not None:
         labels = None if mask_labels is None else parse_mask_labels(mask_labels)
         found = joining.with_masks(found, masks, labels, joining.MasksAs(masks_as.value))
-    with opened_catalog(settings, create=True) as catalog:
+    with open_catalog(settings, create=True) as catalog:
         with progress("import") as update:
             report = import_studies(catalog, found, layout.value, lambda done, name: update(done, None, name))
         follow_up = _hand_over(catalog, settings)
@@ -116,12 +116,12 @@ def preannotate(
     """Ask for predictions of whatever lacks one of the champion."""
     # RQ and SQLAlchemy: not for --help.
     from chestct.job_queue import JobQueue
-    from lungloop.context import opened_catalog
+    from lungloop.context import open_catalog
     from lungloop.stack.waiting import wait_for_preannotation
 
     settings = Settings.load()
     queue = JobQueue(settings.redis_url)
-    with opened_catalog(settings) as catalog:
+    with open_catalog(settings) as catalog:
         job_id = queue.enqueue_preannotate()
         if wait:
             wait_for_preannotation(catalog, queue, timeout_seconds=float("inf"))
@@ -152,10 +152,10 @@ def next_(
         _to_settle(study, count, as_json)
         return
     # SQLAlchemy: not for --help.
-    from lungloop.context import opened_catalog
+    from lungloop.context import open_catalog
     from lungloop.next_slices import next_slices
 
-    with opened_catalog(Settings.load()) as catalog:
+    with open_catalog(Settings.load()) as catalog:
         rows = next_slices(catalog, count)
     if as_json:
         print_json([row.as_dict() for row in rows])
@@ -180,19 +180,19 @@ def next_(
 def _to_settle(study: str | None, count: int, as_json: bool) -> None:
     # SQLAlchemy: not for --help.
     from chestct.model.card import calibration_of_version
-    from lungloop.context import opened_catalog
-    from lungloop.grade_resolution import settle_studies, settle_study
+    from lungloop.context import open_catalog
+    from lungloop.grade_resolution import grade_resolution_of, undecided_grades
 
     settings = Settings.load()
-    with opened_catalog(settings) as catalog:
+    with open_catalog(settings) as catalog:
         champion = catalog.champion()
         if champion is None:
             raise NotFoundError("there is no champion yet; `lungloop up` makes the shipped weights champion")
         calibration = calibration_of_version(settings.weights_dir, champion.version)
         if study is not None:
-            found = [settle_study(catalog, champion.version, study, calibration)]
+            found = [grade_resolution_of(catalog, champion.version, study, calibration)]
         else:
-            found = settle_studies(catalog, champion.version, calibration)
+            found = undecided_grades(catalog, champion.version, calibration)
     shown = [one.as_dict() for one in found[:count]]
     if as_json:
         print_json(shown[0] if study is not None else shown)

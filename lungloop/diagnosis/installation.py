@@ -10,7 +10,7 @@ from chestct.model.network import build_network
 from chestct.model.torchvision_compat import import_smp
 from chestct.model.weights import load_version
 from chestct.settings import Settings
-from lungloop.context import opened_catalog, serving_version
+from lungloop.context import open_catalog, serving_version
 from lungloop.diagnosis.finding import Check, FaultError, SkippedError
 from lungloop.stack import home_lock, services
 from lungloop.stack.ports import is_free
@@ -83,7 +83,7 @@ def _label_studio_environment(settings: Settings) -> str:
 def _database(settings: Settings) -> str:
     # Opening brings an older schema to the newest and refuses a newer one.
     if not settings.database_url.startswith("sqlite") or _sqlite_file_exists(settings):
-        with opened_catalog(settings) as catalog:
+        with open_catalog(settings) as catalog:
             return f"at the newest schema, {catalog.counts()['slices']} slices"
     raise SkippedError("there is no catalog yet; `lungloop up` or `import` begins one")
 

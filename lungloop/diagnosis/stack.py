@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from chestct.errors import InputError
 from chestct.job_queue import JobQueue
 from chestct.settings import Settings
-from lungloop.context import opened_catalog
+from lungloop.context import open_catalog
 from lungloop.diagnosis.finding import Check, FaultError, SkippedError
 from lungloop.stack import pidfiles, services
 from lungloop.stack.label_studio import pictures_folder
@@ -40,7 +40,7 @@ def _token(settings: Settings) -> str:
 
 
 def _backend_row(settings: Settings) -> str:
-    with _label_studio(settings) as (client, project_id), opened_catalog(settings) as catalog:
+    with _label_studio(settings) as (client, project_id), open_catalog(settings) as catalog:
         champion = catalog.champion()
         version = None if champion is None else champion.version
         rows = [row for row in client.backends(project_id) if row["id"] == settings.ml_backend_id]

@@ -13,11 +13,11 @@ from chestct.formats.archives import is_archive_name, unpacked
 from chestct.study import FailedInput, Study
 from lungloop.external_masks.index import MaskFiles
 from lungloop.external_masks.label_studio_export import LabelStudioExport, is_export_name
-from lungloop.external_masks.of_study import candidates_for
+from lungloop.external_masks.of_study import partial_labels_for
 from lungloop.external_masks.prelabels import prelabel
 from lungloop.external_masks.targets import MaskLabels
 
-_Candidates = dict[int, npt.NDArray[np.uint8]]
+_PartialLabels = dict[int, npt.NDArray[np.uint8]]
 
 
 class MasksAs(StrEnum):
@@ -90,28 +90,28 @@ def _joined_all(
         yield FailedInput(masks, "none of its masks is named like a study or slice that was read")
 
 
-def _source(masks: Path, labels: MaskLabels | None) -> Callable[[Study], _Candidates]:
+def _source(masks: Path, labels: MaskLabels | None) -> Callable[[Study], _PartialLabels]:
     if is_export_name(masks):
         export = LabelStudioExport.read(masks, labels)
-        return export.candidates_for
+        return export.partial_labels_for
     files = MaskFiles(masks)
     taken: list[Study] = []
 
-    def of(study: Study) -> _Candidates:
+    def of(study: Study) -> _PartialLabels:
         if files.single and taken:
             raise InputError(
                 masks,
                 f"is one mask, and {taken[0].name} has taken it; give a folder of masks with their names",
             )
         taken.append(study)
-        return candidates_for(study, files, labels)
+        return partial_labels_for(study, files, labels)
 
     return of
 
 
-def _joined(study: Study, known: _Candidates, masks_as: MasksAs) -> Study:
+def _joined(study: Study, known: _PartialLabels, masks_as: MasksAs) -> Study:
     if masks_as is MasksAs.LABELS:
-        return dataclasses.replace(study, candidates=known)
+        return dataclasses.replace(study, partial_labels=known)
     shown = {index: prelabel(one, study.slices[index], study.intensity) for index, one in known.items()}
     return dataclasses.replace(study, prelabels=shown)
 

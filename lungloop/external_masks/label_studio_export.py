@@ -17,13 +17,13 @@ from chestct.study import Study
 from lungloop.external_masks.targets import (
     MaskLabels,
     Target,
-    candidates_of_targets,
     normalised,
+    partial_labels_of_targets,
     target_named,
 )
 from ml_backend.label_studio import brush_rle
 
-_Candidates = dict[int, npt.NDArray[np.uint8]]
+_PartialLabels = dict[int, npt.NDArray[np.uint8]]
 # A thousand slices with large brushes; the whole of it is held in memory.
 _MAX_BYTES = 2**30
 # Where brushes overlap the later of these wins, as in `ml_backend.label_studio.results`.
@@ -96,23 +96,23 @@ class LabelStudioExport:
             )
         return cls(path, drawn, labels)
 
-    def candidates_for(self, study: Study) -> _Candidates:
+    def partial_labels_for(self, study: Study) -> _PartialLabels:
         """Slice index -> candidates of the slices that were annotated.
 
         Raises:
             InputError: a brush is damaged, of another size, or its name says nothing.
         """
-        found: _Candidates = {}
+        found: _PartialLabels = {}
         for index, pixels in enumerate(study.slices):
             drawn = self._by_place.get((study.name, index))
             if drawn is None and study.slice_names:
                 drawn = self._by_picture.get(Path(study.slice_names[index]).stem)
-            known = None if drawn is None else self._candidates(drawn, (pixels.shape[0], pixels.shape[1]))
+            known = None if drawn is None else self._partial_labels(drawn, (pixels.shape[0], pixels.shape[1]))
             if known is not None:
                 found[index] = known
         return found
 
-    def _candidates(self, drawn: _Drawn, shape: tuple[int, int]) -> npt.NDArray[np.uint8] | None:
+    def _partial_labels(self, drawn: _Drawn, shape: tuple[int, int]) -> npt.NDArray[np.uint8] | None:
         painted: dict[Target, npt.NDArray[np.bool_]] = {}
         for region in drawn.regions:
             mask = self._mask(region, drawn.picture, shape)
@@ -122,7 +122,7 @@ class LabelStudioExport:
         for target in _PAINTED_IN_ORDER:
             if target in painted:
                 targets[painted[target]] = target
-        return candidates_of_targets(targets, self._named)
+        return partial_labels_of_targets(targets, self._named)
 
     def _mask(self, region: Mapping[str, Any], picture: str, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
         value = region.get("value")

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from chestct.errors import InputError
 from chestct.formats.images import is_picture_name, read_mask_values
-from chestct.formats.kaggle import MaskCandidates, is_array_name, read_mask_array
+from chestct.formats.kaggle import MaskPartialLabels, is_array_name, read_mask_array
 from chestct.formats.nifti import is_nifti_name, nifti_stem, read_mask_values_nifti
 from chestct.geometry import Geometry
 from chestct.study import Study
@@ -17,15 +17,15 @@ from lungloop.external_masks.targets import (
     LABEL_MAP,
     MaskLabels,
     Target,
-    candidates_of_targets,
+    partial_labels_of_targets,
     targets_of_values,
 )
 
-_Candidates = dict[int, npt.NDArray[np.uint8]]
+_PartialLabels = dict[int, npt.NDArray[np.uint8]]
 _IMAGES = re.compile("images?", re.IGNORECASE)
 
 
-def candidates_for(study: Study, files: MaskFiles, labels: MaskLabels | None) -> _Candidates:
+def partial_labels_for(study: Study, files: MaskFiles, labels: MaskLabels | None) -> _PartialLabels:
     """Slice index -> candidates of each slice that has a mask.
 
     Raises:
@@ -59,13 +59,13 @@ def _names(study: Study) -> tuple[str, ...]:
     return source, study.source.stem, study.name
 
 
-def _of_volume(geometry: Geometry, path: Path, labels: MaskLabels | None) -> _Candidates:
+def _of_volume(geometry: Geometry, path: Path, labels: MaskLabels | None) -> _PartialLabels:
     values = read_mask_values_nifti(path, geometry)
     known = _known(path, values, labels)
     return {} if known is None else dict(enumerate(known))
 
 
-def _of_pictures_of_a_volume(study: Study, files: MaskFiles, labels: MaskLabels | None) -> _Candidates:
+def _of_pictures_of_a_volume(study: Study, files: MaskFiles, labels: MaskLabels | None) -> _PartialLabels:
     """A folder named like the study with one picture a slice, in counting order."""
     pictures = [files.single] if files.single else []
     for name in _names(study):
@@ -82,8 +82,8 @@ def _of_pictures_of_a_volume(study: Study, files: MaskFiles, labels: MaskLabels 
     return _of_pages(study, pages, labels)
 
 
-def _of_named_pictures(study: Study, files: MaskFiles, labels: MaskLabels | None) -> _Candidates:
-    found: _Candidates = {}
+def _of_named_pictures(study: Study, files: MaskFiles, labels: MaskLabels | None) -> _PartialLabels:
+    found: _PartialLabels = {}
     for index, name in enumerate(study.slice_names):
         path = files.of(Path(name).stem, folder=study.source.name)
         if path is not None and is_picture_name(path):
@@ -99,8 +99,8 @@ def _of_pages(
     pages: list[tuple[Path, npt.NDArray[np.integer]]],
     labels: MaskLabels | None,
     first: int = 0,
-) -> _Candidates:
-    found: _Candidates = {}
+) -> _PartialLabels:
+    found: _PartialLabels = {}
     for index, (path, values) in enumerate(pages, start=first):
         _refuse_other_shape(path, values.shape, study.slices[index].shape)
         known = _known(path, values, labels)
@@ -109,7 +109,7 @@ def _of_pages(
     return found
 
 
-def _of_array(study: Study, path: Path, labels: MaskLabels | None) -> _Candidates:
+def _of_array(study: Study, path: Path, labels: MaskLabels | None) -> _PartialLabels:
     """(N, H, W, 4) in Kaggle's order, or (N, H, W) values."""
     shape = (len(study.slices), *study.slices[0].shape)
     array = read_mask_array(path, shape)
@@ -118,7 +118,7 @@ def _of_array(study: Study, path: Path, labels: MaskLabels | None) -> _Candidate
         return _of_pages(study, slices, labels)
     if labels is not None:
         raise InputError(path, "holds Kaggle's four channels, whose order is fixed; leave --mask-labels out")
-    return dict(MaskCandidates(array))
+    return dict(MaskPartialLabels(array))
 
 
 def _known(
@@ -127,7 +127,7 @@ def _known(
     label_map = is_label_map_name(path)
     targets = targets_of_values(path, values, labels, is_label_map=label_map)
     meant = labels if labels is not None else LABEL_MAP if label_map else {"1": Target.LESION}
-    return candidates_of_targets(targets, frozenset(meant.values()))
+    return partial_labels_of_targets(targets, frozenset(meant.values()))
 
 
 def _refuse_other_shape(path: Path, found: tuple[int, ...], expected: tuple[int, ...]) -> None:

@@ -117,7 +117,7 @@ def targets_of_values(
     return targets
 
 
-def candidates_of_targets(
+def partial_labels_of_targets(
     targets: npt.NDArray[np.uint8], named: frozenset[Target]
 ) -> npt.NDArray[np.uint8] | None:
     """What is known of each pixel; None where the mask says nothing.

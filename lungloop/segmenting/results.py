@@ -17,7 +17,7 @@ from chestct.geometry import Geometry
 from chestct.intensity import as_picture
 from chestct.prediction import SlicePrediction
 from chestct.render.overlay import montage, overlay, png_bytes
-from chestct.render.uncertainty import doubt_picture
+from chestct.render.uncertainty import uncertainty_picture
 from chestct.study import Study
 
 # Enough slices to judge a study at a glance, few enough for one screen.
@@ -25,7 +25,7 @@ _SLICES_ON_MONTAGE = 24
 
 
 def write_image(
-    stem: Path, study: Study, index: int, prediction: SlicePrediction, *, doubt: bool
+    stem: Path, study: Study, index: int, prediction: SlicePrediction, *, uncertainty: bool
 ) -> dict[str, Path]:
     """A slice's label map and pictures as PNG, at its own size.
 
@@ -37,7 +37,7 @@ def write_image(
     written = {"label_map": _beside(stem, ".label.png"), "overlay": _beside(stem, ".overlay.png")}
     write_label_map_png(written["label_map"], prediction.label_map)
     write_whole(written["overlay"], png_bytes(_overlay(study, index, prediction)))
-    shown = _doubt(study, index, prediction) if doubt else None
+    shown = _uncertainty(study, index, prediction) if uncertainty else None
     if shown is not None:
         written["doubt"] = _beside(stem, ".doubt.png")
         write_whole(written["doubt"], png_bytes(shown))
@@ -45,7 +45,7 @@ def write_image(
 
 
 def write_study(
-    stem: Path, study: Study, geometry: Geometry, predictions: Sequence[SlicePrediction], *, doubt: bool
+    stem: Path, study: Study, geometry: Geometry, predictions: Sequence[SlicePrediction], *, uncertainty: bool
 ) -> dict[str, Path]:
     """A study's label map as NIfTI, and contact sheets of its slices; as `write_image`."""
     written = {"label_map": _beside(stem, ".label.nii.gz"), "overlay": _beside(stem, ".overlay.png")}
@@ -54,7 +54,7 @@ def write_study(
     on_sheet = np.unique(np.linspace(0, len(view) - 1, _SLICES_ON_MONTAGE).round().astype(int))
     overlays = [_overlay(study, index, predictions[index]) for index in on_sheet]
     write_whole(written["overlay"], png_bytes(montage(overlays)))
-    shown = [_doubt(study, index, predictions[index]) for index in on_sheet] if doubt else []
+    shown = [_uncertainty(study, index, predictions[index]) for index in on_sheet] if uncertainty else []
     pictures = [picture for picture in shown if picture is not None]
     if pictures:
         written["doubt"] = _beside(stem, ".doubt.png")
@@ -89,10 +89,10 @@ def _overlay(study: Study, index: int, prediction: SlicePrediction) -> npt.NDArr
     return overlay(as_picture(study.slices[index], study.intensity), prediction.label_map)
 
 
-def _doubt(study: Study, index: int, prediction: SlicePrediction) -> npt.NDArray[np.uint8] | None:
-    if prediction.doubt is None:
+def _uncertainty(study: Study, index: int, prediction: SlicePrediction) -> npt.NDArray[np.uint8] | None:
+    if prediction.uncertainty is None:
         return None
-    return doubt_picture(as_picture(study.slices[index], study.intensity), prediction.doubt)
+    return uncertainty_picture(as_picture(study.slices[index], study.intensity), prediction.uncertainty)
 
 
 def _beside(stem: Path, ending: str) -> Path:

@@ -12,7 +12,7 @@ import numpy as np
 from chestct.errors import InputError, LungLoopError
 from chestct.formats.archives import is_archive_name, unpacked
 from chestct.formats.layouts import discover
-from chestct.inference.segmenter import Segmenting
+from chestct.inference.segmenter import Segmenter
 from chestct.labels import Label
 from chestct.prediction import SlicePrediction, fraction_of_lung
 from chestct.severity.grading import severity_of_predictions
@@ -26,17 +26,17 @@ class _Asked:
     """What is asked of every input: where results go, by which model, with pictures of its doubt or not."""
 
     out: Path
-    segmenter: Segmenting
-    doubt: bool
+    segmenter: Segmenter
+    uncertainty: bool
 
 
 def segment_inputs(
     inputs: Sequence[SegmentInput],
     out: Path,
-    segmenter: Segmenting,
+    segmenter: Segmenter,
     on_done: Callable[[int, str], None] = lambda done, name: None,
     *,
-    doubt: bool = False,
+    uncertainty: bool = False,
 ) -> list[dict[str, Any]]:
     """Writes each input's label map and overlay, and `report.json` over all of them.
 
@@ -58,7 +58,7 @@ def segment_inputs(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(out, f"cannot be made: {error.strerror}") from error
-    asked = _Asked(out, segmenter, doubt)
+    asked = _Asked(out, segmenter, uncertainty)
     report = []
     for done, one in enumerate(inputs, start=1):
         report += _entries(one, asked)
@@ -109,7 +109,9 @@ def _segment(one: SegmentInput, asked: _Asked) -> Iterator[dict[str, Any]]:
     )
     if study.geometry is not None:
         (out / one.stem).parent.mkdir(parents=True, exist_ok=True)
-        written = write_study(out / one.stem, study, study.geometry, predictions, doubt=asked.doubt)
+        written = write_study(
+            out / one.stem, study, study.geometry, predictions, uncertainty=asked.uncertainty
+        )
         entry = _entry(str(one.path), study, segmenter, predictions, written, out)
         yield entry | write_dicom(out / one.stem, study, segmenter.version, predictions, out)
         return
@@ -117,7 +119,7 @@ def _segment(one: SegmentInput, asked: _Asked) -> Iterator[dict[str, Any]]:
         alone = len(predictions) == 1
         stem = out / one.stem if alone else out / one.stem / f"{index:03d}"
         stem.parent.mkdir(parents=True, exist_ok=True)
-        written = write_image(stem, study, index, prediction, doubt=asked.doubt)
+        written = write_image(stem, study, index, prediction, uncertainty=asked.uncertainty)
         name = str(one.path) if alone else f"{one.path}[{index}]"
         yield _entry(name, study, segmenter, [prediction], written, out)
 
@@ -125,7 +127,7 @@ def _segment(one: SegmentInput, asked: _Asked) -> Iterator[dict[str, Any]]:
 def _entry(
     name: str,
     study: Study,
-    segmenter: Segmenting,
+    segmenter: Segmenter,
     predictions: Sequence[SlicePrediction],
     written: Mapping[str, Path],
     out: Path,
@@ -145,7 +147,7 @@ def _entry(
     return {**entry, "notes": list(study.notes)} if study.notes else entry
 
 
-def _severity(study: Study, predictions: Sequence[SlicePrediction], segmenter: Segmenting) -> dict[str, Any]:
+def _severity(study: Study, predictions: Sequence[SlicePrediction], segmenter: Segmenter) -> dict[str, Any]:
     """Of a study; a slice has no grade."""
     return severity_of_predictions(
         predictions,

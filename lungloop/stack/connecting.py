@@ -6,7 +6,7 @@ from pathlib import Path
 
 from chestct.errors import SettingsError
 from chestct.settings import Settings
-from lungloop.context import opened_catalog, shipped_version
+from lungloop.context import open_catalog, shipped_version
 from lungloop.stack import label_studio
 from lungloop.stack.credentials import write_private
 from ml_backend.label_studio.client import LabelStudio
@@ -37,7 +37,7 @@ def connect_label_studio(settings: Settings, *, with_backend: bool) -> dict[str,
         "backend_url": settings.backend_url,
         "page_url": f"{settings.backend_url}/",
     }
-    with opened_catalog(settings, create=True) as catalog:
+    with open_catalog(settings, create=True) as catalog:
         champion = catalog.ensure_base(shipped_version(settings)).version
         project = label_studio.ensure_project(client, settings)
         settings = dataclasses.replace(settings, project_id=project.id)

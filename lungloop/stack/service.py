@@ -59,7 +59,7 @@ def log_path(home: Path, name: str) -> Path:
     return home / "logs" / f"{name}.log"
 
 
-def last_words(home: Path, name: str) -> str:
+def last_error(home: Path, name: str) -> str:
     """The last lines of the service's log, for an error message."""
     path = log_path(home, name)
     lines = path.read_text(errors="replace").splitlines() if path.exists() else []

@@ -11,7 +11,7 @@ from pathlib import Path
 from chestct.errors import ServiceUnavailableError
 from lungloop.stack import pidfiles
 from lungloop.stack.processes import ProcessIdentity, end, identify, marked_with, send, wait_until_gone
-from lungloop.stack.service import Service, last_words, log_path, spawn
+from lungloop.stack.service import Service, last_error, log_path, spawn
 
 _POLL_SECONDS = 0.2
 _SLOWEST_RESTART_SECONDS = 30.0
@@ -116,7 +116,7 @@ class Supervisor:
 
     def _failed(self, name: str, what: str) -> ServiceUnavailableError:
         log = log_path(self._home, name)
-        return ServiceUnavailableError(name, f"{what}; the end of {log}:\n{last_words(self._home, name)}")
+        return ServiceUnavailableError(name, f"{what}; the end of {log}:\n{last_error(self._home, name)}")
 
     def _watch(self) -> None:
         while not self._stopping.wait(_POLL_SECONDS):

@@ -10,7 +10,7 @@ from chestct.catalog.catalog import Catalog
 from chestct.errors import SettingsError
 from chestct.settings import Settings
 from lungloop.console import progress, say
-from lungloop.context import opened_catalog
+from lungloop.context import open_catalog
 from lungloop.stack import label_studio, services, stack_file
 from lungloop.stack.credentials import Credentials, load_or_create
 from lungloop.stack.first_work import bring_in, predict_what_is_open
@@ -136,7 +136,7 @@ def _start(supervisor: Supervisor, plan: _Plan, options: UpOptions, ready: Calla
         services.label_studio_service(settings, options.label_studio_port, login, plan.label_studio)
     )
     supervisor.watch()
-    with opened_catalog(settings, create=True) as catalog:
+    with open_catalog(settings, create=True) as catalog:
         # Label Studio takes half a minute for its first start: the studies come in meanwhile.
         champion = bring_in(catalog, settings, options.data, options.layout)
         _wait_for_label_studio(supervisor)

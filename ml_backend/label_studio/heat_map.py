@@ -17,7 +17,7 @@ from chestct.catalog.catalog import Catalog
 from chestct.catalog.pixels import from_png
 from chestct.catalog.records import PredictionRecord, SliceRecord
 from chestct.errors import InputError, ServiceUnavailableError
-from chestct.render.uncertainty import doubt_picture
+from chestct.render.uncertainty import uncertainty_picture
 
 # Shown a few centimetres wide; more pixels would only be served for nothing.
 _LONGEST_SIDE = 384
@@ -66,17 +66,17 @@ def show_heat_map(catalog: Catalog, slice_record: SliceRecord, prediction: Predi
     Returns:
         Whether the file changed.
     """
-    doubt = None if prediction is None else catalog.read_doubt(prediction)
-    version = _NOTHING if prediction is None or doubt is None else prediction.model_version
+    uncertainty = None if prediction is None else catalog.read_uncertainty(prediction)
+    version = _NOTHING if prediction is None or uncertainty is None else prediction.model_version
     path = heat_map_path(catalog, slice_record)
     if _shown_version(path) == version:
         return False
-    if doubt is None:
+    if uncertainty is None:
         _write(path, _neutral(slice_record), _NOTHING)
     else:
         key = slice_record.picture_path
         picture = from_png(catalog.storage.read_bytes(key), key)
-        _write(path, doubt_picture(_reduced(picture), doubt), version)
+        _write(path, uncertainty_picture(_reduced(picture), uncertainty), version)
     return True
 
 

@@ -11,7 +11,7 @@ _LONGEST_CONFIG = 1_000_000
 # The choice by which a reader vouches for every slice of a study task (docs/adr/0016).
 ALL_SLICES_VIEWED = "All slices viewed"
 # Key of a slice task's data that holds the address of its heat map, as a list of one (docs/adr/0021).
-DOUBT_KEY = "doubt"
+UNCERTAINTY_KEY = "doubt"
 _LABEL_OF_NAME = {name: label for label, name in BRUSH_LABEL_NAMES.items()}
 
 
@@ -28,7 +28,7 @@ class LabelConfig:
         grade_tag: name of the Choices tag with CT-0 to CT-4; None without one, and on slice tasks,
             because a slice has no grade.
         viewed_tag: name of the Choices tag with `ALL_SLICES_VIEWED`; None without one.
-        shows_doubt: whether a second picture shows where the model doubts, at `DOUBT_KEY` of the data.
+        shows_doubt: whether a second picture shows where the model doubts, at `UNCERTAINTY_KEY` of the data.
     """
 
     image_tag: str
@@ -38,7 +38,7 @@ class LabelConfig:
     shows_studies: bool = False
     grade_tag: str | None = None
     viewed_tag: str | None = None
-    shows_doubt: bool = False
+    shows_uncertainty: bool = False
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -96,7 +96,7 @@ def parse_label_config(xml: str) -> LabelConfig:
                 shows_studies,
                 _choices_tag(root, image_tag, frozenset(SeverityGrade)) if shows_studies else None,
                 _choices_tag(root, image_tag, frozenset({ALL_SLICES_VIEWED})) if shows_studies else None,
-                any(f"${DOUBT_KEY}" == source for tag, source in images.items() if tag != image_tag),
+                any(f"${UNCERTAINTY_KEY}" == source for tag, source in images.items() if tag != image_tag),
             )
     found = [sorted(_label_names(brush)) for brush in brushes]
     raise LabelConfigError(

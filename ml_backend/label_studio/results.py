@@ -65,7 +65,7 @@ def brush_regions(label_map: npt.NDArray[np.uint8], config: LabelConfig) -> list
     ]
 
 
-def blank_result(score: float, model_version: str) -> Json:
+def unassisted_result(score: float, model_version: str) -> Json:
     """The prediction of a task that shows no pre-label: it only holds the task's place in the order.
 
     Label Studio 1.23 names it as the parent of the reader's answer all the same; the sync tells it from a

@@ -11,7 +11,7 @@ from chestct.catalog.records import SliceRecord, StudyRecord
 from chestct.errors import SettingsError
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.heat_map import heat_map_address
-from ml_backend.label_studio.label_config import DOUBT_KEY, parse_label_config
+from ml_backend.label_studio.label_config import UNCERTAINTY_KEY, parse_label_config
 from ml_backend.label_studio.rows import Project
 from ml_backend.label_studio.task_pictures import TaskPictures
 
@@ -125,7 +125,7 @@ def _task_data(
         "study": slice_record.study_name,
         "slice": slice_record.index,
         # Always, so that a configuration that shows it can be chosen later.
-        DOUBT_KEY: [heat_map_address(catalog, slice_record, picture)],
+        UNCERTAINTY_KEY: [heat_map_address(catalog, slice_record, picture)],
     }
 
 

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chestct.catalog.catalog import Catalog
-from chestct.catalog.grade_plan import SettlePlan, plans_in_doubt
+from chestct.catalog.grade_plan import GradePlan, undecided_plans
 from chestct.severity.interval import InvolvementCalibration
 
 _STUDIES_SHOWN = 10
 
 
 @dataclass(frozen=True)
-class GradesToSettle:
+class OpenGrades:
     """What the section shows.
 
     Args:
@@ -25,8 +25,8 @@ class GradesToSettle:
         is_calibrated: whether held-out studies stand behind the intervals.
     """
 
-    rows: tuple[SettlePlan, ...]
-    in_doubt: int
+    rows: tuple[GradePlan, ...]
+    undecided: int
     is_calibrated: bool
 
 
@@ -44,9 +44,9 @@ class SettlingBoard:
         self._catalog = catalog
         self._calibration_of = calibration_of
         self._working = threading.Lock()
-        self._kept: tuple[object, GradesToSettle] | None = None
+        self._kept: tuple[object, OpenGrades] | None = None
 
-    def shown(self, version: str) -> GradesToSettle:
+    def shown(self, version: str) -> OpenGrades:
         """What to show for a version.
 
         Raises:
@@ -55,13 +55,11 @@ class SettlingBoard:
         with self._working:
             stamp = (version, self._catalog.settling_stamp(version))
             if self._kept is None or self._kept[0] != stamp:
-                self._kept = (stamp, grades_to_settle(self._catalog, version, self._calibration_of(version)))
+                self._kept = (stamp, open_grades(self._catalog, version, self._calibration_of(version)))
             return self._kept[1]
 
 
-def grades_to_settle(
-    catalog: Catalog, version: str, calibration: InvolvementCalibration | None
-) -> GradesToSettle:
+def open_grades(catalog: Catalog, version: str, calibration: InvolvementCalibration | None) -> OpenGrades:
     """Studies whose grade is in doubt by a version, as the catalog stands."""
-    plans = plans_in_doubt(catalog.open_studies(version, calibration))
-    return GradesToSettle(tuple(plans[:_STUDIES_SHOWN]), len(plans), calibration is not None)
+    plans = undecided_plans(catalog.open_studies(version, calibration))
+    return OpenGrades(tuple(plans[:_STUDIES_SHOWN]), len(plans), calibration is not None)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from chestct.catalog.catalog import Catalog
 from chestct.errors import NotFoundError
-from chestct.inference.segmenter import Segmenting
+from chestct.inference.segmenter import Segmenter
 from chestct.settings import Settings
 
 
@@ -21,11 +21,11 @@ class Champion:
         load: gives the segmenter of a version; slow.
     """
 
-    def __init__(self, catalog: Catalog, load: Callable[[str], Segmenting]) -> None:
+    def __init__(self, catalog: Catalog, load: Callable[[str], Segmenter]) -> None:
         self._catalog = catalog
         self._load = load
         self._loading = threading.Lock()
-        self._loaded: Segmenting | None = None
+        self._loaded: Segmenter | None = None
 
     def version(self) -> str:
         """The champion's name; answers at once, loads nothing.
@@ -38,7 +38,7 @@ class Champion:
             raise NotFoundError("there is no champion yet; `lungloop up` makes the shipped weights champion")
         return champion.version
 
-    def segmenter(self) -> Segmenting:
+    def segmenter(self) -> Segmenter:
         """The champion's segmenter.
 
         Raises:
@@ -55,14 +55,14 @@ class Champion:
             return self._loaded
 
 
-def load_with_torch(settings: Settings) -> Callable[[str], Segmenting]:
+def load_with_torch(settings: Settings) -> Callable[[str], Segmenter]:
     """The real loader of a version's segmenter."""
 
-    def load(version: str) -> Segmenting:
+    def load(version: str) -> Segmenter:
         # Torch takes 3 s and 500 MB: the server must answer /health before that, and jobs that only
         # sync never need it.
-        from chestct.inference.unet_segmenter import Segmenter
+        from chestct.inference.unet_segmenter import UNetSegmenter
 
-        return Segmenter.load(settings.weights_dir, version)
+        return UNetSegmenter.load(settings.weights_dir, version)
 
     return load

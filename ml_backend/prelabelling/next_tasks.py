@@ -8,7 +8,7 @@ from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.prelabelling.open_tasks import bring_scores
 from ml_backend.prelabelling.prelabels import Prelabels, prelabels
-from ml_backend.prelabelling.worklist import HEAD, OrderChoices, Places, head_scores, settle_order
+from ml_backend.prelabelling.worklist import HEAD, OrderChoices, Places, head_scores, update_worklist
 
 
 @dataclass
@@ -46,7 +46,7 @@ def order_next_tasks(
     report = NextTasksReport(model_version)
     project = client.project(project_id)
     shown = prelabels(catalog, project, parse_label_config(project.label_config))
-    places = settle_order(catalog, model_version, choices, calibration)
+    places = update_worklist(catalog, model_version, choices, calibration)
     if not places.is_new:  # otherwise there is no order yet, and the pre-annotation makes it
         report.placed = bring_next(catalog, client, project.id, shown, places, report.failed)
         places.keep(catalog)

@@ -7,9 +7,9 @@ from chestct.catalog.catalog import Catalog
 from chestct.errors import InputError, LungLoopError, NotFoundError, ServiceUnavailableError
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.heat_map import heat_map_address, show_heat_map
-from ml_backend.label_studio.label_config import DOUBT_KEY, LabelConfig
+from ml_backend.label_studio.label_config import UNCERTAINTY_KEY, LabelConfig
 from ml_backend.label_studio.rows import TaskState
-from ml_backend.prelabelling.prelabels import is_blank
+from ml_backend.prelabelling.prelabels import is_unassisted
 
 _LOG = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class OpenTasks:
         self._config = config
         self._failed = failed
 
-    def show_doubts(self, slice_of: Mapping[int, int], model_version: str) -> None:
+    def show_uncertainties(self, slice_of: Mapping[int, int], model_version: str) -> None:
         """Brings the heat maps to the version, where the configuration shows them.
 
         A slice without pre-label shows none either: it would tell the reader what the model found.
@@ -84,12 +84,12 @@ class OpenTasks:
         Args:
             slice_of: task -> slice.
         """
-        if not self._config.shows_doubt:
+        if not self._config.shows_uncertainty:
             return
         assignments = self._catalog.assignments()
         for task_id, slice_id in slice_of.items():
             one = self._catalog.slice(slice_id)
-            blank = is_blank(self._catalog, slice_id, model_version, assignments.get(slice_id))
+            blank = is_unassisted(self._catalog, slice_id, model_version, assignments.get(slice_id))
             try:
                 shown = None if blank else self._catalog.prediction(slice_id, model_version)
                 show_heat_map(self._catalog, one, shown)
@@ -123,9 +123,9 @@ class OpenTasks:
     def _name_heat_map(self, task_id: int, slice_id: int) -> None:
         """Tasks made before there were heat maps name none; Label Studio shows an empty place there."""
         task = self._there.get(task_id)
-        if task is None or task.data.get(DOUBT_KEY) or not task.data.get(self._config.image_key):
+        if task is None or task.data.get(UNCERTAINTY_KEY) or not task.data.get(self._config.image_key):
             return
         picture = str(task.data[self._config.image_key])
         address = heat_map_address(self._catalog, self._catalog.slice(slice_id), picture)
         if address is not None:
-            self._client.update_task(task_id, data={**task.data, DOUBT_KEY: [address]})
+            self._client.update_task(task_id, data={**task.data, UNCERTAINTY_KEY: [address]})

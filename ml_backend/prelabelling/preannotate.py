@@ -8,7 +8,7 @@ from typing import Any
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord
 from chestct.errors import InputError, LungLoopError, ServiceUnavailableError
-from chestct.inference.segmenter import Segmenting
+from chestct.inference.segmenter import Segmenter
 from chestct.severity.interval import InvolvementCalibration
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import parse_label_config
@@ -17,7 +17,7 @@ from ml_backend.prelabelling.next_tasks import bring_next
 from ml_backend.prelabelling.open_tasks import OpenTasks, bring_scores
 from ml_backend.prelabelling.predictor import Predictor
 from ml_backend.prelabelling.prelabels import prelabels, slice_name
-from ml_backend.prelabelling.worklist import OrderChoices, Places, least_score, settle_order
+from ml_backend.prelabelling.worklist import OrderChoices, Places, least_score, update_worklist
 
 _LOG = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def preannotate(
     report_progress = on_progress or (lambda fraction, stage: None)
     choices = choices or OrderChoices()
     # Before anything is shown: whether a slice gets a pre-label must not depend on who asks first.
-    catalog.assign([one.id for one in catalog.open_slices()], choices.shares)
+    catalog.allocate([one.id for one in catalog.open_slices()], choices.shares)
     while True:
         segmenter = champion.segmenter()
         report = PreannotateReport(segmenter.version)
@@ -90,7 +90,7 @@ def preannotate(
         if _compute(catalog, champion, segmenter, push, report, report_progress):
             break
         _LOG.info("preannotate: %s was replaced meanwhile, starting again", segmenter.version)
-    places = settle_order(catalog, segmenter.version, choices, segmenter.involvement_calibration)
+    places = update_worklist(catalog, segmenter.version, choices, segmenter.involvement_calibration)
     push.rest(report_progress, places)
     report_progress(1.0, "done")
     if push.failure is not None:
@@ -103,7 +103,7 @@ def preannotate(
 def _compute(
     catalog: Catalog,
     champion: Champion,
-    segmenter: Segmenting,
+    segmenter: Segmenter,
     push: "_Push",
     report: PreannotateReport,
     report_progress: OnProgress,
@@ -157,7 +157,7 @@ class _Push:
         try:
             self._project = client.project(project_id)
             config = parse_label_config(self._project.label_config)
-            self._there = client.task_states(self._project.id, with_data=config.shows_doubt)
+            self._there = client.task_states(self._project.id, with_data=config.shows_uncertainty)
         except ServiceUnavailableError as error:
             self.failure, self._client = error, None
             return
@@ -194,7 +194,7 @@ class _Push:
                 self._push_half_read(half_read)
                 shown = {task: self._prelabels.slices_of(task)[0] for task in tasks}
                 shown |= {self._prelabels.tasks_of([one])[0]: one.id for one in half_read}
-                self._tasks.show_doubts(shown, version)
+                self._tasks.show_uncertainties(shown, version)
                 self._tasks.ask_two_readers(shown)
         except ServiceUnavailableError as error:
             self.failure, self._client = error, None

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord
 from chestct.errors import LungLoopError
-from chestct.inference.segmenter import Segmenting
+from chestct.inference.segmenter import Segmenter
 from chestct.intensity import Intensity
 
 
@@ -71,7 +71,7 @@ class Predictor:
             return found
         return replace(found, label_map=self._catalog.storage.read_label_map(own.label_map_path))
 
-    def of_slice(self, slice_record: SliceRecord, segmenter: Segmenting, deadline: float) -> Predicted:
+    def of_slice(self, slice_record: SliceRecord, segmenter: Segmenter, deadline: float) -> Predicted:
         """A slice of the catalog.
 
         Raises:
@@ -87,7 +87,7 @@ class Predictor:
 
         return self._once((segmenter.version, str(slice_record.id)), compute, deadline)
 
-    def of_picture(self, pixels: npt.NDArray[np.uint8], segmenter: Segmenting, deadline: float) -> Predicted:
+    def of_picture(self, pixels: npt.NDArray[np.uint8], segmenter: Segmenter, deadline: float) -> Predicted:
         """A picture that the catalog does not know: nothing of it is kept.
 
         Args:
@@ -101,13 +101,13 @@ class Predictor:
         content = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
         return self._once((segmenter.version, content), compute, deadline)
 
-    def _compute(self, slice_record: SliceRecord, segmenter: Segmenting) -> Predicted:
+    def _compute(self, slice_record: SliceRecord, segmenter: Segmenter) -> Predicted:
         pixels = self._catalog.read_pixels(slice_record)
         started_at = time.perf_counter()
         found = segmenter.segment(pixels, slice_record.intensity)
         seconds = time.perf_counter() - started_at
         self._catalog.add_prediction(slice_record.id, segmenter.version, found, seconds)
-        self._catalog.settle_severity(
+        self._catalog.ensure_severity(
             slice_record.study_id, segmenter.version, segmenter.involvement_calibration
         )
         return Predicted(found.label_map, found.score, segmenter.version, computed=True)

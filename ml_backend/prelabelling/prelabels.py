@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from chestct.acquisition.allocation import Assignment
+from chestct.acquisition.allocation import Allocation
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord, StudyRecord
 from chestct.severity.interval import InvolvementCalibration
 from ml_backend.label_studio.label_config import LabelConfig
-from ml_backend.label_studio.results import blank_result, prediction_result
+from ml_backend.label_studio.results import prediction_result, unassisted_result
 from ml_backend.label_studio.rows import Project
 from ml_backend.label_studio.study_results import study_result, study_score
 from ml_backend.prelabelling.predictor import Predictor
@@ -75,7 +75,7 @@ class _SlicePrelabels:
         self._predictor = Predictor(catalog)
         self._task_of = catalog.tasks_of_project(project.uid)
         self._slice_of = {task_id: slice_id for slice_id, task_id in self._task_of.items()}
-        self._assignments = catalog.assignments()
+        self._allocations = catalog.assignments()
 
     def tasks_of(self, slices: Iterable[SliceRecord]) -> list[int]:
         return [self._task_of[one.id] for one in slices if one.id in self._task_of]
@@ -98,8 +98,8 @@ class _SlicePrelabels:
         if known is None:
             return None
         score = known.score if place_score is None else place_score
-        if is_blank(self._catalog, one.id, model_version, self._assignments.get(one.id)):
-            return blank_result(score, model_version)
+        if is_unassisted(self._catalog, one.id, model_version, self._allocations.get(one.id)):
+            return unassisted_result(score, model_version)
         known = self._predictor.shown(one, known)
         return prediction_result(known.label_map, score, model_version, self._config)
 
@@ -140,13 +140,13 @@ class _StudyPrelabels:
             return None
         shown = [self._catalog.prelabel(one.slice_id, model_version) or one for one in known]
         label_maps = [self._catalog.storage.read_label_map(one.label_map_path) for one in shown]
-        severity = self._catalog.settle_severity(study.id, model_version, calibration)
+        severity = self._catalog.ensure_severity(study.id, model_version, calibration)
         grade = None if severity is None else severity.grade
         score = study_score([one.score for one in known]) if place_score is None else place_score
         return study_result(label_maps, score, grade, model_version, self._config)
 
 
-def is_blank(catalog: Catalog, slice_id: int, model_version: str, assignment: Assignment | None) -> bool:
+def is_unassisted(catalog: Catalog, slice_id: int, model_version: str, allocation: Allocation | None) -> bool:
     """Whether a slice task shows no pre-label, so that what a pre-label saves and how it pulls is known.
 
     A mask that somebody brought is shown all the same: it is no model's, and hiding people's own work
@@ -155,7 +155,7 @@ def is_blank(catalog: Catalog, slice_id: int, model_version: str, assignment: As
     Args:
         assignment: what was drawn for the slice; None before the draw.
     """
-    if assignment is None or assignment.prelabelled:
+    if allocation is None or allocation.prelabelled:
         return False
     return catalog.prelabel(slice_id, model_version) is None
 

@@ -74,7 +74,7 @@ class Places:
         catalog.keep_order(self.model_version, self.slice_ids, self.reasons)
 
 
-def settle_order(
+def update_worklist(
     catalog: Catalog,
     model_version: str,
     choices: OrderChoices | None = None,
@@ -142,7 +142,7 @@ def _ordered(
     chances = catalog.grade_chances(model_version, calibration)
     known = [chances.get(slice_id, np.nan) for slice_id in pool.slice_ids.tolist()]
     pool = replace(pool, grade_chance=np.array(known, np.float64))
-    catalog.assign(pool.slice_ids.tolist(), choices.shares)
+    catalog.allocate(pool.slice_ids.tolist(), choices.shares)
     promoted = [one for one in catalog.versions() if one.state is VersionState.RETIRED]
     policy = Policy(shares=choices.shares, round_number=len(promoted))
     # Another seed for every order, and the same where nothing happened in between: a job that runs twice

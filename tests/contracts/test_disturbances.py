@@ -73,6 +73,6 @@ def test_what_keeps_pixels_in_place_changes_their_grey(disturbances, known):
     textured = np.clip(
         known.picture + np.random.default_rng(0).normal(0, 0.1, known.picture.shape), 0.05, 0.9
     )
-    other = disturbances.KnownSlice(textured.astype(np.float32), known.candidates, "made up", "nobody")
+    other = disturbances.KnownSlice(textured.astype(np.float32), known.partial_labels, "made up", "nobody")
     for name in set(disturbances.DISTURBANCES) - set(MOVED):
         assert np.abs(disturbances.DISTURBANCES[name](other).picture - textured).mean() > 0.005, name

@@ -46,7 +46,7 @@ pytestmark = pytest.mark.end_to_end
 STUDIES, SLICES, SIDE = 20, 10, 64
 SERVED = 30
 # More are blank and read twice than by default, so that a run of 60 tasks meets some.
-CHOICES = OrderChoices("clasp-pe", Shares(control=0.10, blank=0.15, twice=0.15))
+CHOICES = OrderChoices("clasp-pe", Shares(control=0.10, unassisted=0.15, double_read=0.15))
 Json = dict[str, Any]
 
 
@@ -72,7 +72,7 @@ class StandIn:
             ground_glass_entropy=float(ground_glass),
             consolidation_entropy=float(consolidation),
             lesion_zone=0.02,
-            doubt=rng.integers(0, 256, (32, 32), np.uint8),
+            uncertainty=rng.integers(0, 256, (32, 32), np.uint8),
         )
 
     def segment_study(

@@ -162,10 +162,10 @@ def test_a_study_is_uploaded_looked_through_and_its_results_are_those_of_segment
 
         # The model's doubt over the slice, without classes, is the picture that can be taken home.
         page.locator('label:has(input[value="doubt"])').click()
-        doubt = np.asarray(Image.open(io.BytesIO(downloaded(page, "#save-doubt"))))
-        assert len(np.unique(doubt.reshape(-1, 3), axis=0)) > 100
+        uncertainty = np.asarray(Image.open(io.BytesIO(downloaded(page, "#save-doubt"))))
+        assert len(np.unique(uncertainty.reshape(-1, 3), axis=0)) > 100
         # Two roundings of an enlarged map, each worth a step or two of colour.
-        assert np.abs(canvas(page).astype(int) - doubt.astype(int)).max() <= 3 * _ROUNDING
+        assert np.abs(canvas(page).astype(int) - uncertainty.astype(int)).max() <= 3 * _ROUNDING
         page.focus("#frame")
         page.keyboard.press("d")
         assert_same(canvas(page), chosen)

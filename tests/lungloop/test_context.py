@@ -6,7 +6,7 @@ import pytest
 
 from chestct.errors import WeightsError
 from chestct.settings import Settings
-from lungloop.context import ensure_champion, opened_catalog
+from lungloop.context import ensure_champion, open_catalog
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_the_newest_shipped_version_becomes_champion_where_there_is_none(setting
 
 
 def test_a_champion_stays(settings: Settings) -> None:
-    with opened_catalog(settings, create=True) as catalog:
+    with open_catalog(settings, create=True) as catalog:
         catalog.ensure_base("mine-11")
     assert ensure_champion(settings) == "mine-11"
 

@@ -13,7 +13,7 @@ from chestct.intensity import Intensity
 from chestct.prediction import SlicePrediction
 from chestct.study import Study
 from lungloop.cli import run
-from lungloop.grade_resolution import settle_studies, settle_study
+from lungloop.grade_resolution import grade_resolution_of, undecided_grades
 
 GEOMETRY = Geometry((4, 4, 3), np.diag([-10.0, 10.0, 80.0, 1.0]))
 # 1 of 4 pixels of the right lung is lesion: 25 %, the border between CT-1 and CT-2.
@@ -40,13 +40,13 @@ def add(catalog: Catalog, name: str, deviations: tuple[float, ...] | None, geome
     for one, deviation in zip(catalog.slices(stored.id), deviations or (), strict=False):
         found = SlicePrediction(QUARTER, 0.5, 0.1, lesion_expected=1.0, lesion_deviation=deviation)
         catalog.add_prediction(one.id, "base-1", found)
-    catalog.settle_severity(stored.id, "base-1", None)
+    catalog.ensure_severity(stored.id, "base-1", None)
 
 
 def test_the_slices_that_settle_a_grade_are_named(catalog: Catalog) -> None:
     add(catalog, "sure", (0.0, 0.0, 0.0))
     add(catalog, "doubtful", (0.0, 0.2, 0.1))
-    (found,) = settle_studies(catalog, "base-1")
+    (found,) = undecided_grades(catalog, "base-1")
     assert found.plan.slices == (1, 2)
     # sqrt(0.2^2 + 0.1^2 + 2 exp(-4) 0.02) = 0.2252 of 18 pixels, times 1.645: 2.1 points.
     assert found.sentence() == (
@@ -55,7 +55,7 @@ def test_the_slices_that_settle_a_grade_are_named(catalog: Catalog) -> None:
     )
     assert found.grade_chance[0] == 0.0
     assert found.grade_chance[1] > 0.4
-    sure = settle_study(catalog, "base-1", "sure")
+    sure = grade_resolution_of(catalog, "base-1", "sure")
     assert sure.sentence() == "sure: CT-2 is settled already (25.0 to 25.0 % of the lung, not calibrated)"
     assert set(catalog.grade_chances("base-1")) == {one.id for one in catalog.slices()}
 
@@ -64,11 +64,11 @@ def test_a_study_without_a_grade_says_why(catalog: Catalog) -> None:
     add(catalog, "waiting", (0.1, 0.1))
     add(catalog, "pictures", (0.1, 0.1, 0.1), geometry=None)
     with pytest.raises(InputError, match="run `lungloop preannotate`"):
-        settle_study(catalog, "base-1", "waiting")
+        grade_resolution_of(catalog, "base-1", "waiting")
     with pytest.raises(InputError, match="pictures without geometry"):
-        settle_study(catalog, "base-1", "pictures")
+        grade_resolution_of(catalog, "base-1", "pictures")
     with pytest.raises(NotFoundError, match="no study 'nowhere'"):
-        settle_study(catalog, "base-1", "nowhere")
+        grade_resolution_of(catalog, "base-1", "nowhere")
 
 
 def test_next_tells_of_one_study_and_of_all(catalog: Catalog, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,14 +39,14 @@ class Knowing:
         *,
         slices_apart_mm: float | None = None,
     ) -> list[SlicePrediction]:
-        doubt = 0.01 * np.count_nonzero(self._truth) / len(self._truth)
+        uncertainty = 0.01 * np.count_nonzero(self._truth) / len(self._truth)
         return [
             SlicePrediction(
                 truth,
                 score=0.5,
                 entropy_mean=0.1,
                 lesion_expected=float(np.isin(truth, [1, 2]).sum()),
-                lesion_deviation=doubt,
+                lesion_deviation=uncertainty,
             )
             for truth in self._truth
         ]

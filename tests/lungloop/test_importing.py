@@ -78,9 +78,9 @@ def test_masks_of_pictures_are_joined_by_name(tmp_path: Path) -> None:
     Image.fromarray(mask // 255 * 2).save(tmp_path / "given/002.label.png")
     (study,) = with_masks(discover([tmp_path / "ct"]), tmp_path / "given")
     assert isinstance(study, Study)
-    assert set(study.candidates) == {0, 2}
-    np.testing.assert_array_equal(study.candidates[0], from_masks(mask > 0, None))
-    np.testing.assert_array_equal(study.candidates[2], from_lesion_label_map(mask // 255 * 2))
+    assert set(study.partial_labels) == {0, 2}
+    np.testing.assert_array_equal(study.partial_labels[0], from_masks(mask > 0, None))
+    np.testing.assert_array_equal(study.partial_labels[2], from_lesion_label_map(mask // 255 * 2))
 
 
 def test_masks_of_a_volume_may_lie_elsewhere(phantoms: Path, tmp_path: Path) -> None:
@@ -90,9 +90,9 @@ def test_masks_of_a_volume_may_lie_elsewhere(phantoms: Path, tmp_path: Path) -> 
     (of_record, _) = discover([phantoms])
     assert isinstance(study, Study)
     assert isinstance(of_record, Study)
-    assert set(study.candidates) == {0, 1}
+    assert set(study.partial_labels) == {0, 1}
     for index in (0, 1):
-        np.testing.assert_array_equal(study.candidates[index], of_record.candidates[index])
+        np.testing.assert_array_equal(study.partial_labels[index], of_record.partial_labels[index])
 
 
 def test_a_mask_of_another_size_fails_its_study_only(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_masks_as_prelabels_are_no_record_and_twice_is_once(
         code, report, _ = imported(capsys, case, *given, "--masks-as", "prelabels")
         assert (code, report["failed"]) == (0, [])
     (one,) = catalog.slices()
-    assert not one.has_record
+    assert not one.has_reference_labels
     shown = catalog.prelabel(one.id, "any")
     assert shown is not None
     label_map = catalog.storage.read_label_map(shown.label_map_path)

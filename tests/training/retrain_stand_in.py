@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from chestct import partial_labels as candidates
+from chestct import partial_labels
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import CorrectionState
 from chestct.intensity import Intensity
@@ -134,10 +134,16 @@ class Hospital:
             picture[0, 0] = len(patient) + index
             pictures.append(picture)
             if labelled:
-                truths[index] = candidates.from_lesion_label_map(lesion_map(picture))
+                truths[index] = partial_labels.from_lesion_label_map(lesion_map(picture))
         study, _ = self.catalog.add_study(
             Study(
-                patient, patient, pictures, Intensity.PICTURE, Path(patient), candidates=truths, split=split
+                patient,
+                patient,
+                pictures,
+                Intensity.PICTURE,
+                Path(patient),
+                partial_labels=truths,
+                split=split,
             ),
             "images",
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chestct import partial_labels as candidates
+from chestct import partial_labels
 from chestct.errors import TrainingDataError
 from chestct.intensity import Intensity
 from chestct.labels import SeverityGrade
@@ -24,12 +24,12 @@ from training.severity_calibration import (
 )
 
 
-def study(percent: float, truth: float | SeverityGrade, doubt: float = 1.0) -> HeldOutStudy:
-    return HeldOutStudy("s", percent, doubt, truth)
+def study(percent: float, truth: float | SeverityGrade, uncertainty: float = 1.0) -> HeldOutStudy:
+    return HeldOutStudy("s", percent, uncertainty, truth)
 
 
 def test_the_score_counts_doubts_between_measured_and_true() -> None:
-    assert study(20.0, 23.0, doubt=1.0).score(eps=0.5) == 2.0
+    assert study(20.0, 23.0, uncertainty=1.0).score(eps=0.5) == 2.0
 
 
 @pytest.mark.parametrize(
@@ -56,16 +56,16 @@ def test_new_studies_are_covered_at_the_stated_rate() -> None:
     rng = np.random.default_rng(1)
     covered = []
     for _ in range(200):
-        doubts = rng.uniform(0.2, 4.0, 100)
+        uncertainties = rng.uniform(0.2, 4.0, 100)
         truths = np.full(100, 50.0)
-        measured_percents = truths + doubts * rng.standard_t(3, 100)
+        measured_percents = truths + uncertainties * rng.standard_t(3, 100)
         rows = [
-            study(percent, truth, doubt)
-            for percent, truth, doubt in zip(measured_percents, truths, doubts, strict=True)
+            study(percent, truth, uncertainty)
+            for percent, truth, uncertainty in zip(measured_percents, truths, uncertainties, strict=True)
         ]
         found = involvement_calibration(rows[:50])
         for row in rows[50:]:
-            low, high = found.interval(row.percent, row.doubt_percent)
+            low, high = found.interval(row.percent, row.uncertainty_percent)
             covered.append(low <= row.truth <= high)
     # (n + 1) level = 45.9, so the rank is 46 and the expected rate 46 / 51 = 0.902.
     assert np.mean(covered) == pytest.approx(46 / 51, abs=0.015)
@@ -106,12 +106,12 @@ def test_a_study_with_masks_is_measured_against_them_and_one_with_a_grade_agains
     row = measured(phantom.labelled_study(), model)
     assert row.truth == pytest.approx(40.0, abs=1.5)
     assert row.percent == pytest.approx(20.0, abs=2.0)
-    assert row.doubt_percent > 5  # expects 0 lesion pixels where it drew many
+    assert row.uncertainty_percent > 5  # expects 0 lesion pixels where it drew many
     assert measured(phantom.study, model).truth is SeverityGrade.CT_1
 
 
 def test_a_study_of_which_nothing_is_known_is_left_out() -> None:
     phantom = phantom_study(2, shape=(4, 64, 64))
-    given = candidates.from_label_map(phantom.label_map[0])
+    given = partial_labels.from_label_map(phantom.label_map[0])
     half = Study("s", "p", phantom.study.slices, Intensity.HU, Path("s"), phantom.geometry, {0: given})
     assert measured(half, Overlooking(phantom.label_map)) is None

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from chestct.inference.unet_segmenter import Segmenter
+from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.model.network import CLASSES
 from chestct.settings import Settings
 from training.data.labelled_folder import read_labelled_folder
@@ -41,7 +41,7 @@ def run_evaluate(
         InputError: nothing labelled is in the folder, or `out` cannot be written.
         WeightsError: the version is missing or damaged.
     """
-    segmenter = Segmenter.load(settings.weights_dir, version)
+    segmenter = UNetSegmenter.load(settings.weights_dir, version)
     labelled = read_labelled_folder(folder)
     total = sum(len(samples) for samples in labelled.samples.values())
     splits, patients, reliability, worst, done = {}, [], {}, {}, 0

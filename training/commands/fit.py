@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from chestct.errors import TrainingDataError, WeightsError
-from chestct.inference.unet_segmenter import Segmenter
+from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.model.network import DEFAULT_ENCODER
 from chestct.model.weights import ModelCard, list_versions, read_card, save_version
 from chestct.settings import Settings
@@ -122,7 +122,7 @@ def run_fit(
     for one in shared.set_aside:
         on_set_aside(one)
     require_whole_set(shared.fitted, shared.held_out)
-    guessing = [Segmenter.load(settings.weights_dir, version) for version in kinds_from]
+    guessing = [UNetSegmenter.load(settings.weights_dir, version) for version in kinds_from]
     made_up = phantom_samples(range(_FIRST_PHANTOM_SEED, _FIRST_PHANTOM_SEED + phantoms))
     with tempfile.TemporaryDirectory(prefix="lungloop-fit-") as scratch:
         result = fitter(devices)(
@@ -169,9 +169,9 @@ def calibrated_and_scored(
     state_dict: dict[str, torch.Tensor], card: ModelCard, validation: list[TrainingSample]
 ) -> ModelCard:
     """The card with its temperature and its scores on samples that were not fitted on."""
-    raw = Segmenter.of_weights(replace(card, calibration={"temperature": 1.0}), state_dict)
+    raw = UNetSegmenter.of_weights(replace(card, calibration={"temperature": 1.0}), state_dict)
     card = replace(card, calibration=calibrate(raw, validation))
-    segmenter = Segmenter.of_weights(card, state_dict)
+    segmenter = UNetSegmenter.of_weights(card, state_dict)
     metrics = {
         source: summarise(score_patients(segmenter, samples, temperature=card.temperature))
         for source, samples in by_source(validation).items()

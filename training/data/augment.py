@@ -89,7 +89,7 @@ class Augmentation:
         )
 
     def __call__(
-        self, image: npt.NDArray[np.float32], candidates: npt.NDArray[np.uint8], size: int, seed: int
+        self, image: npt.NDArray[np.float32], partial_labels: npt.NDArray[np.uint8], size: int, seed: int
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
         """One random view.
 
@@ -102,25 +102,25 @@ class Augmentation:
         """
         rng = np.random.default_rng(seed)
         if rng.random() < _CROP_TO_LUNG_CHANCE:
-            rows, columns = lung_box(candidates, rng.uniform(*_LUNG_MARGIN, size=4))
-            image, candidates = image[rows, columns], candidates[rows, columns]
-        picture, candidates = resized(np.rint(image * 255.0).astype(np.uint8), candidates, size)
+            rows, columns = lung_box(partial_labels, rng.uniform(*_LUNG_MARGIN, size=4))
+            image, partial_labels = image[rows, columns], partial_labels[rows, columns]
+        picture, partial_labels = resized(np.rint(image * 255.0).astype(np.uint8), partial_labels, size)
         self._geometry.set_random_seed(int(rng.integers(2**31)))
-        view = self._geometry(image=picture, mask=candidates)
+        view = self._geometry(image=picture, mask=partial_labels)
         self._grey.set_random_seed(int(rng.integers(2**31)))
         grey = self._grey(image=view["image"])["image"]
         return grey.astype(np.float32) / 255.0, view["mask"]
 
 
-def lung_box(candidates: npt.NDArray[np.uint8], margins: npt.NDArray[np.float64]) -> tuple[slice, slice]:
+def lung_box(partial_labels: npt.NDArray[np.uint8], margins: npt.NDArray[np.float64]) -> tuple[slice, slice]:
     """Rows and columns of what is known to be lung or lesion, widened by parts of its size.
 
     The whole picture where no lung is labelled, or too little of it to be a lung's cross-section.
     """
-    inside = (candidates & (1 << int(Label.BACKGROUND))) == 0
+    inside = (partial_labels & (1 << int(Label.BACKGROUND))) == 0
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-    height, width = candidates.shape
-    lung_labelled = bool((candidates == 1 << int(Label.LUNG)).any())
+    height, width = partial_labels.shape
+    lung_labelled = bool((partial_labels == 1 << int(Label.LUNG)).any())
     if not lung_labelled or len(columns) < width // 3 or len(rows) < height // 4:
         return slice(0, height), slice(0, width)
     tall, wide = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
@@ -130,11 +130,11 @@ def lung_box(candidates: npt.NDArray[np.uint8], margins: npt.NDArray[np.float64]
 
 
 def resized(
-    picture: npt.NDArray[np.uint8], candidates: npt.NDArray[np.uint8], size: int
+    picture: npt.NDArray[np.uint8], partial_labels: npt.NDArray[np.uint8], size: int
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """Picture (area-averaged when it shrinks) and candidates (nearest) at (size, size)."""
     smooth = cv2.INTER_AREA if size < min(picture.shape) else cv2.INTER_LINEAR
     return (
         cv2.resize(picture, (size, size), interpolation=smooth).astype(np.uint8),
-        cv2.resize(candidates, (size, size), interpolation=cv2.INTER_NEAREST).astype(np.uint8),
+        cv2.resize(partial_labels, (size, size), interpolation=cv2.INTER_NEAREST).astype(np.uint8),
     )

@@ -34,14 +34,14 @@ class TrainingSample:
     """
 
     image: npt.NDArray[np.float32]
-    candidates: npt.NDArray[np.uint8]
+    partial_labels: npt.NDArray[np.uint8]
     source: str
     patient: str
     name: str
     spacing_mm: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        if flaw := _flaw(self.image, self.candidates):
+        if flaw := _flaw(self.image, self.partial_labels):
             raise UnfitSampleError(self.name, flaw)
 
     @classmethod
@@ -49,7 +49,7 @@ class TrainingSample:
         cls,
         pixels: npt.NDArray[np.generic],
         intensity: Intensity,
-        candidates: npt.NDArray[np.uint8],
+        partial_labels: npt.NDArray[np.uint8],
         *,
         source: str,
         patient: str,
@@ -57,22 +57,22 @@ class TrainingSample:
         spacing_mm: tuple[float, float] | None = None,
     ) -> "TrainingSample":
         """A sample from pixels as a `Study` holds them."""
-        return cls(unit_range(pixels, intensity), candidates, source, patient, name, spacing_mm)
+        return cls(unit_range(pixels, intensity), partial_labels, source, patient, name, spacing_mm)
 
     def shows(self, label: Label) -> bool:
         """True where some pixel is known to be exactly this class."""
-        return bool((self.candidates == bits(label)).any())
+        return bool((self.partial_labels == bits(label)).any())
 
     def shows_lesion(self) -> bool:
         """True where some pixel is known to be a lesion, its kind known or not."""
         outside = bits(Label.BACKGROUND, Label.LUNG)
-        return bool(((self.candidates & outside) == 0).any())
+        return bool(((self.partial_labels & outside) == 0).any())
 
 
-def _flaw(image: npt.NDArray[np.float32], candidates: npt.NDArray[np.uint8]) -> str | None:
+def _flaw(image: npt.NDArray[np.float32], partial_labels: npt.NDArray[np.uint8]) -> str | None:
     """Why nothing can be learned from a picture and its candidates; None where they are sound."""
-    if image.ndim != 2 or image.shape != candidates.shape:
-        return f"image {image.shape} and mask {candidates.shape} must be two-dimensional and of one shape"
+    if image.ndim != 2 or image.shape != partial_labels.shape:
+        return f"image {image.shape} and mask {partial_labels.shape} must be two-dimensional and of one shape"
     if image.size == 0:
         return "the image has no pixels"
     if unfit := int((~np.isfinite(image)).sum()):
@@ -80,12 +80,12 @@ def _flaw(image: npt.NDArray[np.float32], candidates: npt.NDArray[np.uint8]) -> 
     if image.min() < 0.0 or image.max() > 1.0:
         return f"pixels run from {image.min():g} to {image.max():g}; expected values in [0, 1]"
     expected = f"expected labels 0 to {int(max(Label))}"
-    beyond = candidates[candidates > UNKNOWN]
+    beyond = partial_labels[partial_labels > UNKNOWN]
     if beyond.size:
         label = int(beyond.max()).bit_length() - 1
         return f"the mask holds the label {label} in {beyond.size} pixels; {expected}"
     # A label of 8 or more leaves the eight bits of a candidate: no class is possible.
-    nothing = int((candidates == 0).sum())
+    nothing = int((partial_labels == 0).sum())
     return f"the mask holds labels above 7 in {nothing} pixels; {expected}" if nothing else None
 
 

@@ -21,7 +21,7 @@ def phantom_samples(seeds: Sequence[int]) -> list[TrainingSample]:
             TrainingSample.of_slice(
                 pixels,
                 study.intensity,
-                study.candidates[index],
+                study.partial_labels[index],
                 source=PHANTOM,
                 patient=study.patient,
                 name=f"{study.name} slice {index}",

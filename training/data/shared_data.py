@@ -55,7 +55,7 @@ def shared_samples(shared_data: Path) -> SharedSamples:
         if isinstance(study, FailedInput):
             aside.append(SetAside(str(study.source), study.reason))
             continue
-        found = sifted(sorted(study.candidates), lambda index, a=study, b=source: _sample(a, b, index))
+        found = sifted(sorted(study.partial_labels), lambda index, a=study, b=source: _sample(a, b, index))
         sides[is_held_out(study)] += found.samples
         aside += found.set_aside
     return SharedSamples(tuple(sides[False]), tuple(sides[True]), tuple(aside))
@@ -93,7 +93,7 @@ def is_held_out(study: Study) -> bool:
 
 def samples_of_study(study: Study, source: str) -> Iterator[TrainingSample]:
     """The study's labelled slices, in their order."""
-    for index in sorted(study.candidates):
+    for index in sorted(study.partial_labels):
         yield _sample(study, source, index)
 
 
@@ -102,7 +102,7 @@ def _sample(study: Study, source: str, index: int) -> TrainingSample:
     return TrainingSample.of_slice(
         study.slices[index],
         study.intensity,
-        study.candidates[index],
+        study.partial_labels[index],
         source=source,
         patient=study.patient,
         name=f"{study.name}/{name}",

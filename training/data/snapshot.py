@@ -18,7 +18,7 @@ class Truth(StrEnum):
     """Where a slice's labels come from; also the name of the body of data in training."""
 
     CORRECTION = "correction"
-    RECORD = "record"
+    REFERENCE = "record"
     # The champion's own prediction: replay against forgetting, where too few records exist.
     DISTILLED = "distilled"
 

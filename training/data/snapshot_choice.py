@@ -72,11 +72,13 @@ def _records(
 ) -> tuple[tuple[SliceReference, ...], tuple[SliceReference, ...]]:
     """Labels of record to learn from, and those kept for the temperature."""
     # In the order of their hashes: a fixed draw over all patients.
-    labelled = sorted((item for item in uncorrected if item.has_record), key=lambda item: (item.key, item.id))
+    labelled = sorted(
+        (item for item in uncorrected if item.has_reference_labels), key=lambda item: (item.key, item.id)
+    )
     kept = min(CALIBRATION_SLICES, len(labelled) // CALIBRATION_ONE_IN)
     if kept < FEWEST_CALIBRATION_SLICES:
         kept = 0
-    references = tuple(_reference(item, Truth.RECORD) for item in labelled)
+    references = tuple(_reference(item, Truth.REFERENCE) for item in labelled)
     return references[kept : kept + REPLAY_LIMIT], references[:kept]
 
 
@@ -84,7 +86,7 @@ def _distilled(
     catalog: Catalog, uncorrected: Sequence[SliceRecord], champion: str, wanted: int
 ) -> tuple[SliceReference, ...]:
     """The champion's most confident predictions, against forgetting where records are few."""
-    by_id = {item.id: item for item in uncorrected if not item.has_record}
+    by_id = {item.id: item for item in uncorrected if not item.has_reference_labels}
     confident = sorted(
         (found for found in catalog.predictions(champion) if found.slice_id in by_id),
         key=lambda found: (-found.score, found.slice_id),
@@ -98,13 +100,13 @@ def _distilled(
 def _test(frozen: Sequence[SliceRecord]) -> tuple[SliceReference, ...]:
     by_patient: dict[str, list[SliceRecord]] = {}
     for item in frozen:
-        if item.has_record:
+        if item.has_reference_labels:
             by_patient.setdefault(item.patient, []).append(item)
     chosen: list[SliceRecord] = []
     for slices in by_patient.values():
         count = min(len(slices), TEST_SLICES_PER_PATIENT)
         chosen += [slices[position * len(slices) // count] for position in range(count)]
-    return tuple(_reference(item, Truth.RECORD) for item in sorted(chosen, key=lambda item: item.id))
+    return tuple(_reference(item, Truth.REFERENCE) for item in sorted(chosen, key=lambda item: item.id))
 
 
 def _reference(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from chestct import partial_labels as candidates
+from chestct import partial_labels
 from chestct.catalog.catalog import Catalog
 from chestct.errors import InputError, UnfitSampleError
 from training.data.dataset import TrainingSample
@@ -44,7 +44,7 @@ def _name(reference: SliceReference) -> str:
 def _load(catalog: Catalog, reference: SliceReference) -> TrainingSample:
     item = catalog.slice(reference.slice_id)
     name = _name(reference)
-    if reference.truth is Truth.RECORD or reference.label_map_path is None:
+    if reference.truth is Truth.REFERENCE or reference.label_map_path is None:
         known = catalog.record(reference.slice_id)
         if known is None:
             raise UnfitSampleError(name, "its labels of record are gone; ask for a new retrain")
@@ -52,9 +52,9 @@ def _load(catalog: Catalog, reference: SliceReference) -> TrainingSample:
         label_map = catalog.storage.read_label_map(reference.label_map_path)
         # A reader marks lesions and says nothing of the lung; the champion's own map names it all.
         from_map = (
-            candidates.from_lesion_label_map
+            partial_labels.from_lesion_label_map
             if reference.truth is Truth.CORRECTION
-            else candidates.from_label_map
+            else partial_labels.from_label_map
         )
         known = from_map(label_map)
     return TrainingSample.of_slice(

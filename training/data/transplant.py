@@ -16,7 +16,7 @@ from chestct.labels import Label
 from chestct.partial_labels import bits
 
 Picture = npt.NDArray[np.float32]
-Candidates = npt.NDArray[np.uint8]
+PartialLabels = npt.NDArray[np.uint8]
 
 # A lesion of fewer pixels carries no texture; a lung of fewer has no room.
 _SMALLEST_LESION, _SMALLEST_LUNG = 40, 400
@@ -27,19 +27,19 @@ _RING_PIXELS = 5
 _OUTSIDE = bits(Label.BACKGROUND, Label.LUNG)
 
 
-def known_lung(candidates: Candidates) -> npt.NDArray[np.bool_]:
+def known_lung(partial_labels: PartialLabels) -> npt.NDArray[np.bool_]:
     """Pixels that are lung for sure, lesions included."""
-    return ((candidates & bits(Label.BACKGROUND)) == 0) & (candidates != 0)
+    return ((partial_labels & bits(Label.BACKGROUND)) == 0) & (partial_labels != 0)
 
 
-def has_room(candidates: Candidates) -> bool:
+def has_room(partial_labels: PartialLabels) -> bool:
     """True where a lesion can be set into the slice: enough of its healthy lung is labelled."""
-    return int((candidates == bits(Label.LUNG)).sum()) >= _SMALLEST_LUNG
+    return int((partial_labels == bits(Label.LUNG)).sum()) >= _SMALLEST_LUNG
 
 
 def transplanted(
-    image: Picture, candidates: Candidates, donor_image: Picture, donor: Candidates, seed: int
-) -> tuple[Picture, Candidates]:
+    image: Picture, partial_labels: PartialLabels, donor_image: Picture, donor: PartialLabels, seed: int
+) -> tuple[Picture, PartialLabels]:
     """The slice with one more lesion, turned and scaled at random, clipped to its lung.
 
     Args:
@@ -56,13 +56,13 @@ def transplanted(
     areas = np.bincount(lesions.ravel(), minlength=count + 1)
     areas[0] = 0
     large = np.flatnonzero(areas >= _SMALLEST_LESION)
-    if not len(large) or not has_room(candidates):
-        return image, candidates
+    if not len(large) or not has_room(partial_labels):
+        return image, partial_labels
     chosen = lesions == large[rng.integers(len(large))]
-    lung = known_lung(candidates)
+    lung = known_lung(partial_labels)
     mapping = _grey_mapping(image, lung, donor_image, chosen)
     if mapping is None:
-        return image, candidates
+        return image, partial_labels
     gain, shift = mapping
     matrix = _placement(chosen, donor, lung, rng)
     size = (image.shape[1], image.shape[0])
@@ -74,7 +74,7 @@ def transplanted(
     kinds = np.asarray(cv2.warpAffine(donor, matrix, size, flags=cv2.INTER_NEAREST), np.uint8)
     inside = (share > 0.5) & ((kinds & _OUTSIDE) == 0) & (kinds != 0)
     mixed = np.clip(image + share * (grey - image), 0.0, 1.0).astype(np.float32)
-    return mixed, np.where(inside, kinds, candidates).astype(np.uint8)
+    return mixed, np.where(inside, kinds, partial_labels).astype(np.uint8)
 
 
 def _grey_mapping(
@@ -97,7 +97,7 @@ def _grey_mapping(
 
 def _placement(
     lesion: npt.NDArray[np.bool_],
-    donor: Candidates,
+    donor: PartialLabels,
     lung: npt.NDArray[np.bool_],
     rng: np.random.Generator,
 ) -> npt.NDArray[np.float64]:

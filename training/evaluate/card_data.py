@@ -55,5 +55,5 @@ def _amount(samples: Sequence[TrainingSample]) -> dict[str, Any]:
 
 def _labels(samples: Sequence[TrainingSample]) -> str:
     """ "background, ground-glass or consolidation, lung": the groups that the labels tell apart."""
-    values = np.unique(np.concatenate([np.unique(sample.candidates) for sample in samples]))
+    values = np.unique(np.concatenate([np.unique(sample.partial_labels) for sample in samples]))
     return ", ".join(" or ".join(_WORDS[label] for label in group) for group in told_apart(values))

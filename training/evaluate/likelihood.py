@@ -10,7 +10,7 @@ _SMALLEST_PROBABILITY = 1e-7
 
 
 def negative_log_likelihood(
-    probabilities: npt.NDArray[np.floating], candidates: npt.NDArray[np.uint8]
+    probabilities: npt.NDArray[np.floating], partial_labels: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float64]:
     """-log of the probability of the possible classes, per labelled pixel that may be lung.
 
@@ -20,7 +20,7 @@ def negative_log_likelihood(
     Returns:
         (P,) float64; pixels that are surely background, or that nobody looked at, are left out.
     """
-    chosen = may_be_lung(candidates)
-    possible = (candidates[chosen][None] >> np.arange(len(Label))[:, None]) & 1
+    chosen = may_be_lung(partial_labels)
+    possible = (partial_labels[chosen][None] >> np.arange(len(Label))[:, None]) & 1
     likelihood = (probabilities[:, chosen].astype(np.float64) * possible).sum(axis=0)
     return -np.log(np.clip(likelihood, _SMALLEST_PROBABILITY, 1.0))

@@ -58,7 +58,7 @@ class Counts:
 
 
 def counts_of(
-    label_map: npt.NDArray[np.uint8], candidates: npt.NDArray[np.uint8], group: tuple[Label, ...]
+    label_map: npt.NDArray[np.uint8], partial_labels: npt.NDArray[np.uint8], group: tuple[Label, ...]
 ) -> Counts | None:
     """Counts of a group of classes over the pixels that somebody looked at.
 
@@ -70,7 +70,7 @@ def counts_of(
         None where the truth leaves the group open for a pixel that was looked at: a class that a
         source does not label has no score there.
     """
-    known = truth_of(candidates, group)
+    known = truth_of(partial_labels, group)
     if known is None:
         return None
     truth, looked_at = known

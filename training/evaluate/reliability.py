@@ -72,7 +72,7 @@ class Reliability:
 
 def judged(
     probabilities: npt.NDArray[np.float64],
-    candidates: npt.NDArray[np.uint8],
+    partial_labels: npt.NDArray[np.uint8],
     groups: Sequence[tuple[Label, ...]],
 ) -> Reliability:
     """Reliability of the likeliest group of classes, per pixel.
@@ -90,7 +90,7 @@ def judged(
     group_bits = np.array([bits(*group) for group in groups], dtype=np.uint8)
     top = of_group.argmax(axis=0)
     confidence = np.clip(of_group.max(axis=0), 0.0, 1.0).astype(np.float64)
-    return Reliability.of(confidence, (candidates & group_bits[top]) != 0)
+    return Reliability.of(confidence, (partial_labels & group_bits[top]) != 0)
 
 
 def at_temperature(probabilities: npt.NDArray[np.floating], temperature: float) -> npt.NDArray[np.float64]:

@@ -14,7 +14,7 @@ from training.evaluate.tally import Tally
 
 
 class UnitSegmenter(Protocol):
-    """What scoring needs of a model; `chestct.inference.unet_segmenter.Segmenter` is one."""
+    """What scoring needs of a model; `chestct.inference.unet_segmenter.UNetSegmenter` is one."""
 
     def unit_probabilities(self, image: npt.NDArray[np.float32], /) -> npt.NDArray[np.float32]:
         """(H, W) float32 in [0, 1] to (4, H, W) float32 probabilities."""

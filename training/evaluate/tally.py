@@ -50,7 +50,7 @@ class Tally:
         """Takes in one slice and returns its own counts, of the groups that its labels tell apart."""
         own: dict[str, Counts] = {}
         for name, group in GROUPS.items():
-            counts = counts_of(label_map, sample.candidates, group)
+            counts = counts_of(label_map, sample.partial_labels, group)
             if counts is None:
                 self._left_open.add(name)
                 continue
@@ -63,15 +63,15 @@ class Tally:
         self._slices += 1
         self._lesion_pixels += int(np.isin(label_map, LESIONS).sum())
         self._lung_pixels += int((label_map != Label.BACKGROUND).sum())
-        losses = negative_log_likelihood(probabilities, sample.candidates)
+        losses = negative_log_likelihood(probabilities, sample.partial_labels)
         self._nll_sum += float(losses.sum())
         self._nll_pixels += losses.size
-        self._judge(probabilities, sample.candidates)
+        self._judge(probabilities, sample.partial_labels)
         return own
 
-    def _judge(self, probabilities: npt.NDArray[np.float32], candidates: npt.NDArray[np.uint8]) -> None:
-        chosen = may_be_lung(candidates)
-        seen, known, groups = probabilities[:, chosen], candidates[chosen], told_apart(candidates)
+    def _judge(self, probabilities: npt.NDArray[np.float32], partial_labels: npt.NDArray[np.uint8]) -> None:
+        chosen = may_be_lung(partial_labels)
+        seen, known, groups = probabilities[:, chosen], partial_labels[chosen], told_apart(partial_labels)
         own = judged(seen.astype(np.float64), known, groups)
         self._reliability += own
         untouched = self._temperature == 1.0
@@ -124,7 +124,7 @@ class Tally:
 
 
 def _surface(sample: TrainingSample, label_map: npt.NDArray[np.uint8], name: str) -> SurfaceCounts:
-    known = truth_of(sample.candidates, GROUPS[name])
+    known = truth_of(sample.partial_labels, GROUPS[name])
     if known is None:
         return SurfaceCounts()
     truth, looked_at = known

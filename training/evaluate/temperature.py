@@ -32,13 +32,13 @@ def calibrate(
     rng = np.random.default_rng(seed)
     probabilities, known, groups = [], [], []
     for sample in samples:
-        candidates = sample.candidates.ravel()
-        chosen = rng.permutation(np.flatnonzero(may_be_lung(candidates)))[:_PIXELS_A_SLICE]
+        partial_labels = sample.partial_labels.ravel()
+        chosen = rng.permutation(np.flatnonzero(may_be_lung(partial_labels)))[:_PIXELS_A_SLICE]
         if len(chosen):
             seen = segmenter.unit_probabilities(sample.image).reshape(len(Label), -1)
             probabilities.append(seen[:, chosen])
-            known.append(candidates[chosen])
-            groups.append(told_apart(candidates))
+            known.append(partial_labels[chosen])
+            groups.append(told_apart(partial_labels))
     if not known:
         return {"temperature": 1.0, "slices": 0}
     pooled, labels = np.concatenate(probabilities, axis=1), np.concatenate(known)

@@ -66,7 +66,7 @@ class WorstSlices:
         """Looks at one slice; its arrays are kept only while it is among the worst."""
         self._passed += 1
         lesion = counts.get("lesion")
-        known = truth_of(sample.candidates, LESIONS)
+        known = truth_of(sample.partial_labels, LESIONS)
         if lesion is None or known is None or (dice := lesion.dice()) is None:
             return
         rank = (-dice, lesion.wrong_pixels, -self._passed)

@@ -33,7 +33,7 @@ class Batches:
         self._odds = sampling_weights(samples, config.source_shares)
         lesions = np.array([sample.shows_lesion() for sample in samples])
         self._donors = self._odds * lesions
-        self._rooms = [has_room(sample.candidates) for sample in samples]
+        self._rooms = [has_room(sample.partial_labels) for sample in samples]
         self._augmentation = Augmentation(config.turn_chance)
 
     def at(self, step: int, part: slice = slice(None)) -> Batch:
@@ -48,8 +48,8 @@ class Batches:
         drawn = [self._drawn(int(index), rng) for index in chosen]
         views = [self._view(one, size) for one in drawn[part]]
         images = torch.from_numpy(np.stack([image for image, _ in views]))[:, None]
-        candidates = torch.from_numpy(np.stack([known for _, known in views]))
-        return images.contiguous(memory_format=torch.channels_last), candidates
+        partial_labels = torch.from_numpy(np.stack([known for _, known in views]))
+        return images.contiguous(memory_format=torch.channels_last), partial_labels
 
     def ahead(self, first: int, part: slice = slice(None)) -> Iterator[tuple[int, float, Batch]]:
         """Step, seconds that it was waited for, and batch, from step `first` to the last."""
@@ -72,11 +72,13 @@ class Batches:
 
     def _view(self, drawn: "_Drawn", size: int) -> tuple[np.ndarray, np.ndarray]:
         sample = self._samples[drawn.index]
-        image, candidates = sample.image, sample.candidates
+        image, partial_labels = sample.image, sample.partial_labels
         if drawn.donor is not None:
             donor = self._samples[drawn.donor]
-            image, candidates = transplanted(image, candidates, donor.image, donor.candidates, drawn.seed)
-        return self._augmentation(image, candidates, size, drawn.seed)
+            image, partial_labels = transplanted(
+                image, partial_labels, donor.image, donor.partial_labels, drawn.seed
+            )
+        return self._augmentation(image, partial_labels, size, drawn.seed)
 
 
 @dataclass(frozen=True)

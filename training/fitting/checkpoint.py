@@ -24,7 +24,7 @@ def fit_identity(samples: Sequence[TrainingSample], config: FitConfig, start_fro
     for sample in samples:
         digest.update(f"{sample.source}/{sample.patient}".encode())
         digest.update(sample.image.tobytes())
-        digest.update(sample.candidates.tobytes())
+        digest.update(sample.partial_labels.tobytes())
     return digest.hexdigest()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from chestct.errors import TrainingDivergedError
-from chestct.model.fused_forward import quickened
+from chestct.model.fused_forward import fused_forward
 from chestct.model.memory import keep_freed_memory
 from chestct.model.precision import autocast, placed, preferred_device
 from training.data.dataset import TrainingSample
@@ -71,7 +71,7 @@ def fit(
     torch.manual_seed(config.seed)
     architecture, network = start_network(config, start_from)
     device = preferred_device()
-    network = quickened(placed(network, device)).train()
+    network = fused_forward(placed(network, device)).train()
     optimiser, average = optimiser_of(network, config), WeightAverage(network, config.ema_decay)
     checkpoints = CheckpointFile(work_dir, fit_identity(samples, config, start_from))
     stored = checkpoints.load()
@@ -79,11 +79,11 @@ def fit(
 
     started = time.monotonic()
     with Curve(work_dir, first) as curve:
-        for step, waited_seconds, (images, candidates) in batches.ahead(first):
+        for step, waited_seconds, (images, partial_labels) in batches.ahead(first):
             set_rate(optimiser, config, step)
             # Dropout and stochastic depth draw from torch's generator: tie it to the step too.
             torch.manual_seed(config.seed * 1_000_003 + step)
-            facts = take_step(network, optimiser, images.to(device), candidates.to(device), config)
+            facts = take_step(network, optimiser, images.to(device), partial_labels.to(device), config)
             average.update(network)
             done = step + 1
             seconds = time.monotonic() - started
@@ -104,7 +104,7 @@ def take_step(
     network: torch.nn.Module,
     optimiser: torch.optim.Optimizer,
     images: torch.Tensor,
-    candidates: torch.Tensor,
+    partial_labels: torch.Tensor,
     config: FitConfig,
 ) -> dict[str, float]:
     """One optimiser step; the loss and its parts.
@@ -115,7 +115,7 @@ def take_step(
     Raises:
         TrainingDivergedError: the loss became NaN or infinite.
     """
-    loss, parts = batch_loss(network, images, candidates, config)
+    loss, parts = batch_loss(network, images, partial_labels, config)
     value = require_finite(loss.item(), parts)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
@@ -125,12 +125,12 @@ def take_step(
 
 
 def batch_loss(
-    network: torch.nn.Module, images: torch.Tensor, candidates: torch.Tensor, config: FitConfig
+    network: torch.nn.Module, images: torch.Tensor, partial_labels: torch.Tensor, config: FitConfig
 ) -> tuple[torch.Tensor, dict[str, float]]:
     """The loss of a batch and its parts; the network runs in bfloat16 where that pays, the loss never."""
     with autocast(images.device):
         logits = network(images)
-    return total_loss(logits.float(), candidates, config.dice_weight)
+    return total_loss(logits.float(), partial_labels, config.dice_weight)
 
 
 def require_finite(loss: float, parts: Mapping[str, float]) -> float:

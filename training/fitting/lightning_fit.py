@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from chestct.errors import SettingsError
-from chestct.model.fused_forward import quickened
+from chestct.model.fused_forward import fused_forward
 from chestct.model.memory import keep_freed_memory
 from chestct.model.precision import placed
 from chestct.model.torchvision_compat import import_torchvision
@@ -117,8 +117,8 @@ class _Steps(torch.utils.data.IterableDataset):
         self._batches, self._first, self._part = batches, first, part
 
     def __iter__(self) -> Iterator[tuple[int, float, torch.Tensor, torch.Tensor]]:
-        for step, waited_seconds, (images, candidates) in self._batches.ahead(self._first, self._part):
-            yield step, waited_seconds, images, candidates
+        for step, waited_seconds, (images, partial_labels) in self._batches.ahead(self._first, self._part):
+            yield step, waited_seconds, images, partial_labels
 
 
 class _Module(lightning.LightningModule):
@@ -137,7 +137,7 @@ class _Module(lightning.LightningModule):
     ) -> None:
         super().__init__()
         self.architecture = architecture
-        self.network = quickened(placed(network, torch.device("cpu")))
+        self.network = fused_forward(placed(network, torch.device("cpu")))
         self._config, self._checkpoints, self._on_progress = config, checkpoints, on_progress
         self._stored = checkpoints.load()
         self.first = int(self._stored["step"]) if self._stored else 0
@@ -154,12 +154,12 @@ class _Module(lightning.LightningModule):
 
     def training_step(self, batch: tuple[int, float, torch.Tensor, torch.Tensor]) -> torch.Tensor:
         """The loss of this device's share of the step."""
-        step, waited_seconds, images, candidates = batch
+        step, waited_seconds, images, partial_labels = batch
         optimiser = self.optimizers(use_pl_optimizer=False)
         assert isinstance(optimiser, torch.optim.Optimizer)
         set_rate(optimiser, self._config, step)
         torch.manual_seed(self._config.seed * 1_000_003 + step + _SEED_APART * self.global_rank)
-        loss, parts = batch_loss(self.network, images, candidates, self._config)
+        loss, parts = batch_loss(self.network, images, partial_labels, self._config)
         # The mean over devices: one device's NaN stops all of them at the same step.
         mean = self.trainer.strategy.reduce(loss.detach().clone(), reduce_op="mean")
         value = require_finite(float(mean), parts)

@@ -36,7 +36,7 @@ def class_planes(logits: torch.Tensor) -> Planes:
 
 
 def candidate_cross_entropy(
-    logits: torch.Tensor, candidates: torch.Tensor, planes: Planes | None = None
+    logits: torch.Tensor, partial_labels: torch.Tensor, planes: Planes | None = None
 ) -> torch.Tensor:
     """Mean of -log(sum of the probabilities of the possible classes) over pixels that say anything.
 
@@ -47,11 +47,11 @@ def candidate_cross_entropy(
     Returns:
         A scalar; 0 with zero gradients where no pixel is known.
     """
-    known = (candidates != UNKNOWN) & (candidates != 0)
+    known = (partial_labels != UNKNOWN) & (partial_labels != 0)
     planes = class_planes(logits) if planes is None else planes
-    possible = _sum([planes[label] * _is_possible(candidates, label) for label in Label])
+    possible = _sum([planes[label] * _is_possible(partial_labels, label) for label in Label])
     if bool((known & (possible < _SMALLEST_SUM)).any()):
-        per_pixel = _exact_cross_entropy(logits, candidates)
+        per_pixel = _exact_cross_entropy(logits, partial_labels)
     else:
         per_pixel = -torch.where(known, possible, 1.0).log()
     return torch.where(known, per_pixel, 0.0).sum() / known.sum().clamp(min=1)
@@ -61,18 +61,18 @@ def _sum(planes: Sequence[torch.Tensor]) -> torch.Tensor:
     return functools.reduce(torch.add, planes)
 
 
-def _is_possible(candidates: torch.Tensor, label: Label) -> torch.Tensor:
-    return (candidates & int(bits(label))) != 0
+def _is_possible(partial_labels: torch.Tensor, label: Label) -> torch.Tensor:
+    return (partial_labels & int(bits(label))) != 0
 
 
-def _exact_cross_entropy(logits: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
+def _exact_cross_entropy(logits: torch.Tensor, partial_labels: torch.Tensor) -> torch.Tensor:
     """(N, H, W), whatever the logits; infinite where no class is possible."""
-    impossible = ~torch.stack([_is_possible(candidates, label) for label in Label], dim=1)
+    impossible = ~torch.stack([_is_possible(partial_labels, label) for label in Label], dim=1)
     return torch.logsumexp(logits, dim=1) - torch.logsumexp(logits.masked_fill(impossible, -torch.inf), dim=1)
 
 
 def group_dice_loss(
-    planes: Planes, candidates: torch.Tensor, group: tuple[Label, ...]
+    planes: Planes, partial_labels: torch.Tensor, group: tuple[Label, ...]
 ) -> torch.Tensor | None:
     """1 - soft Dice of a group of classes over the batch's pixels whose membership is decided.
 
@@ -83,8 +83,8 @@ def group_dice_loss(
         A scalar, or None where no pixel of the batch is known to be inside the group.
     """
     group_bits = int(bits(*group))
-    may_be_inside = (candidates & group_bits) != 0
-    may_be_outside = (candidates & (int(UNKNOWN) & ~group_bits)) != 0
+    may_be_inside = (partial_labels & group_bits) != 0
+    may_be_outside = (partial_labels & (int(UNKNOWN) & ~group_bits)) != 0
     inside = may_be_inside & ~may_be_outside
     if not bool(inside.any()):
         return None
@@ -95,15 +95,15 @@ def group_dice_loss(
 
 
 def total_loss(
-    logits: torch.Tensor, candidates: torch.Tensor, dice_weight: float
+    logits: torch.Tensor, partial_labels: torch.Tensor, dice_weight: float
 ) -> tuple[torch.Tensor, dict[str, float]]:
     """Cross-entropy plus the mean of the groups' Dice losses, and each part for the curve."""
     planes = class_planes(logits)
-    cross_entropy = candidate_cross_entropy(logits, candidates, planes)
+    cross_entropy = candidate_cross_entropy(logits, partial_labels, planes)
     dice = {
         name: loss
         for name, group in DICE_GROUPS.items()
-        if (loss := group_dice_loss(planes, candidates, group)) is not None
+        if (loss := group_dice_loss(planes, partial_labels, group)) is not None
     }
     total = cross_entropy
     if dice:

@@ -37,7 +37,7 @@ def with_guessed_kinds(
 
 
 def kinds_of(
-    candidates: npt.NDArray[np.uint8], probabilities: npt.NDArray[np.float32]
+    partial_labels: npt.NDArray[np.uint8], probabilities: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.uint8]:
     """New candidates: a lesion of open kind becomes the kind that has `SURE` of the lesion's probability.
 
@@ -47,8 +47,8 @@ def kinds_of(
     """
     ground_glass, consolidation = probabilities[Label.GROUND_GLASS], probabilities[Label.CONSOLIDATION]
     needed = SURE * (ground_glass + consolidation)
-    is_open = candidates == LESION_KIND_UNKNOWN
-    guessed = candidates.copy()
+    is_open = partial_labels == LESION_KIND_UNKNOWN
+    guessed = partial_labels.copy()
     guessed[is_open & (ground_glass > 0) & (ground_glass >= needed)] = bits(Label.GROUND_GLASS)
     guessed[is_open & (consolidation > 0) & (consolidation >= needed)] = bits(Label.CONSOLIDATION)
     return guessed
@@ -63,7 +63,7 @@ def guess_note(versions: Sequence[str]) -> str:
 
 
 def _filled(sample: TrainingSample, versions: Sequence[UnitSegmenter]) -> TrainingSample:
-    if not (sample.candidates == LESION_KIND_UNKNOWN).any():
+    if not (sample.partial_labels == LESION_KIND_UNKNOWN).any():
         return sample
     mean = np.mean([version.unit_probabilities(sample.image) for version in versions], axis=0)
-    return replace(sample, candidates=kinds_of(sample.candidates, mean))
+    return replace(sample, partial_labels=kinds_of(sample.partial_labels, mean))

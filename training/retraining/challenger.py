@@ -24,7 +24,7 @@ from training.retraining.trainer import Trainer, Weights
 OnProgress = Callable[[float, str], None]
 
 # Of the samples, half are the readers' corrections and half are replayed (facts: 50/50 old and new).
-_SHARES = {Truth.CORRECTION.value: 0.5, Truth.RECORD.value: 0.35, Truth.DISTILLED.value: 0.15}
+_SHARES = {Truth.CORRECTION.value: 0.5, Truth.REFERENCE.value: 0.35, Truth.DISTILLED.value: 0.15}
 # The newest corrected slices that are compared; each costs two predictions.
 NEW_CASES_LIMIT = 120
 # Rough costs on two cores, only to share the progress bar between fit and comparison.

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import torch
 
-from chestct.inference.unet_segmenter import Segmenter
+from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.model.weights import ModelCard
 from training.data.dataset import TrainingSample
 from training.evaluate import UnitSegmenter, fit_temperature
@@ -57,7 +57,7 @@ class TorchTrainer:
         return result.state_dict
 
     def segmenter(self, card: ModelCard, weights: Weights) -> UnitSegmenter:
-        return Segmenter.of_weights(card, dict(weights))
+        return UNetSegmenter.of_weights(card, dict(weights))
 
     def temperature(self, segmenter: UnitSegmenter, samples: Sequence[TrainingSample], seed: int) -> float:
         return fit_temperature(segmenter, samples, seed)

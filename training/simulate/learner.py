@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 
 from chestct.labels import Label
-from chestct.model.fused_forward import quickened
+from chestct.model.fused_forward import fused_forward
 from chestct.model.memory import keep_freed_memory
 from chestct.model.network import CLASSES
 from chestct.model.precision import placed, preferred_device
@@ -86,11 +86,11 @@ def fitted(network: torch.nn.Module, samples: Sequence[TrainingSample], config: 
     network = network.train()
     optimiser, average = optimiser_of(network, config), WeightAverage(network, config.ema_decay)
     device = preferred_device()
-    for step, _, (images, candidates) in Batches(samples, config).ahead(0):
+    for step, _, (images, partial_labels) in Batches(samples, config).ahead(0):
         set_rate(optimiser, config, step)
         # Stochastic layers draw from torch's generator: tie it to the step, as `training.fitting.fit` does.
         torch.manual_seed(config.seed * 1_000_003 + step)
-        take_step(network, optimiser, images.to(device), candidates.to(device), config)
+        take_step(network, optimiser, images.to(device), partial_labels.to(device), config)
         average.update(network)
     network.load_state_dict(average.weights())
     return network.eval()
@@ -123,4 +123,4 @@ def small_network() -> torch.nn.Module:
     )
     network = cast(torch.nn.Module, unet)
     warm_start(network)
-    return quickened(placed(network, preferred_device()))
+    return fused_forward(placed(network, preferred_device()))

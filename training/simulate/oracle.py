@@ -9,7 +9,7 @@ from chestct.partial_labels import NOT_LESION, UNKNOWN
 _LESION_BITS = sum(1 << int(label) for label in LESIONS)
 
 
-def corrected_pixels(label_map: npt.NDArray[np.uint8], candidates: npt.NDArray[np.uint8]) -> int:
+def corrected_pixels(label_map: npt.NDArray[np.uint8], partial_labels: npt.NDArray[np.uint8]) -> int:
     """Pixels that a reader would change before submitting: lesion drawn, wiped out, or of another kind.
 
     Lung is not what readers draw, so a pixel that is taken for background and is lung costs nothing; nor
@@ -21,4 +21,4 @@ def corrected_pixels(label_map: npt.NDArray[np.uint8], candidates: npt.NDArray[n
     """
     said = np.left_shift(np.uint8(1), label_map).astype(np.uint8)
     said[(said & _LESION_BITS) == 0] = NOT_LESION
-    return int((((said & candidates) == 0) & (candidates != UNKNOWN)).sum())
+    return int((((said & partial_labels) == 0) & (partial_labels != UNKNOWN)).sum())

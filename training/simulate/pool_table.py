@@ -38,7 +38,7 @@ class PoolFacts:
     def __init__(self, slices: Sequence[PoolSlice]) -> None:
         self._slices = slices
 
-    def pool(self, open_ids: Sequence[int], doubts: Mapping[str, Sequence[float | None]]) -> Pool:
+    def pool(self, open_ids: Sequence[int], uncertainties: Mapping[str, Sequence[float | None]]) -> Pool:
         """The table that a strategy orders.
 
         Args:
@@ -52,7 +52,7 @@ class PoolFacts:
             patients=self._patients[rows],
             positions=self._positions[rows],
             fingerprints=self._fingerprints[rows],
-            **{name: np.array(doubts[name], dtype=np.float64) for name in MODEL_COLUMNS},
+            **{name: np.array(uncertainties[name], dtype=np.float64) for name in MODEL_COLUMNS},
         )
 
     @cached_property
@@ -73,7 +73,7 @@ class PoolFacts:
         return np.array([fingerprint(picture) for picture in pictures], dtype=np.uint64)
 
 
-def doubt_of(probabilities: npt.NDArray[np.float32], mirrored: npt.NDArray[np.float32] | None) -> Doubt:
+def uncertainty_of(probabilities: npt.NDArray[np.float32], mirrored: npt.NDArray[np.float32] | None) -> Doubt:
     """One slice's values of MODEL_COLUMNS.
 
     Args:

@@ -35,7 +35,7 @@ class OpenSlices:
 
     Args:
         ids: N slices of the pool, ascending.
-        doubts: column of `training.simulate.pool_table.MODEL_COLUMNS` -> N values.
+        doubts: (named as in the files) column of `training.simulate.pool_table.MODEL_COLUMNS` -> N values.
         corrected_pixels: N; what a reader would change of each one's pre-label. Strategies never see it.
     """
 

@@ -16,7 +16,7 @@ from training.evaluate.tally import Tally
 from training.simulate.learner import Learner
 from training.simulate.oracle import corrected_pixels
 from training.simulate.plan import Cell, SimulationPlan
-from training.simulate.pool_table import MODEL_COLUMNS, PoolFacts, doubt_of
+from training.simulate.pool_table import MODEL_COLUMNS, PoolFacts, uncertainty_of
 from training.simulate.records import OpenSlices, PatientDice, RoundRecord
 from training.simulate.slices import SimulationSlices
 from training.simulate.weights import Weights
@@ -58,7 +58,9 @@ class Rounds:
         """
         added = first_set([one.sample.source for one in self._slices.pool], self._plan.start_slices, seed)
         nothing = np.zeros((self._plan.side, self._plan.side), dtype=np.uint8)
-        pixels = tuple(corrected_pixels(nothing, self._slices.pool[one].sample.candidates) for one in added)
+        pixels = tuple(
+            corrected_pixels(nothing, self._slices.pool[one].sample.partial_labels) for one in added
+        )
         # Every strategy chooses from this round, those that are asked for later too.
         return self._round(0, seed, added, pixels, start, labelled=added, twice=True)
 
@@ -126,12 +128,14 @@ class Rounds:
         images = np.stack([sample.image for sample in samples])
         seen = self._learner.probabilities(network, images)
         mirrored = self._learner.probabilities(network, images, mirrored=True) if twice else [None] * len(ids)
-        doubts = [doubt_of(one, other) for one, other in zip(seen, mirrored, strict=True)]
+        uncertainties = [uncertainty_of(one, other) for one, other in zip(seen, mirrored, strict=True)]
         pixels = tuple(
-            corrected_pixels(most_probable(probabilities, LESION_THRESHOLD), sample.candidates)
+            corrected_pixels(most_probable(probabilities, LESION_THRESHOLD), sample.partial_labels)
             for probabilities, sample in zip(seen, samples, strict=True)
         )
-        return OpenSlices(ids, {name: tuple(one[name] for one in doubts) for name in MODEL_COLUMNS}, pixels)
+        return OpenSlices(
+            ids, {name: tuple(one[name] for one in uncertainties) for name in MODEL_COLUMNS}, pixels
+        )
 
 
 def first_set(sources: Sequence[str], count: int, seed: int) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chestct.acquisition.strategies import STRATEGIES
 from chestct.errors import LungLoopError, SettingsError
-from chestct.job_queue.queue import Fate, JobQueue
+from chestct.job_queue.queue import JobQueue, JobState
 from training.simulate.cell import CellRunner
 from training.simulate.plan import Cell, SimulationPlan, read_plan
 from training.simulate.records import Records, fits_of
@@ -79,12 +79,12 @@ def run_through_queue(
     while jobs:
         on_progress(records.finished(plan), fits_of(plan))
         for cell, job_id in list(jobs.items()):
-            fate = queue.fate(job_id)
+            job_state = queue.job_state(job_id)
             if records.has(cell, plan.rounds):
                 del jobs[cell]
-            elif fate is not Fate.ALIVE:
+            elif job_state is not JobState.ALIVE:
                 raise SimulationFailedError(
-                    f"{cell.strategy} at seed {cell.seed} failed: {queue.last_words(job_id) or fate}; "
+                    f"{cell.strategy} at seed {cell.seed} failed: {queue.last_error(job_id) or job_state}; "
                     "the same command goes on from the last finished round"
                 )
         if jobs:

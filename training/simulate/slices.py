@@ -101,5 +101,9 @@ def _drawn_patients(samples: Sequence[TrainingSample]) -> set[str]:
 
 def small(sample: TrainingSample, side: int) -> TrainingSample:
     """The sample at (side, side): the picture area-averaged, candidates by the nearest pixel."""
-    picture, candidates = resized(np.rint(sample.image * 255.0).astype(np.uint8), sample.candidates, side)
-    return replace(sample, image=picture.astype(np.float32) / 255.0, candidates=candidates, spacing_mm=None)
+    picture, partial_labels = resized(
+        np.rint(sample.image * 255.0).astype(np.uint8), sample.partial_labels, side
+    )
+    return replace(
+        sample, image=picture.astype(np.float32) / 255.0, partial_labels=partial_labels, spacing_mm=None
+    )

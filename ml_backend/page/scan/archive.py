@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from chestct.intensity import as_picture
 from chestct.render.overlay import overlay, png_bytes
-from chestct.render.uncertainty import doubt_picture
+from chestct.render.uncertainty import uncertainty_picture
 from ml_backend.page.language import Translate, number
 from ml_backend.page.scan.cautions import cautions
 from ml_backend.page.scan.drawing import Drawing
@@ -150,19 +150,19 @@ def _files(study: KeptStudy, facts: StudyFacts, drawing: Drawing) -> Iterator[tu
             yield f"{stem}.label.png", png_bytes(labels)
         picture = as_picture(study.pixels(index, facts), facts.intensity)
         yield f"{stem}.overlay.png", png_bytes(overlay(picture, labels, drawing.colours, drawing.opacity))
-        doubt = doubt_shown(study, facts, found, index)
-        if doubt is not None:
-            yield f"{stem}.doubt.png", png_bytes(doubt)
+        uncertainty = shown_uncertainty(study, facts, found, index)
+        if uncertainty is not None:
+            yield f"{stem}.doubt.png", png_bytes(uncertainty)
 
 
-def doubt_shown(
+def shown_uncertainty(
     study: KeptStudy, facts: StudyFacts, findings: Findings, index: int
 ) -> npt.NDArray[np.uint8] | None:
     """(H, W, 3) uint8 picture of a slice with the model's doubt over it; None where it tells none."""
-    doubt = study.doubt(index, findings)
-    if doubt is None:
+    uncertainty = study.uncertainty(index, findings)
+    if uncertainty is None:
         return None
-    return doubt_picture(as_picture(study.pixels(index, facts), facts.intensity), doubt)
+    return uncertainty_picture(as_picture(study.pixels(index, facts), facts.intensity), uncertainty)
 
 
 def result_stem(facts: StudyFacts, index: int) -> str:

@@ -10,9 +10,17 @@ from werkzeug.exceptions import NotFound
 from chestct.render.overlay import png_bytes
 from ml_backend.page.language import language_of
 from ml_backend.page.scan.answers import shown, text
-from ml_backend.page.scan.archive import archive_of, doubt_shown, result_stem
+from ml_backend.page.scan.archive import archive_of, result_stem, shown_uncertainty
 from ml_backend.page.scan.drawing import Drawing
-from ml_backend.page.scan.kept_study import DOUBT, LABEL_FILE, LABELS, PIXELS, Findings, KeptStudy, StudyFacts
+from ml_backend.page.scan.kept_study import (
+    LABEL_FILE,
+    LABELS,
+    PIXELS,
+    UNCERTAINTY,
+    Findings,
+    KeptStudy,
+    StudyFacts,
+)
 from ml_backend.page.scan.reading import study_folder
 from ml_backend.page.scan.report import report_context
 from ml_backend.page.scan.store import ScanStore
@@ -30,7 +38,7 @@ def add_downloads(routes: Blueprint, store: ScanStore) -> None:
     @routes.get("/<scan_id>/<int:number>/<any(pixels, labels, doubt):what>/<int:index>")
     def slice_data(scan_id: str, number: int, what: str, index: int) -> Response:
         study, _, _ = _segmented(store, scan_id, number)
-        return _packed(study.path({"pixels": PIXELS, "labels": LABELS, "doubt": DOUBT}[what], index))
+        return _packed(study.path({"pixels": PIXELS, "labels": LABELS, "doubt": UNCERTAINTY}[what], index))
 
     @routes.get("/<scan_id>/<int:number>/overview/<what>")
     def overview_data(scan_id: str, number: int, what: str) -> Response:
@@ -54,9 +62,9 @@ def add_downloads(routes: Blueprint, store: ScanStore) -> None:
         return _png(study.labels(index, facts), facts, index, "label")
 
     @routes.get("/<scan_id>/<int:number>/doubt/<int:index>.png")
-    def doubt_png(scan_id: str, number: int, index: int) -> Response:
+    def uncertainty_png(scan_id: str, number: int, index: int) -> Response:
         study, facts, findings = _segmented(store, scan_id, number)
-        shown = doubt_shown(study, facts, findings, index) if index < len(facts.sizes) else None
+        shown = shown_uncertainty(study, facts, findings, index) if index < len(facts.sizes) else None
         if shown is None:
             raise NotFound
         return _png(shown, facts, index, "doubt")

@@ -56,7 +56,9 @@ def findings_of(
         lesion_pixels=tuple(int(one) for one in counts[:, :, list(LESIONS)].sum(axis=(1, 2))),
         severity=severity,
         doubt_sizes=tuple(
-            None if one.doubt is None else (int(one.doubt.shape[0]), int(one.doubt.shape[1]))
+            None
+            if one.uncertainty is None
+            else (int(one.uncertainty.shape[0]), int(one.uncertainty.shape[1]))
             for one in predictions
         ),
     )

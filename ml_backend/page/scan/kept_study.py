@@ -22,7 +22,7 @@ from ml_backend.page.scan.record import read_json, write_json
 
 # Pixels are noise to gzip: higher levels cost seconds and gain little.
 _LEVEL = 1
-PIXELS, LABELS, DOUBT = "pixels", "labels", "doubt"
+PIXELS, LABELS, UNCERTAINTY = "pixels", "labels", "doubt"
 # The label map with the study's own geometry, as `lungloop segment` writes it.
 LABEL_FILE = "label.nii.gz"
 
@@ -92,7 +92,7 @@ class Findings:
     doubt_sizes: tuple[tuple[int, int] | None, ...] = ()
 
     @property
-    def tells_doubt(self) -> bool:
+    def tells_uncertainty(self) -> bool:
         """Whether there is a doubt map of any slice."""
         return any(self.doubt_sizes)
 
@@ -111,7 +111,7 @@ class KeptStudy:
         """Writes the slices and the facts; the facts last, so that they stand for a whole study."""
         (self.folder / PIXELS).mkdir(parents=True, exist_ok=True)
         (self.folder / LABELS).mkdir(exist_ok=True)
-        (self.folder / DOUBT).mkdir(exist_ok=True)
+        (self.folder / UNCERTAINTY).mkdir(exist_ok=True)
         dtype = np.dtype("<i2" if study.intensity is Intensity.HU else "u1")
         for index, pixels in enumerate(study.slices):
             self._write(PIXELS, index, np.asarray(pixels, dtype=dtype))
@@ -176,17 +176,17 @@ class KeptStudy:
         """Writes a slice's label map."""
         self._write(LABELS, index, label_map)
 
-    def doubt(self, index: int, findings: Findings) -> npt.NDArray[np.uint8] | None:
+    def uncertainty(self, index: int, findings: Findings) -> npt.NDArray[np.uint8] | None:
         """(h, w) uint8 doubt map of a slice, as of a SlicePrediction; None where there is none."""
         size = findings.doubt_sizes[index] if index < len(findings.doubt_sizes) else None
         if size is None:
             return None
-        raw = gzip.decompress(self.path(DOUBT, index).read_bytes())
+        raw = gzip.decompress(self.path(UNCERTAINTY, index).read_bytes())
         return np.frombuffer(raw, np.uint8).reshape(size)
 
-    def keep_doubt(self, index: int, doubt: npt.NDArray[np.uint8]) -> None:
+    def keep_uncertainty(self, index: int, uncertainty: npt.NDArray[np.uint8]) -> None:
         """Writes a slice's doubt map."""
-        self._write(DOUBT, index, doubt)
+        self._write(UNCERTAINTY, index, uncertainty)
 
     def keep_findings(self, findings: Findings) -> None:
         """Writes what was found; from now on the study counts as segmented."""

@@ -22,7 +22,7 @@ def report_context(
 ) -> dict[str, Any]:
     """The report's values by the names that its template uses."""
     severity = findings.severity
-    indices = telling_slices(findings)
+    indices = most_affected_slices(findings)
     pictures = [
         overlay(
             as_picture(study.pixels(index, facts), facts.intensity),
@@ -53,7 +53,7 @@ def report_context(
     }
 
 
-def telling_slices(findings: Findings) -> list[int]:
+def most_affected_slices(findings: Findings) -> list[int]:
     """The slices with most lesion, in their order; evenly spread ones where nothing is found."""
     lesion = np.array(findings.lesion_pixels)
     if not lesion.any():

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from chestct.labels import COLOURS_RGB, Label
-from chestct.render.uncertainty import GREY_SHARE, doubt_table
+from chestct.render.uncertainty import GREY_SHARE, uncertainty_table
 from ml_backend.page.language import Translate
 from ml_backend.page.scan.cautions import cautions
 from ml_backend.page.scan.drawing import DEFAULT_OPACITY, hex_colour
@@ -82,18 +82,20 @@ def study_context(
             "slices": findings.slices,
             "classes": classes,
             "opacity": round(100 * DEFAULT_OPACITY),
-            "doubt": _doubt_for_script(findings),
+            "doubt": _uncertainty_for_script(findings),
             "overview": read_json(study.folder / "overview.json"),
             "first": first,
         },
     }
 
 
-def _doubt_for_script(findings: Findings) -> dict[str, Any] | None:
+def _uncertainty_for_script(findings: Findings) -> dict[str, Any] | None:
     """What the viewer needs to draw doubt as `chestct.render.uncertainty` does; None where there is none."""
-    if not findings.tells_doubt:
+    if not findings.tells_uncertainty:
         return None
-    table = [[int(red), int(green), int(blue), round(a, 3)] for red, green, blue, a in doubt_table().tolist()]
+    table = [
+        [int(red), int(green), int(blue), round(a, 3)] for red, green, blue, a in uncertainty_table().tolist()
+    ]
     return {"sizes": findings.doubt_sizes, "table": table, "grey": GREY_SHARE}
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from chestct.errors import LungLoopError
 from chestct.formats.nifti import write_label_map_nifti
-from chestct.inference.segmenter import Segmenting
+from chestct.inference.segmenter import Segmenter
 from ml_backend.page.scan.findings import findings_of
 from ml_backend.page.scan.kept_study import LABEL_FILE, KeptSlices, KeptStudy
 from ml_backend.page.scan.overview import keep_overview
@@ -116,7 +116,7 @@ def _read(folder: Path, scan: Scan) -> Scan:
     )
 
 
-def _segment(folder: Path, scan: Scan, segmenter: Segmenting) -> Scan:
+def _segment(folder: Path, scan: Scan, segmenter: Segmenter) -> Scan:
     scan = dataclasses.replace(
         scan, model_version=segmenter.version, slices_done=0, done_studies=0, seconds_left=None
     )
@@ -131,8 +131,8 @@ def _segment(folder: Path, scan: Scan, segmenter: Segmenting) -> Scan:
         started = time.perf_counter()
         for index, found in enumerate(each):
             study.keep_labels(index, found.label_map)
-            if found.doubt is not None:
-                study.keep_doubt(index, found.doubt)
+            if found.uncertainty is not None:
+                study.keep_uncertainty(index, found.uncertainty)
             predictions.append(found)
             done = scan.slices_done + 1
             # The first slice of a process pays for the network's warm-up.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chestct.acquisition.allocation import Arm, Assignment, Shares, control_queue, draw, interleaved
+from chestct.acquisition.allocation import Allocation, Arm, Shares, control_queue, draw, interleaved
 from chestct.acquisition.pool import Pool
 from chestct.errors import InputError
 
@@ -22,8 +22,8 @@ def test_a_lot_outlives_every_upgrade() -> None:
     # `printf arm:aaa... | sha256sum` begins with 78d4, blank: with 7c44, twice: with 2469; of ffff that is
     # 0.47199, 0.48541 and 0.14223. Another hash would draw slices for something else than catalogs hold.
     below, above = Shares(0.4719, 0.4854, 0.1422), Shares(0.4721, 0.4855, 0.1423)
-    assert draw("a" * 64, below) == Assignment(Arm.ACTIVE, prelabelled=True, read_twice=False)
-    assert draw("a" * 64, above) == Assignment(Arm.CONTROL, prelabelled=False, read_twice=True)
+    assert draw("a" * 64, below) == Allocation(Arm.ACTIVE, prelabelled=True, read_twice=False)
+    assert draw("a" * 64, above) == Allocation(Arm.CONTROL, prelabelled=False, read_twice=True)
 
 
 @given(st.randoms(use_true_random=False))
@@ -35,14 +35,14 @@ def test_a_draw_is_the_same_in_whatever_order_slices_come(chance) -> None:
 
 
 def test_each_share_is_drawn_as_stated() -> None:
-    drawn = [draw(key, Shares(control=0.1, blank=0.05, twice=0.2)) for key in KEYS]
+    drawn = [draw(key, Shares(control=0.1, unassisted=0.05, double_read=0.2)) for key in KEYS]
     assert within_four_deviations(sum(one.arm == Arm.CONTROL for one in drawn), 5000, 0.1)
     assert within_four_deviations(sum(not one.prelabelled for one in drawn), 5000, 0.05)
     assert within_four_deviations(sum(one.read_twice for one in drawn), 5000, 0.2)
 
 
 def test_the_draws_do_not_depend_on_each_other() -> None:
-    drawn = [draw(key, Shares(control=0.5, blank=0.5, twice=0.5)) for key in KEYS]
+    drawn = [draw(key, Shares(control=0.5, unassisted=0.5, double_read=0.5)) for key in KEYS]
     control = [one for one in drawn if one.arm == Arm.CONTROL]
     blank = [one for one in drawn if not one.prelabelled]
     assert within_four_deviations(sum(not one.prelabelled for one in control), len(control), 0.5)
@@ -58,13 +58,13 @@ def test_a_larger_share_keeps_what_a_smaller_one_drew(key: str, one: float, othe
 
 
 def test_a_share_of_nothing_draws_nothing() -> None:
-    nothing = Shares(control=0, blank=0, twice=0)
-    undrawn = Assignment(Arm.ACTIVE, prelabelled=True, read_twice=False)
+    nothing = Shares(control=0, unassisted=0, double_read=0)
+    undrawn = Allocation(Arm.ACTIVE, prelabelled=True, read_twice=False)
     assert {draw(key, nothing) for key in KEYS} == {undrawn}
 
 
 @pytest.mark.parametrize(
-    "name, share", [("control", 0.6), ("blank", -0.1), ("twice", 1.0), ("blank", float("nan"))]
+    "name, share", [("control", 0.6), ("unassisted", -0.1), ("double_read", 1.0), ("unassisted", float("nan"))]
 )
 def test_a_share_that_leaves_nothing_to_compare_is_refused_by_name(name: str, share: float) -> None:
     with pytest.raises(InputError, match=f"share {name}"):

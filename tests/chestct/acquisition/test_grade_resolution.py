@@ -9,18 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chestct.acquisition.grade_resolution import (
-    StudyInDoubt,
+    UndecidedStudy,
     grade_chances,
     interval_percent,
-    slices_to_settle,
+    slices_to_correct,
 )
 from chestct.errors import InputError
 from chestct.labels import SeverityGrade
 from chestct.severity.interval import InvolvementCalibration
-from chestct.severity.uncertainty import involvement_doubt_percent
+from chestct.severity.uncertainty import involvement_uncertainty_percent
 
 FAR_APART = 1e6  # mm: no slice tells of another
-ONE_DOUBT = InvolvementCalibration(quantile=1.0, level=0.9, studies=20, eps=0.0)
+ONE_UNCERTAIN = InvolvementCalibration(quantile=1.0, level=0.9, studies=20, eps=0.0)
 
 
 def study(percent=24.0, deviation=(0.0, 3.0, 4.0), known=None, **given):
@@ -32,12 +32,12 @@ def study(percent=24.0, deviation=(0.0, 3.0, 4.0), known=None, **given):
         "lung": np.full(count, 100.0 / count),
         "known": np.full(count, np.nan),
         "slices_apart_mm": FAR_APART,
-        "calibration": ONE_DOUBT,
+        "calibration": ONE_UNCERTAIN,
         **given,
     }
     drawn = {at: fields["predicted"][at] + error for at, error in (known or {}).items()}
     fields["known"] = np.array([drawn.get(at, np.nan) for at in range(count)])
-    return StudyInDoubt(percent=percent, deviation=np.array(deviation, dtype=np.float64), **fields)
+    return UndecidedStudy(percent=percent, deviation=np.array(deviation, dtype=np.float64), **fields)
 
 
 def test_deviations_of_far_slices_add_as_squares():
@@ -63,30 +63,30 @@ def test_the_chance_is_that_of_a_gaussian_to_pass_the_border():
 
 def test_the_fewest_slices_are_named_largest_doubt_first():
     # From 24 +- 5 the border at 25 needs a half width below 1: both doubtful slices.
-    found = slices_to_settle(study())
+    found = slices_to_correct(study())
     assert found.slices == (2, 1)
     assert found.possible_grades == (SeverityGrade.CT_1, SeverityGrade.CT_2)
     assert found.reason == ""
     # From 20.5 +- 5 a half width below 4.5 is enough: one.
-    assert slices_to_settle(study(20.5)).slices == (2,)
+    assert slices_to_correct(study(20.5)).slices == (2,)
 
 
 def test_a_settled_study_says_so_and_has_chances_near_0():
     far = study(37.0, (0.0, 0.3, 0.4))
-    assert slices_to_settle(far).reason == "CT-2 is settled already"
-    assert slices_to_settle(far).slices == ()
+    assert slices_to_correct(far).reason == "CT-2 is settled already"
+    assert slices_to_correct(far).slices == ()
     assert grade_chances(far).max() < 1e-12
 
 
 def test_more_slices_than_asked_for_are_not_named():
-    found = slices_to_settle(study(), most=1)
+    found = slices_to_correct(study(), most=1)
     assert found.slices == ()
     assert found.reason == "more than 1 slices would have to be corrected"
 
 
 def test_without_lung_there_is_no_grade_to_settle():
     nothing = study(0.0, (0.0, 0.0), lung=np.zeros(2))
-    assert slices_to_settle(nothing).reason == "no lung was found"
+    assert slices_to_correct(nothing).reason == "no lung was found"
     assert grade_chances(nothing).tolist() == [0.0, 0.0]
     with pytest.raises(InputError, match="no lung"):
         interval_percent(nothing)
@@ -111,18 +111,18 @@ def test_what_the_model_expects_beyond_its_masks_is_there_in_all_slices_or_in_no
     # 2 pixels in each of 3 slices, else sure: a doubt of 6; one slice tells of all.
     whole = study(22.0, (0.0, 0.0, 0.0), expected=np.full(3, 22.0 / 3 + 2.0))
     assert interval_percent(whole) == pytest.approx((16.0, 28.0))
-    assert slices_to_settle(whole).slices == (0,)
+    assert slices_to_correct(whole).slices == (0,)
     low, high = interval_percent(dataclasses.replace(whole, known=np.array([22.0 / 3 + 2.0, np.nan, np.nan])))
     assert low == pytest.approx(high) == pytest.approx(22.0 + 4.0)
 
 
 def test_what_the_calibration_adds_goes_with_the_lung_that_is_corrected():
     sure = study(
-        24.0, (0.0, 0.0), calibration=dataclasses.replace(ONE_DOUBT, eps=2.0), lung=np.array([75.0, 25.0])
+        24.0, (0.0, 0.0), calibration=dataclasses.replace(ONE_UNCERTAIN, eps=2.0), lung=np.array([75.0, 25.0])
     )
     assert interval_percent(sure) == pytest.approx((22.0, 26.0))
     # 2 points for all of the lung, 0.5 for a quarter of it: the larger slice is the one to correct.
-    assert slices_to_settle(sure).slices == (0,)
+    assert slices_to_correct(sure).slices == (0,)
 
 
 def test_without_calibration_the_interval_is_the_normal_one():
@@ -142,7 +142,7 @@ def studies(draw):
     count = draw(st.integers(1, 8))
     pixels = st.lists(st.floats(0.0, 50.0), min_size=count, max_size=count).map(np.array)
     columns = {name: draw(pixels) for name in ("predicted", "expected", "deviation")}
-    return StudyInDoubt(
+    return UndecidedStudy(
         percent=draw(st.floats(0.0, 100.0)),
         lung=draw(pixels) + 1.0,
         known=np.full(count, np.nan),
@@ -177,11 +177,11 @@ def test_each_correction_that_turns_out_as_expected_narrows_the_interval(one):
 @given(studies())
 @settings(max_examples=60, deadline=None)
 def test_the_named_slices_settle_the_study_when_they_turn_out_as_predicted(one):
-    found = slices_to_settle(one)
+    found = slices_to_correct(one)
     assert (found.slices == ()) == (len(found.possible_grades) == 1)
     assert len(set(found.slices)) == len(found.slices)
     known = np.where(np.isin(np.arange(len(one.known)), found.slices), one.predicted, np.nan)
-    assert slices_to_settle(dataclasses.replace(one, known=known)).slices == ()
+    assert slices_to_correct(dataclasses.replace(one, known=known)).slices == ()
 
 
 @given(studies())
@@ -193,7 +193,9 @@ def test_the_interval_of_an_uncorrected_study_is_that_of_its_severity_report(one
     for row, sick, all_lung in zip(label_maps[:, 0], lesion, lung, strict=True):
         row[:all_lung] = 3
         row[:sick] = 1
-    doubt = involvement_doubt_percent(label_maps, one.expected, one.deviation, one.slices_apart_mm)  # type: ignore[arg-type]
+    uncertainty = involvement_uncertainty_percent(
+        label_maps, one.expected, one.deviation, one.slices_apart_mm
+    )  # type: ignore[arg-type]
     counted = dataclasses.replace(one, predicted=lesion.astype(float), lung=lung.astype(float))
     assumed = one.calibration or InvolvementCalibration(1.6448536, 0.9, 0, 0.0)
-    assert interval_percent(counted) == pytest.approx(assumed.interval(one.percent, doubt), abs=1e-4)
+    assert interval_percent(counted) == pytest.approx(assumed.interval(one.percent, uncertainty), abs=1e-4)

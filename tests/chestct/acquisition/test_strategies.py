@@ -10,7 +10,7 @@ from chestct.acquisition.strategies import DEFAULT_STRATEGY, STRATEGIES, strateg
 from chestct.errors import SettingsError
 
 LATE = 40  # a round in which ClaSP-PE's noise is 2 ** -40
-DOUBT = st.one_of(st.none(), st.just(0.0), st.floats(0, 1))
+UNCERTAINTY = st.one_of(st.none(), st.just(0.0), st.floats(0, 1))
 
 
 def order(name: str, pool: Pool, seed: int = 0, round_number: int = LATE) -> list[int]:
@@ -20,9 +20,9 @@ def order(name: str, pool: Pool, seed: int = 0, round_number: int = LATE) -> lis
 @st.composite
 def pools(draw: st.DrawFn) -> Pool:
     count = draw(st.integers(0, 12))
-    doubts = st.lists(DOUBT, min_size=count, max_size=count)
+    uncertainties = st.lists(UNCERTAINTY, min_size=count, max_size=count)
     names = ("zone_entropy", "ground_glass_entropy", "consolidation_entropy", "disagreement", "lesion_zone")
-    columns = {name: draw(doubts) for name in (*names, "grade_chance")}
+    columns = {name: draw(uncertainties) for name in (*names, "grade_chance")}
     return Pool.of(slice_ids=np.arange(count), **columns)
 
 

@@ -5,36 +5,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chestct.acquisition.allocation import Arm, Assignment, Shares
+from chestct.acquisition.allocation import Allocation, Arm, Shares
 from chestct.acquisition.pool import Pool
 from chestct.acquisition.reasons import Reason, reasons
 from chestct.acquisition.spread import Spreading
 from chestct.acquisition.strategies import STRATEGIES
 from chestct.acquisition.worklist import Ordered, Policy, order_pool, served_score
 
-ACTIVE, CONTROL = Assignment(Arm.ACTIVE, True, False), Assignment(Arm.CONTROL, True, False)
+ACTIVE, CONTROL = Allocation(Arm.ACTIVE, True, False), Allocation(Arm.CONTROL, True, False)
 
 
 def pool_of(count: int, seed: int = 0) -> Pool:
     """Studies of ten slices, half of the slices with lesion; ids from 1000."""
     chance = np.random.default_rng(seed)
-    doubt = chance.random(count)
+    uncertainty = chance.random(count)
     return Pool.of(
         slice_ids=np.arange(1000, 1000 + count),
         study_ids=np.arange(count) // 10,
         patients=np.arange(count) // 10,
         positions=np.arange(count) % 10,
-        zone_entropy=doubt,
-        ground_glass_entropy=doubt * chance.random(count),
-        consolidation_entropy=doubt * chance.random(count),
-        disagreement=np.where(chance.random(count) < 0.5, np.nan, doubt),
+        zone_entropy=uncertainty,
+        ground_glass_entropy=uncertainty * chance.random(count),
+        consolidation_entropy=uncertainty * chance.random(count),
+        disagreement=np.where(chance.random(count) < 0.5, np.nan, uncertainty),
         lesion_zone=np.where(chance.random(count) < 0.5, 0.0, 0.1),
         grade_chance=chance.random(count) / 5,
         fingerprints=chance.integers(0, 2**63, count, np.uint64),
     )
 
 
-def ordered(pool: Pool, assignments: dict[int, Assignment], name: str = "entropy", seed: int = 0) -> Ordered:
+def ordered(pool: Pool, assignments: dict[int, Allocation], name: str = "entropy", seed: int = 0) -> Ordered:
     return order_pool(pool, STRATEGIES[name], assignments, Policy(), seed)
 
 
@@ -45,7 +45,7 @@ def ordered(pool: Pool, assignments: dict[int, Assignment], name: str = "entropy
     st.dictionaries(st.integers(1000, 1060), st.sampled_from([ACTIVE, CONTROL])),
 )
 def test_every_open_slice_has_one_place_and_the_same_seed_the_same_order(
-    count: int, name: str, seed: int, assignments: dict[int, Assignment]
+    count: int, name: str, seed: int, assignments: dict[int, Allocation]
 ) -> None:
     pool = pool_of(count)
     once, again = (ordered(pool, assignments, name, seed) for _ in range(2))
@@ -58,7 +58,7 @@ def test_every_open_slice_has_one_place_and_the_same_seed_the_same_order(
     st.dictionaries(st.integers(1000, 1039), st.sampled_from([ACTIVE, CONTROL])),
     st.sampled_from(sorted(STRATEGIES)),
 )
-def test_the_reason_never_tells_the_arm(assignments: dict[int, Assignment], name: str) -> None:
+def test_the_reason_never_tells_the_arm(assignments: dict[int, Allocation], name: str) -> None:
     pool = pool_of(40)
     order = ordered(pool, assignments, name)
     assert dict(zip(order.slice_ids.tolist(), order.reasons, strict=True)) == dict(

@@ -21,16 +21,16 @@ def study(catalog, make_study):
     for one in catalog.slices(study_id=stored.id):
         found = SlicePrediction(HALF, 0.5, 0.25, lesion_expected=2.5, lesion_deviation=0.1 + one.index)
         catalog.add_prediction(one.id, "base-1", found)
-    catalog.settle_severity(stored.id, "base-1", CALIBRATION)
+    catalog.ensure_severity(stored.id, "base-1", CALIBRATION)
     return stored
 
 
 def test_the_interval_is_that_of_the_severity_that_was_kept(catalog, study):
     kept = catalog.severity(study.id, "base-1")
     (found,) = catalog.open_studies("base-1", CALIBRATION)
-    assert interval_percent(found.doubt) == pytest.approx((kept.interval_low, kept.interval_high))
-    assert found.doubt.slices_apart_mm == 8.0
-    assert found.doubt.lung.tolist() == pytest.approx([6.0, 6.0])
+    assert interval_percent(found.uncertainty) == pytest.approx((kept.interval_low, kept.interval_high))
+    assert found.uncertainty.slices_apart_mm == 8.0
+    assert found.uncertainty.lung.tolist() == pytest.approx([6.0, 6.0])
 
 
 def test_a_correction_moves_the_percent_and_closes_its_slice(catalog, study, correct):
@@ -43,10 +43,10 @@ def test_a_correction_moves_the_percent_and_closes_its_slice(catalog, study, cor
     (found,) = catalog.open_studies("base-1", CALIBRATION)
     assert found.is_open.tolist() == [True, False]
     # Two lesion pixels fewer of 12 lung pixels.
-    assert found.doubt.percent == pytest.approx(50.0 - 100.0 * 2 / 12)
-    assert found.doubt.known[1] - found.doubt.predicted[1] == pytest.approx(-2.0)
+    assert found.uncertainty.percent == pytest.approx(50.0 - 100.0 * 2 / 12)
+    assert found.uncertainty.known[1] - found.uncertainty.predicted[1] == pytest.approx(-2.0)
     assert catalog.grade_chances("base-1", CALIBRATION) == {
-        first.id: pytest.approx(float(grade_chances(found.doubt)[0]))
+        first.id: pytest.approx(float(grade_chances(found.uncertainty)[0]))
     }
 
 
@@ -54,7 +54,7 @@ def test_a_slice_accepted_as_predicted_moves_nothing(catalog, study, correct):
     first, _ = catalog.slices(study_id=study.id)
     correct(first.id, label_map=HALF, model_version="base-1")
     (found,) = catalog.open_studies("base-1")
-    assert (found.doubt.percent, found.is_open.tolist()) == (pytest.approx(50.0), [False, True])
+    assert (found.uncertainty.percent, found.is_open.tolist()) == (pytest.approx(50.0), [False, True])
 
 
 def test_studies_without_open_slices_or_grade_are_left_out(catalog, study, make_study, correct):

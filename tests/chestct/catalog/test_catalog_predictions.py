@@ -44,10 +44,11 @@ def test_a_prediction_of_another_shape_or_of_no_slice_is_refused(catalog, one_sl
 
 
 def test_what_a_model_doubts_is_kept_with_its_picture(catalog, one_slice):
-    doubt = np.array([[0, 255], [7, 8], [1, 2]], np.uint8)
+    uncertainty = np.array([[0, 255], [7, 8], [1, 2]], np.uint8)
     given = SlicePrediction(
         np.full((4, 4), 3, np.uint8), 0.5, 0.25, zone_entropy=0.5, ground_glass_entropy=0.25,
-        consolidation_entropy=0.125, disagreement=float("nan"), lesion_zone=np.float32(0.75), doubt=doubt,
+        consolidation_entropy=0.125, disagreement=float("nan"), lesion_zone=np.float32(0.75),
+        uncertainty=uncertainty,
     )  # fmt: skip
     stored = catalog.add_prediction(one_slice.id, "v2", given)
     assert (stored.zone_entropy, stored.ground_glass_entropy, stored.consolidation_entropy) == (
@@ -56,10 +57,10 @@ def test_what_a_model_doubts_is_kept_with_its_picture(catalog, one_slice):
         0.125,
     )
     assert (stored.disagreement, stored.lesion_zone) == (None, 0.75)
-    assert catalog.read_doubt(stored).tolist() == doubt.tolist()
+    assert catalog.read_uncertainty(stored).tolist() == uncertainty.tolist()
     assert catalog.prediction(one_slice.id, "v2") == stored
 
 
 def test_a_prediction_without_doubt_has_no_picture_of_it(catalog, one_slice, make_prediction):
     stored = catalog.add_prediction(one_slice.id, "v2", make_prediction())
-    assert (stored.zone_entropy, stored.doubt_path, catalog.read_doubt(stored)) == (None, None, None)
+    assert (stored.zone_entropy, stored.doubt_path, catalog.read_uncertainty(stored)) == (None, None, None)

@@ -40,9 +40,9 @@ def predict(catalog, study, slices, version="base-1"):
 
 def test_a_study_has_its_severity_when_the_last_slice_is_predicted_and_not_before(catalog, study):
     predict(catalog, study, slice(0, 1))
-    assert catalog.settle_severity(study.id, "base-1", None) is None
+    assert catalog.ensure_severity(study.id, "base-1", None) is None
     predict(catalog, study, slice(1, 2))
-    kept = catalog.settle_severity(study.id, "base-1", CALIBRATION)
+    kept = catalog.ensure_severity(study.id, "base-1", CALIBRATION)
     assert (kept.grade, kept.percent, kept.interval_low, kept.interval_high) == ("CT-3", 50.0, 49.0, 51.0)
     assert kept.grade is SeverityGrade.CT_3
     assert kept.severity["possible_grades"] == ["CT-2", "CT-3"]
@@ -51,17 +51,17 @@ def test_a_study_has_its_severity_when_the_last_slice_is_predicted_and_not_befor
 
 def test_what_was_kept_first_stays_and_each_version_has_its_own(catalog, study):
     predict(catalog, study, slice(None))
-    first = catalog.settle_severity(study.id, "base-1", None)
-    assert catalog.settle_severity(study.id, "base-1", CALIBRATION) == first
+    first = catalog.ensure_severity(study.id, "base-1", None)
+    assert catalog.ensure_severity(study.id, "base-1", CALIBRATION) == first
     assert catalog.severity(study.id, "v2") is None
     predict(catalog, study, slice(None), "v2")
-    assert catalog.settle_severity(study.id, "v2", None).id != first.id
+    assert catalog.ensure_severity(study.id, "v2", None).id != first.id
 
 
 def test_pictures_have_no_severity(catalog, make_study):
     pictures, _ = catalog.add_study(make_study(), "images")
     predict(catalog, pictures, slice(None))
-    assert catalog.settle_severity(pictures.id, "base-1", None) is None
+    assert catalog.ensure_severity(pictures.id, "base-1", None) is None
 
 
 def test_the_doubt_of_a_prediction_is_kept_with_it(catalog, study):

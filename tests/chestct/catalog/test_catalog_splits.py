@@ -31,7 +31,7 @@ def test_what_the_source_fixes_decides():
 
 def test_all_studies_of_a_patient_are_on_one_side_for_good(catalog, make_study):
     first, _ = catalog.add_study(make_study("a", seed=1, patient=LOW), "nifti")  # unlabelled: train
-    second, _ = catalog.add_study(make_study("b", seed=2, patient=LOW, candidates=LABELS), "nifti")
+    second, _ = catalog.add_study(make_study("b", seed=2, patient=LOW, partial_labels=LABELS), "nifti")
     assert first.split is second.split is Split.TRAIN
 
 
@@ -50,8 +50,8 @@ def test_a_test_patient_stays_one_whatever_a_later_source_says(catalog, make_stu
 
 def _add_patients(catalog, make_study, patients, labelled=True):
     for seed, patient in enumerate(patients):
-        candidates = LABELS if labelled else {}
-        catalog.add_study(make_study(patient, seed=seed, candidates=candidates), "nifti")
+        partial_labels = LABELS if labelled else {}
+        catalog.add_study(make_study(patient, seed=seed, partial_labels=partial_labels), "nifti")
 
 
 def test_without_a_test_patient_the_labelled_one_with_the_lowest_bucket_is_frozen(catalog, make_study):
@@ -79,7 +79,7 @@ def test_a_patient_that_a_model_has_learnt_from_is_never_frozen(catalog, make_st
     _add_patients(catalog, make_study, HIGH[:3])
     catalog.register_version("v2", None, "snapshot-1")
     assert catalog.freeze_test_patient() is None
-    catalog.add_study(make_study(HIGH[3], seed=9, candidates=LABELS), "nifti")
+    catalog.add_study(make_study(HIGH[3], seed=9, partial_labels=LABELS), "nifti")
     assert catalog.freeze_test_patient() == HIGH[3]
 
 

@@ -18,7 +18,7 @@ OTHER = np.full((4, 4), 9, np.uint8)
 
 def test_a_study_comes_back_as_it_was_given(catalog, make_study):
     geometry = Geometry((4, 4, 2), np.diag([0.7, -0.7, 8.0, 1.0]))
-    study = make_study(patient="p1", geometry=geometry, grade=SeverityGrade.CT_1, candidates={1: HALF})
+    study = make_study(patient="p1", geometry=geometry, grade=SeverityGrade.CT_1, partial_labels={1: HALF})
     record, created = catalog.add_study(study, "mosmed")
     assert created
     assert (record.name, record.patient, record.layout, record.slice_count) == (
@@ -35,7 +35,7 @@ def test_a_study_comes_back_as_it_was_given(catalog, make_study):
     assert record.geometry.stored_shape == (4, 4, 2)
     assert record.geometry.affine.tolist() == geometry.affine.tolist()
     first, second = catalog.slices(study_id=record.id)
-    assert [(part.index, part.width, part.height, part.has_record) for part in (first, second)] == [
+    assert [(part.index, part.width, part.height, part.has_reference_labels) for part in (first, second)] == [
         (0, 4, 4, False),
         (1, 4, 4, True),
     ]
@@ -88,19 +88,21 @@ def test_a_taken_name_gets_a_part_of_the_contents_hash_each_time_the_same(catalo
 
 def test_labels_and_a_grade_that_come_later_are_added_to_the_known_study(catalog, make_study):
     catalog.add_study(make_study(), "nifti")
-    record, created = catalog.add_study(make_study(grade=SeverityGrade.CT_2, candidates={0: HALF}), "mosmed")
+    record, created = catalog.add_study(
+        make_study(grade=SeverityGrade.CT_2, partial_labels={0: HALF}), "mosmed"
+    )
     assert not created
     assert record.grade is SeverityGrade.CT_2
     assert catalog.record(catalog.slice_by("study_0001", 0).id).tolist() == HALF.tolist()
     catalog.add_study(make_study(), "nifti")  # without labels again: nothing is taken away
-    assert [part.index for part in catalog.slices(with_record=True)] == [0]
-    assert [part.index for part in catalog.slices(with_record=False)] == [1]
+    assert [part.index for part in catalog.slices(with_reference_labels=True)] == [0]
+    assert [part.index for part in catalog.slices(with_reference_labels=False)] == [1]
 
 
 def test_labels_of_record_and_grades_never_change(catalog, make_study):
-    catalog.add_study(make_study(grade=SeverityGrade.CT_2, candidates={0: HALF}), "mosmed")
+    catalog.add_study(make_study(grade=SeverityGrade.CT_2, partial_labels={0: HALF}), "mosmed")
     with pytest.raises(InputError, match="never"):
-        catalog.add_study(make_study(candidates={0: OTHER}), "mosmed")
+        catalog.add_study(make_study(partial_labels={0: OTHER}), "mosmed")
     with pytest.raises(InputError, match="CT-3"):
         catalog.add_study(make_study(grade=SeverityGrade.CT_3), "mosmed")
     assert catalog.record(catalog.slice_by("study_0001", 0).id).tolist() == HALF.tolist()

@@ -18,7 +18,7 @@ _LATER = "2126-03-01T09:00:00Z"  # after any prediction of this test run
 
 @pytest.fixture
 def draw(database_url):
-    """Writes an arm by hand, as `Catalog.assign` draws it."""
+    """Writes an arm by hand, as `Catalog.allocate` draws it."""
 
     def write(slice_id: int, *, prelabelled: bool = True, read_twice: bool = False, arm: str = "active"):
         database = Database(database_url)
@@ -142,11 +142,11 @@ def test_a_picture_of_doubt_tells_what_the_model_was_sure_of(
 ):
     prediction = _predict(catalog, one_slice.id, "base-1")
     # The upper half is sure: all three changed pixels lie there.
-    doubt = catalog.storage.write_label_map(np.array([[0, 0], [3, 3]], np.uint8))
+    uncertainty = catalog.storage.write_label_map(np.array([[0, 0], [3, 3]], np.uint8))
     database = Database(database_url)
     with database.writing() as connection:
         here = tables.predictions.c.id == prediction.id
-        connection.execute(sa.update(tables.predictions).where(here).values(doubt_path=doubt))
+        connection.execute(sa.update(tables.predictions).where(here).values(doubt_path=uncertainty))
     database.close()
     correct(one_slice.id, annotation_updated_at=_LATER, label_map=_CORRECTED, model_version="base-1")
     catalog.count_changes()

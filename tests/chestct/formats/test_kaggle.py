@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from chestct import partial_labels as candidates
+from chestct import partial_labels
 from chestct.errors import InputError
 from chestct.formats.kaggle import label_map_of_channels, read_kaggle
 from chestct.formats.layouts import discover
@@ -63,12 +63,12 @@ def test_masks_beside_the_slices_are_labels_of_record(tmp_path, slices):
     written(tmp_path / "images_medseg.npy", slices)
     written(tmp_path / "masks_medseg.npy", masks)
     (study,) = discover([tmp_path], "kaggle")
-    assert len(study.candidates) == 3
-    assert study.candidates[1][5, 6] == candidates.bits(Label.GROUND_GLASS)
-    assert study.candidates[1][5, 7] == candidates.bits(Label.LUNG)
-    assert study.candidates[1][0, 0] == candidates.bits(Label.BACKGROUND)
+    assert len(study.partial_labels) == 3
+    assert study.partial_labels[1][5, 6] == partial_labels.bits(Label.GROUND_GLASS)
+    assert study.partial_labels[1][5, 7] == partial_labels.bits(Label.LUNG)
+    assert study.partial_labels[1][0, 0] == partial_labels.bits(Label.BACKGROUND)
     # No lung was drawn in slice 0: its pixels are background or lung, which nobody says.
-    assert study.candidates[0][0, 0] == candidates.NOT_LESION
+    assert study.partial_labels[0][0, 0] == partial_labels.NOT_LESION
 
 
 def test_all_slices_of_a_source_are_one_patient_and_that_is_told(tmp_path, slices):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chestct import partial_labels as candidates
+from chestct import partial_labels
 from chestct.errors import InputError
 from chestct.formats.folders import natural_key
 from chestct.formats.layouts import LAYOUTS, discover
@@ -194,7 +194,7 @@ def test_real_data_sets_read_without_a_failure(shared_data):
         "train",
         159,
     )
-    assert all(isinstance(item, Study) and item.candidates for item in slices)
+    assert all(isinstance(item, Study) and item.partial_labels for item in slices)
     assert min(int(part.min()) for part in chest.slices) == -1024  # -3604 of ringing became air
 
 
@@ -210,7 +210,10 @@ def test_a_real_mosmed_mask_fits_a_study_made_on_its_grid(shared_data, tmp_path,
     (study,) = discover([tmp_path])
     assert study.grade == "CT-1"
     assert (
-        sum(int((known == candidates.LESION_KIND_UNKNOWN).sum()) for known in study.candidates.values())
+        sum(
+            int((known == partial_labels.LESION_KIND_UNKNOWN).sum())
+            for known in study.partial_labels.values()
+        )
         == mask.sum()
     )
 

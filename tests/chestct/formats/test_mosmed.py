@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from openpyxl import Workbook
 
-from chestct import partial_labels as candidates
+from chestct import partial_labels
 from chestct.errors import InputError
 from chestct.formats.mosmed import read_mosmed, read_registry
 from chestct.labels import LESIONS, SeverityGrade
@@ -33,7 +33,7 @@ def test_studies_come_by_number_each_a_patient_graded_by_its_folder(folder):
     assert names(found) == ["study_0001", "study_0002", "study_0010"]
     assert [study.patient for study in found] == names(found)
     assert [study.grade for study in found] == ["CT-0", "CT-1", "CT-0"]
-    assert all(not study.candidates and study.split is None for study in found)
+    assert all(not study.partial_labels and study.split is None for study in found)
 
 
 def save_workbook(path):
@@ -73,9 +73,9 @@ def test_a_binary_mask_becomes_lesion_of_unknown_kind_in_every_slice(folder, sav
     mask[0, 4, 3] = 1
     save_nifti(folder / "masks" / "study_0002_mask.nii.gz", mask)
     study = list(read_mosmed(folder))[1]
-    assert sorted(study.candidates) == [0, 1, 2, 3]
-    assert study.candidates[3][0, 0] == candidates.LESION_KIND_UNKNOWN
-    assert (study.candidates[0] == candidates.NOT_LESION).all()
+    assert sorted(study.partial_labels) == [0, 1, 2, 3]
+    assert study.partial_labels[3][0, 0] == partial_labels.LESION_KIND_UNKNOWN
+    assert (study.partial_labels[0] == partial_labels.NOT_LESION).all()
     assert study.slices[3][0, 0] == 40  # the mask lies on the marker
 
 
@@ -85,9 +85,9 @@ def test_a_full_label_map_wins_over_the_binary_mask(folder, save_nifti, chest):
     save_nifti(folder / "labels" / "study_0002_labels.nii.gz", label_map)
     save_nifti(folder / "masks" / "study_0002_mask.nii.gz", np.zeros(chest.shape, dtype=np.int16))
     study = list(read_mosmed(folder))[1]
-    _, decided = candidates.membership(np.stack(list(study.candidates.values())), LESIONS[:1])
+    _, decided = partial_labels.membership(np.stack(list(study.partial_labels.values())), LESIONS[:1])
     assert decided.all()
-    assert study.candidates[3][0, 0] == 0b0100
+    assert study.partial_labels[3][0, 0] == 0b0100
 
 
 @pytest.mark.parametrize("fault", ["shape", "affine", "damaged", "values"])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from chestct import partial_labels as candidates
+from chestct import partial_labels
 from chestct.errors import InputError
 from chestct.formats.covid_ct_seg import read_covid_ct_seg
 from chestct.formats.medseg import read_medseg
@@ -36,7 +36,7 @@ def test_each_volume_is_a_study_with_its_patient_and_frozen_split(covid):
 
 
 def test_infection_is_of_unknown_kind_and_lung_is_known(covid):
-    known = next(read_covid_ct_seg(covid)).candidates[1]
+    known = next(read_covid_ct_seg(covid)).partial_labels[1]
     assert known[0, [0, 9, 10, 39, 40, 79]].tolist() == [0b0110, 0b0110, 0b1000, 0b1000, 0b0001, 0b0001]
 
 
@@ -104,8 +104,8 @@ def test_each_slice_is_a_patient_because_the_table_is_lost(medseg):
 
 
 def test_medsegs_masks_tell_lesions_apart_and_nothing_of_the_lung(medseg):
-    known = next(read_medseg(medseg)).candidates[0]
-    assert known[0, [0, 10, 20]].tolist() == [0b0010, 0b0100, candidates.NOT_LESION]
+    known = next(read_medseg(medseg)).partial_labels[0]
+    assert known[0, [0, 10, 20]].tolist() == [0b0010, 0b0100, partial_labels.NOT_LESION]
 
 
 @pytest.mark.parametrize("fault", ["missing", "size"])

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 
 from chestct.inference.uncertainty import (
     confidence,
-    doubt_map,
     ensemble_disagreement,
     foreground_zone,
     normalised_entropy,
+    uncertainty_map,
     zone_disagreement,
     zone_figures,
 )
@@ -30,7 +30,7 @@ def figures(probabilities: np.ndarray):
     return zone_figures(probabilities, normalised_entropy(probabilities))
 
 
-def looks(count: int) -> st.SearchStrategy[list[np.ndarray]]:
+def views(count: int) -> st.SearchStrategy[list[np.ndarray]]:
     """`count` looks at 2 x 3 pixels, certain answers among them."""
     one = st.lists(st.sampled_from([0.0, 1e-6, 0.1, 0.5, 1.0, 7.0]), min_size=24, max_size=24)
     return st.lists(one.map(as_probabilities), min_size=count, max_size=count)
@@ -81,13 +81,13 @@ def test_air_does_not_dilute_the_doubt_that_confidence_tells():
     assert confidence(wide, normalised_entropy(wide)) == pytest.approx(0.5, abs=1e-5)
 
 
-@given(looks(1))
-def test_figures_are_in_bounds_and_a_class_counts_no_more_than_all(given_looks: list[np.ndarray]):
-    found = figures(given_looks[0])
+@given(views(1))
+def test_figures_are_in_bounds_and_a_class_counts_no_more_than_all(given_views: list[np.ndarray]):
+    found = figures(given_views[0])
     assert 0 <= found.ground_glass_entropy + found.consolidation_entropy <= found.zone_entropy + 1e-6
     assert found.zone_entropy <= 1
     assert 0 <= found.lesion_zone <= 1
-    entropy = normalised_entropy(given_looks[0])
+    entropy = normalised_entropy(given_views[0])
     assert found.zone_entropy <= entropy.mean() + 1e-6
 
 
@@ -122,19 +122,19 @@ def test_disagreement_is_summed_over_the_zone_by_the_pixels_of_the_picture():
     assert zone_disagreement(together, np.full((1, 4), np.nan, np.float32)) is None
 
 
-@given(st.integers(2, 5).flatmap(looks))
-def test_disagreement_is_in_bounds_whatever_the_looks_and_their_order(given_looks: list[np.ndarray]):
-    found = ensemble_disagreement(given_looks)
+@given(st.integers(2, 5).flatmap(views))
+def test_disagreement_is_in_bounds_whatever_the_looks_and_their_order(given_views: list[np.ndarray]):
+    found = ensemble_disagreement(given_views)
     assert found.dtype == np.float32
     assert ((found >= 0) & (found <= 1)).all()
-    assert ensemble_disagreement(given_looks[::-1]) == pytest.approx(found, abs=1e-5)
-    assert ensemble_disagreement([given_looks[0]] * 3) == pytest.approx(np.zeros((2, 3)), abs=1e-5)
+    assert ensemble_disagreement(given_views[::-1]) == pytest.approx(found, abs=1e-5)
+    assert ensemble_disagreement([given_views[0]] * 3) == pytest.approx(np.zeros((2, 3)), abs=1e-5)
 
 
 def test_a_doubt_map_keeps_the_mean_and_its_place():
     entropy = np.zeros((256, 512), np.float32)
     entropy[:128, :256] = 0.6
-    found = doubt_map(entropy)
+    found = uncertainty_map(entropy)
     assert found.shape == (64, 128)
     assert found.dtype == np.uint8
     assert (found[:32, :64] == 153).all()
@@ -143,14 +143,14 @@ def test_a_doubt_map_keeps_the_mean_and_its_place():
 
 @given(st.integers(1, 300), st.integers(1, 300))
 def test_a_doubt_map_fits_any_slice(height: int, width: int):
-    found = doubt_map(np.full((height, width), 1.0, np.float32))
+    found = uncertainty_map(np.full((height, width), 1.0, np.float32))
     assert max(found.shape) == min(128, max(height, width))
     assert (found == 255).all()
 
 
 def test_a_small_slice_keeps_every_pixel():
     entropy = np.array([[0.0, 0.2], [0.4, 1.0]], np.float32)
-    assert doubt_map(entropy).tolist() == [[0, 51], [102, 255]]
+    assert uncertainty_map(entropy).tolist() == [[0, 51], [102, 255]]
 
 
 def test_the_order_of_label_is_the_one_these_pictures_use():

@@ -6,7 +6,7 @@ import torch
 
 from chestct.errors import WeightsError
 from chestct.inference.engine import resized
-from chestct.inference.unet_segmenter import Segmenter
+from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.intensity import Intensity
 from chestct.labels import Label
 from chestct.model.network import architecture_of, build_network
@@ -34,8 +34,8 @@ def card(**given) -> ModelCard:
 
 
 @pytest.fixture
-def segmenter() -> Segmenter:
-    return Segmenter(GreyLevels(), card())
+def segmenter() -> UNetSegmenter:
+    return UNetSegmenter(GreyLevels(), card())
 
 
 def half_dark(height: int, width: int) -> np.ndarray:
@@ -62,15 +62,15 @@ def test_a_prediction_carries_what_a_study_needs_for_its_interval(segmenter):
 
 
 def test_a_prediction_says_what_is_in_doubt(segmenter):
-    soft = Segmenter(GreyLevels(), card(calibration={"temperature": 2.0}))
+    soft = UNetSegmenter(GreyLevels(), card(calibration={"temperature": 2.0}))
     sharp_said, soft_said = (one.segment(half_dark(64, 64), Intensity.PICTURE) for one in (segmenter, soft))
     # Logits 4, 0, -4, -4 are 0.981, 0.018 and twice 0.0003: 0.069 of the most entropy, over half the picture;
     # at temperature 2 they are 0.853, 0.115 and twice 0.016: 0.371.
     assert sharp_said.zone_entropy == pytest.approx(0.035, abs=0.004)
     assert soft_said.zone_entropy == pytest.approx(0.186, abs=0.008)
-    assert sharp_said.doubt.shape == (64, 64)
-    assert sharp_said.doubt.dtype == np.uint8
-    assert soft_said.doubt.mean() / 255 == pytest.approx(soft_said.entropy_mean, abs=0.005)
+    assert sharp_said.uncertainty.shape == (64, 64)
+    assert sharp_said.uncertainty.dtype == np.uint8
+    assert soft_said.uncertainty.mean() / 255 == pytest.approx(soft_said.entropy_mean, abs=0.005)
     assert soft_said.ground_glass_entropy < soft_said.zone_entropy / 20
     assert sharp_said.lesion_zone == 0.0
 
@@ -79,7 +79,7 @@ def test_a_prediction_says_what_is_in_doubt(segmenter):
     ("shape", "expected"), [((512, 384), (86, 64)), ((100, 127), (100, 127)), ((100, 400), (32, 128))]
 )
 def test_a_doubt_map_is_no_larger_than_the_networks_answer(segmenter, shape, expected):
-    assert segmenter.segment(half_dark(*shape), Intensity.PICTURE).doubt.shape == expected
+    assert segmenter.segment(half_dark(*shape), Intensity.PICTURE).uncertainty.shape == expected
 
 
 def test_probabilities_sum_to_1(segmenter):
@@ -97,7 +97,7 @@ def test_hu_are_seen_through_the_window_of_the_card(segmenter):
 
 
 def test_a_temperature_softens_the_answer_and_keeps_the_class(segmenter):
-    soft = Segmenter(GreyLevels(), card(calibration={"temperature": 2.0}))
+    soft = UNetSegmenter(GreyLevels(), card(calibration={"temperature": 2.0}))
     pixels = half_dark(64, 64)
     sharp_p = segmenter.probabilities(pixels, Intensity.PICTURE)
     soft_p = soft.probabilities(pixels, Intensity.PICTURE)
@@ -122,7 +122,7 @@ def test_threads_get_the_same_answer(segmenter):
 
 def test_a_network_that_answers_nan_is_an_error():
     with pytest.raises(WeightsError, match="NaN"):
-        Segmenter(Broken(), card()).segment(half_dark(64, 64), Intensity.PICTURE)
+        UNetSegmenter(Broken(), card()).segment(half_dark(64, 64), Intensity.PICTURE)
 
 
 def test_a_version_is_loaded_from_disk_and_answers_like_the_one_that_was_saved(tmp_path):
@@ -131,9 +131,9 @@ def test_a_version_is_loaded_from_disk_and_answers_like_the_one_that_was_saved(t
     network = build_network(architecture)
     saved = ModelCard(version="v1", architecture=architecture, input_size=64)
     save_version(tmp_path, network.state_dict(), saved)
-    loaded = Segmenter.load(tmp_path, "v1")
+    loaded = UNetSegmenter.load(tmp_path, "v1")
     assert loaded.version == "v1"
-    before = Segmenter(network, saved).probabilities(half_dark(64, 64), Intensity.PICTURE)
+    before = UNetSegmenter(network, saved).probabilities(half_dark(64, 64), Intensity.PICTURE)
     after = loaded.probabilities(half_dark(64, 64), Intensity.PICTURE)
     assert np.abs(before - after).max() < 0.02
 
@@ -142,7 +142,7 @@ def test_tensors_of_another_architecture_are_refused(tmp_path):
     saved = ModelCard(version="v1", architecture=architecture_of("tu-tf_efficientnet_lite0"))
     save_version(tmp_path, {"something": torch.zeros(2)}, saved)
     with pytest.raises(WeightsError, match="do not fit"):
-        Segmenter.load(tmp_path, "v1")
+        UNetSegmenter.load(tmp_path, "v1")
 
 
 @pytest.mark.parametrize("size", [(256, 128), (300, 200)])

@@ -3,11 +3,17 @@ import pytest
 import torch
 
 from chestct.errors import SettingsError
-from chestct.inference.stack import Smoothing, boxes_between, glanced_at, in_turn, neighbour_weights
-from chestct.inference.unet_segmenter import Segmenter
+from chestct.inference.stack import (
+    Smoothing,
+    boxes_between,
+    in_turn,
+    low_resolution_indices,
+    neighbour_weights,
+)
+from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.intensity import Intensity
 from chestct.labels import Label
-from chestct.model.views import SLICE_OF_STUDY, Looks
+from chestct.model.views import SLICE_OF_STUDY, Views
 from chestct.model.weights import ModelCard
 
 SIDE = 64
@@ -55,22 +61,22 @@ def body(lung: tuple[slice, slice] | None = BOX) -> np.ndarray:
 
 def test_looks_need_a_view():
     with pytest.raises(SettingsError, match="whole, lung or both"):
-        Looks(whole=False, lung=False)
+        Views(whole=False, lung=False)
 
 
 @pytest.mark.parametrize(
-    ("looks", "sides"),
+    ("views", "sides"),
     [
-        (Looks(whole=False), [32, 64]),
-        (Looks(whole=True), [32, 64, 64]),
-        (Looks(whole=True, lung=False), [64]),
-        (Looks(whole=False, flip=True), [32, 64, 64]),
-        (Looks(whole=True, flip=True), [32, 64, 64, 64, 64]),
+        (Views(whole=False), [32, 64]),
+        (Views(whole=True), [32, 64, 64]),
+        (Views(whole=True, lung=False), [64]),
+        (Views(whole=False, flip=True), [32, 64, 64]),
+        (Views(whole=True, flip=True), [32, 64, 64, 64, 64]),
     ],
 )
-def test_a_slice_costs_a_glance_and_one_pass_for_each_view(looks: Looks, sides: list[int]):
+def test_a_slice_costs_a_glance_and_one_pass_for_each_view(views: Views, sides: list[int]):
     network = DarkIsLung()
-    label_map = Segmenter(network, card(), looks=looks).segment(body(), Intensity.PICTURE).label_map
+    label_map = UNetSegmenter(network, card(), views=views).segment(body(), Intensity.PICTURE).label_map
     assert network.sides == sides
     found = np.argwhere(label_map == Label.LUNG)
     # The network's squares blur an edge by a pixel or two.
@@ -80,7 +86,7 @@ def test_a_slice_costs_a_glance_and_one_pass_for_each_view(looks: Looks, sides: 
 
 def test_a_slice_without_lung_is_looked_at_whole_and_mirrored():
     network = DarkIsLung()
-    label_map = Segmenter(network, card()).segment(body(None), Intensity.PICTURE).label_map
+    label_map = UNetSegmenter(network, card()).segment(body(None), Intensity.PICTURE).label_map
     assert network.sides == [32, 64, 64]
     assert (label_map == Label.BACKGROUND).all()
 
@@ -88,14 +94,14 @@ def test_a_slice_without_lung_is_looked_at_whole_and_mirrored():
 def test_the_card_chooses_the_looks_and_an_argument_overrules_it():
     network = DarkIsLung()
     chosen = card(looks={"whole": True, "lung": False})
-    Segmenter(network, chosen).segment(body(), Intensity.PICTURE)
+    UNetSegmenter(network, chosen).segment(body(), Intensity.PICTURE)
     assert network.sides == [64]
-    Segmenter(network, chosen, looks=SLICE_OF_STUDY).segment(body(), Intensity.PICTURE)
+    UNetSegmenter(network, chosen, views=SLICE_OF_STUDY).segment(body(), Intensity.PICTURE)
     assert network.sides == [64, 32, 64]
 
 
 def test_a_flipped_look_is_turned_back_before_it_is_averaged():
-    segmenter = Segmenter(LeftIsLesion(), card(), looks=Looks(whole=True, lung=False, flip=True))
+    segmenter = UNetSegmenter(LeftIsLesion(), card(), views=Views(whole=True, lung=False, flip=True))
     probabilities = segmenter.unit_probabilities(np.zeros((SIDE, SIDE), np.float32))
     # Left in one look, right in the other: half each everywhere.
     assert probabilities[Label.GROUND_GLASS] == pytest.approx(np.full((SIDE, SIDE), 0.5), abs=1e-3)
@@ -104,8 +110,8 @@ def test_a_flipped_look_is_turned_back_before_it_is_averaged():
 def test_the_cards_threshold_decides_what_is_a_lesion():
     probabilities = np.array([0.0, 0.3, 0.15, 0.55], np.float32).reshape(4, 1, 1)
     network = DarkIsLung()
-    assert Segmenter(network, card()).label_map(probabilities) == Label.LUNG
-    assert Segmenter(network, card(lesion_threshold=0.4)).label_map(probabilities) == Label.GROUND_GLASS
+    assert UNetSegmenter(network, card()).label_map(probabilities) == Label.LUNG
+    assert UNetSegmenter(network, card(lesion_threshold=0.4)).label_map(probabilities) == Label.GROUND_GLASS
 
 
 def test_the_cards_smallest_share_joins_specks_of_a_kind():
@@ -113,14 +119,14 @@ def test_the_cards_smallest_share_joins_specks_of_a_kind():
     probabilities[Label.GROUND_GLASS] = 0.9
     probabilities[Label.CONSOLIDATION, 0, 7] = 1.0
     network = DarkIsLung()
-    assert Label.CONSOLIDATION in Segmenter(network, card()).label_map(probabilities)
-    joined = Segmenter(network, card(smallest_kind_share=0.01)).label_map(probabilities)
+    assert Label.CONSOLIDATION in UNetSegmenter(network, card()).label_map(probabilities)
+    joined = UNetSegmenter(network, card(smallest_kind_share=0.01)).label_map(probabilities)
     assert (joined == Label.GROUND_GLASS).all()
 
 
 def test_slices_of_a_study_share_glances_and_are_segmented_like_single_ones():
     network = DarkIsLung()
-    segmenter = Segmenter(network, card())
+    segmenter = UNetSegmenter(network, card())
     study = [body()] * 11
     predictions = segmenter.segment_study(study, Intensity.PICTURE, slices_apart_mm=5.0)
     assert (network.sides.count(32), network.sides.count(64)) == (3, 11)
@@ -132,7 +138,7 @@ def test_a_slice_whose_lungs_outgrow_the_box_is_looked_at_whole_too():
     network = DarkIsLung()
     large = (slice(20, 100), slice(10, 110))
     study = [body(), body(), body(large), body(), body(), body()]
-    predictions = Segmenter(network, card()).segment_study(study, Intensity.PICTURE, slices_apart_mm=8.0)
+    predictions = UNetSegmenter(network, card()).segment_study(study, Intensity.PICTURE, slices_apart_mm=8.0)
     # Two glances, six looks, and one more for the slice whose lungs were cut.
     assert (network.sides.count(32), network.sides.count(64)) == (2, 7)
     found = np.argwhere(predictions[2].label_map == Label.LUNG)
@@ -142,7 +148,7 @@ def test_a_slice_whose_lungs_outgrow_the_box_is_looked_at_whole_too():
 
 def test_a_slice_alone_gets_two_passes_mirrored_where_its_lungs_fill_the_picture():
     network = LeftIsLesion()
-    probabilities = Segmenter(network, card()).unit_probabilities(np.zeros((SIDE, SIDE), np.float32))
+    probabilities = UNetSegmenter(network, card()).unit_probabilities(np.zeros((SIDE, SIDE), np.float32))
     assert probabilities[Label.GROUND_GLASS] == pytest.approx(np.full((SIDE, SIDE), 0.5), abs=1e-3)
 
 
@@ -176,7 +182,7 @@ def test_neighbours_count_the_less_the_farther_they_are():
 
 def test_a_slice_that_its_neighbours_contradict_becomes_doubtful():
     network = DarkIsLung()
-    segmenter = Segmenter(network, card())
+    segmenter = UNetSegmenter(network, card())
     stack = [body(), body(), body(None), body(), body()]
     smooth = segmenter.segment_study(stack, Intensity.PICTURE, slices_apart_mm=3.5)
     apart = segmenter.segment_study(stack, Intensity.PICTURE, slices_apart_mm=8.0)
@@ -188,13 +194,13 @@ def test_a_slice_that_its_neighbours_contradict_becomes_doubtful():
 def test_loose_pictures_share_nothing():
     network = DarkIsLung()
     study = [body(), body()[:110], body()]
-    predictions = Segmenter(network, card()).segment_study(study, Intensity.PICTURE)
+    predictions = UNetSegmenter(network, card()).segment_study(study, Intensity.PICTURE)
     assert network.sides.count(32) == 3
     assert [one.label_map.shape for one in predictions] == [(120, 120), (110, 120), (120, 120)]
 
 
 def test_no_slices_are_no_predictions():
-    assert Segmenter(DarkIsLung(), card()).segment_study([], Intensity.PICTURE) == []
+    assert UNetSegmenter(DarkIsLung(), card()).segment_study([], Intensity.PICTURE) == []
 
 
 @pytest.mark.parametrize(
@@ -202,12 +208,12 @@ def test_no_slices_are_no_predictions():
     [(0, []), (1, [0]), (2, [0, 1]), (6, [0, 5]), (11, [0, 5, 10]), (9, [0, 8]), (10, [0, 4, 9])],
 )
 def test_glances_are_spread_evenly_from_the_first_slice_to_the_last(count: int, expected: list[int]):
-    assert glanced_at(count) == expected
+    assert low_resolution_indices(count) == expected
 
 
 def test_thin_slices_get_16_glances_at_most():
-    assert len(glanced_at(600)) == 16
-    assert len(glanced_at(41)) == 6
+    assert len(low_resolution_indices(600)) == 16
+    assert len(low_resolution_indices(41)) == 6
 
 
 def test_boxes_of_slices_between_two_glances_change_step_by_step():
@@ -232,7 +238,7 @@ def test_an_error_while_a_slice_is_prepared_reaches_the_caller():
 
 
 def test_two_looks_that_contradict_each_other_disagree_in_full():
-    segmenter = Segmenter(LeftIsLesion(), card(), looks=Looks(whole=True, lung=False, flip=True))
+    segmenter = UNetSegmenter(LeftIsLesion(), card(), views=Views(whole=True, lung=False, flip=True))
     dark = np.zeros((SIDE, SIDE), np.uint8)
     alone = segmenter.segment(dark, Intensity.PICTURE)
     assert alone.disagreement == pytest.approx(1.0, abs=1e-3)
@@ -241,21 +247,21 @@ def test_two_looks_that_contradict_each_other_disagree_in_full():
 
 
 def test_the_whole_slice_and_its_lungs_agree_where_the_network_sees_the_same():
-    found = Segmenter(DarkIsLung(), card()).segment(body(), Intensity.PICTURE)
+    found = UNetSegmenter(DarkIsLung(), card()).segment(body(), Intensity.PICTURE)
     # Only the lungs' edge, which the two squares blur in different ways, of 20 x 60 pixels of 120 x 120.
     assert found.disagreement is not None
     assert 0 < found.disagreement < 0.02
 
 
-@pytest.mark.parametrize("looks", [Looks(whole=True, lung=False), Looks(whole=False, lung=True)])
-def test_a_slice_that_was_looked_at_once_has_no_disagreement(looks: Looks):
-    segmenter = Segmenter(DarkIsLung(), card(), looks=looks)
+@pytest.mark.parametrize("views", [Views(whole=True, lung=False), Views(whole=False, lung=True)])
+def test_a_slice_that_was_looked_at_once_has_no_disagreement(views: Views):
+    segmenter = UNetSegmenter(DarkIsLung(), card(), views=views)
     assert segmenter.segment(body(), Intensity.PICTURE).disagreement is None
 
 
-@pytest.mark.parametrize("looks", [SLICE_OF_STUDY, Looks(whole=True, lung=True, flip=True)])
-def test_a_slice_far_from_its_neighbours_is_doubted_in_a_study_as_it_is_alone(looks: Looks):
-    segmenter = Segmenter(DarkIsLung(), card(), looks=looks)
+@pytest.mark.parametrize("views", [SLICE_OF_STUDY, Views(whole=True, lung=True, flip=True)])
+def test_a_slice_far_from_its_neighbours_is_doubted_in_a_study_as_it_is_alone(views: Views):
+    segmenter = UNetSegmenter(DarkIsLung(), card(), views=views)
     alone = segmenter.segment(body(), Intensity.PICTURE)
     for found in segmenter.segment_study([body()] * 4, Intensity.PICTURE, slices_apart_mm=8.0):
         for figure in (
@@ -266,13 +272,13 @@ def test_a_slice_far_from_its_neighbours_is_doubted_in_a_study_as_it_is_alone(lo
             "lesion_zone",
         ):
             assert getattr(found, figure) == getattr(alone, figure)
-        assert np.array_equal(found.doubt, alone.doubt)
+        assert np.array_equal(found.uncertainty, alone.uncertainty)
 
 
 def test_each_slice_of_a_thin_stack_keeps_its_own_disagreement():
     network = DarkIsLung()
     large = (slice(20, 100), slice(10, 110))
     stack = [body(), body(), body(large), body(), body(), body()]
-    found = Segmenter(network, card()).segment_study(stack, Intensity.PICTURE, slices_apart_mm=3.5)
+    found = UNetSegmenter(network, card()).segment_study(stack, Intensity.PICTURE, slices_apart_mm=3.5)
     # Only the slice whose lungs outgrew its box was looked at twice; answers come one slice late.
     assert [one.disagreement is not None for one in found] == [False, False, True, False, False, False]

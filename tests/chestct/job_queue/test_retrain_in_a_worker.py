@@ -37,7 +37,7 @@ def environment(redis_url: str, tmp_path: Path) -> dict[str, str]:
         "LUNGLOOP_REDIS_URL": redis_url,
         "LUNGLOOP_HOME": str(tmp_path / "home"),
         "LUNGLOOP_WEIGHTS_DIR": str(tmp_path / "weights"),
-        "PYTHONPATH": os.pathsep.join(map(str, (_TESTS / "training", _TESTS / "queue", _TESTS.parent))),
+        "PYTHONPATH": os.pathsep.join(map(str, (_TESTS / "training", Path(__file__).parent, _TESTS.parent))),
     }
 
 
@@ -94,7 +94,7 @@ def test_requests_during_a_run_make_one_more_run_and_a_killed_run_is_taken_up_ag
     assert hospital.states() == {BASE: "retired", version: "champion"}
     state = queue.status()
     assert (state["queued"], state["failed"]) == (1, 0)
-    assert queue.fate("follow-" + version.replace(".", "-")) == "alive"
+    assert queue.job_state("follow-" + version.replace(".", "-")) == "alive"
     # Nothing but the lock is left of the work.
     assert [path.name for path in (hospital.settings.home / "training").iterdir()] == ["lock"]
 
@@ -110,7 +110,7 @@ def test_a_request_whose_job_the_queue_has_lost_gets_another(hospital: Hospital,
     hospital.catalog.claim_retrain_requests("retrain-lost")
     _tick(hospital)
     assert hospital.catalog.retrain_request(request.id).state is RequestState.PENDING
-    assert queue.fate(f"retrain-{request.id}") == "alive"
+    assert queue.job_state(f"retrain-{request.id}") == "alive"
 
 
 def test_a_job_that_dies_at_every_attempt_is_answered_as_failed(

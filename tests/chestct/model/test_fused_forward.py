@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chestct.model.fused_forward import convolved_after_doubling, quickened
+from chestct.model.fused_forward import convolved_after_doubling, fused_forward
 from chestct.model.network import build_network
 
 
@@ -36,7 +36,7 @@ def test_a_quickened_network_answers_and_learns_alike_under_the_same_names(archi
     plain = build_network(architecture).double().eval()
     quick = build_network(architecture).double().eval()
     quick.load_state_dict(plain.state_dict())
-    quickened(quick)
+    fused_forward(quick)
     assert quick.state_dict().keys() == plain.state_dict().keys()
     picture = torch.rand(2, 1, 64, 96, dtype=torch.float64)
     expected, seen = plain(picture), quick(picture)
@@ -52,7 +52,7 @@ def test_a_quickened_network_answers_and_learns_alike_under_the_same_names(archi
 
 
 def test_the_long_way_is_taken_where_sizes_do_not_double():
-    network = quickened(build_network().double().eval())
+    network = fused_forward(build_network().double().eval())
     block = network.get_submodule("decoder.blocks.4")
     small = torch.rand(1, 32, 3, 3, dtype=torch.float64)
     assert block(small, 7, 6).shape == (1, 16, 7, 6)
@@ -62,4 +62,4 @@ def test_a_network_without_such_blocks_stays_as_it_is():
     network = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3))
     picture = torch.rand(1, 1, 5, 5)
     before = network(picture)
-    assert torch.equal(quickened(network)(picture), before)
+    assert torch.equal(fused_forward(network)(picture), before)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from chestct.errors import WeightsError
-from chestct.model.views import SLICE_ALONE, SLICE_OF_STUDY, Looks
+from chestct.model.views import SLICE_ALONE, SLICE_OF_STUDY, Views
 from chestct.model.weights import ModelCard, list_versions, load_version, read_card, save_version
 
 TENSORS = {
@@ -136,14 +136,14 @@ def test_a_card_without_a_decision_decides_as_ever(tmp_path):
     read = read_card(tmp_path, "v1")
     assert read.lesion_threshold is None
     assert read.smallest_kind_share == 0
-    assert (read.looks, read.study_looks) == (SLICE_ALONE, SLICE_OF_STUDY)
+    assert (read.views, read.study_looks) == (SLICE_ALONE, SLICE_OF_STUDY)
 
 
 def test_a_cards_decision_comes_back(tmp_path):
     save_version(tmp_path, TENSORS, card(decision={"lesion_threshold": 0.4, "study_looks": {"whole": True}}))
     read = read_card(tmp_path, "v1")
     assert read.lesion_threshold == 0.4
-    assert (read.looks, read.study_looks) == (SLICE_ALONE, Looks(whole=True, lung=True))
+    assert (read.views, read.study_looks) == (SLICE_ALONE, Views(whole=True, lung=True))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import time
 import numpy as np
 import pytest
 
-from chestct import partial_labels as candidates
+from chestct import partial_labels
 from chestct.errors import InputError
 from chestct.formats.mosmed import read_mosmed
 from chestct.labels import LESIONS, Label, SeverityGrade
@@ -68,9 +68,9 @@ def test_lungs_are_two_with_the_heart_between_and_more_on_the_patients_left(phan
 
 def test_labels_of_record_are_the_truth_of_every_slice(phantom):
     study = phantom.labelled_study()
-    assert not phantom.study.candidates
-    assert np.array_equal(study.candidates[3], candidates.from_label_map(phantom.label_map[3]))
-    assert len(study.candidates) == SMALL[0]
+    assert not phantom.study.partial_labels
+    assert np.array_equal(study.partial_labels[3], partial_labels.from_label_map(phantom.label_map[3]))
+    assert len(study.partial_labels) == SMALL[0]
 
 
 @pytest.mark.parametrize("shape", [(1, 64, 64), (8, 64, 128), (8, 100, 100), (8, 16, 16)])
@@ -92,12 +92,12 @@ def test_written_phantoms_are_read_back_voxel_by_voxel_with_two_of_three_labelle
     assert seen == [(count, 6) for count in range(1, 7)]
     assert [study.source for study in studies] == list(paths)
     assert [study.grade for study in studies] == ["CT-1", "CT-2", "CT-0", "CT-3", "CT-1", "CT-2"]
-    assert [len(study.candidates) for study in studies] == [8, 8, 0, 8, 8, 0]
+    assert [len(study.partial_labels) for study in studies] == [8, 8, 0, 8, 8, 0]
     truth = phantom_study(6, SeverityGrade.CT_2, SMALL)
     assert np.array_equal(np.stack(studies[1].slices), np.stack(truth.study.slices))
     assert studies[1].geometry is not None
     assert np.array_equal(studies[1].geometry.affine, truth.geometry.affine)
-    lesion, decided = candidates.membership(studies[1].candidates[2], LESIONS)
+    lesion, decided = partial_labels.membership(studies[1].partial_labels[2], LESIONS)
     assert decided.all()
     assert np.array_equal(lesion, np.isin(truth.label_map[2], LESIONS))
 

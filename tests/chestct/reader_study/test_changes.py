@@ -43,8 +43,8 @@ def test_two_empty_masks_agree_and_one_empty_mask_does_not():
 def test_sure_pixels_are_read_off_the_smaller_picture_of_doubt():
     cleared = np.zeros((4, 4), np.uint8)
     # The upper half is sure (0), the lower is not (255): one of the five lesion pixels is below.
-    doubt = np.array([[0, 0], [255, 255]], np.uint8)
-    assert changes_between(cleared, _PREDICTED, "base-1", doubt).sure == 4
+    uncertainty = np.array([[0, 0], [255, 255]], np.uint8)
+    assert changes_between(cleared, _PREDICTED, "base-1", uncertainty).sure == 4
 
 
 def test_masks_of_two_slices_are_refused():

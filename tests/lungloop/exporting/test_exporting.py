@@ -151,7 +151,7 @@ def test_npy_arrays_come_back_through_our_own_reader_of_kaggle_arrays(catalog, t
     study = read_kaggle(tmp_path / "out/images_64x80_hu.npy")
     np.testing.assert_array_equal(np.stack(list(study.slices)), pixels)
     for index, label_map in enumerate(labels):
-        np.testing.assert_array_equal(study.candidates[index], from_given_label_map(label_map))
+        np.testing.assert_array_equal(study.partial_labels[index], from_given_label_map(label_map))
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept:DeprecationWarning")

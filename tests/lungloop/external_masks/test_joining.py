@@ -66,7 +66,7 @@ def refusal(given, masks, text=None) -> str:
 def test_values_of_a_nifti_mask_go_by_the_mapping(tmp_path, scan, stored):
     mask = volume(tmp_path / "mask.nii.gz", stored)
     study = joined(scan, mask, "1=ground_glass,2=consolidation")
-    back = study.geometry.to_stored(np.stack([study.candidates[index] for index in range(4)]))
+    back = study.geometry.to_stored(np.stack([study.partial_labels[index] for index in range(4)]))
     assert (back[0, 1, 3], back[5, 4, 0], back[1, 1, 1]) == (GGO, CONS, NOT_LESION)
 
 
@@ -84,7 +84,7 @@ def test_a_mask_whose_axes_run_another_way_is_turned_onto_its_study(tmp_path, sc
         scan, volume(tmp_path / "b.nii.gz", np.ascontiguousarray(turned), affine), "1=lesion,2=consolidation"
     )
     for index in range(4):
-        np.testing.assert_array_equal(study.candidates[index], straight.candidates[index])
+        np.testing.assert_array_equal(study.partial_labels[index], straight.partial_labels[index])
 
 
 def test_a_mask_that_lies_elsewhere_or_is_of_another_size_is_refused(tmp_path, scan, stored):
@@ -118,9 +118,9 @@ def test_a_folder_joins_by_name_and_a_study_without_a_mask_is_told(tmp_path, sca
     volume(tmp_path / "masks/scan_seg.nii.gz", np.minimum(stored, 1))
     other, study = with_masks(discover([tmp_path / "in"]), tmp_path / "masks")
     assert isinstance(study, Study)
-    assert (study.candidates[3] == LESION_KIND_UNKNOWN).sum() == 1
+    assert (study.partial_labels[3] == LESION_KIND_UNKNOWN).sum() == 1
     assert isinstance(other, Study)
-    assert not other.candidates
+    assert not other.partial_labels
     assert "no mask of it was found" in other.notes[0]
 
 
@@ -144,7 +144,7 @@ def test_two_masks_of_one_name_are_told_apart_by_their_folder_or_refused(tmp_pat
         mask[0, : 1 + (case == "b")] = 255
         picture(tmp_path / f"given/{case}/masks/000.png", mask)
     found = list(with_masks(discover([tmp_path / "in"]), tmp_path / "given"))
-    assert [int((one.candidates[0] == LESION_KIND_UNKNOWN).sum()) for one in found] == [1, 2]
+    assert [int((one.partial_labels[0] == LESION_KIND_UNKNOWN).sum()) for one in found] == [1, 2]
     (tmp_path / "given/a/masks").rename(tmp_path / "given/x")
     (tmp_path / "given/b/masks").rename(tmp_path / "given/y")
     assert all(
@@ -164,7 +164,7 @@ def test_slices_of_a_volume_may_be_pictures_in_a_folder_of_its_name(tmp_path, sc
         page[0, index] = 1
         picture(tmp_path / f"masks/big/{index}_mask.png", page)
     study = joined(big, tmp_path / "masks", "1=consolidation")
-    assert [int(np.argwhere(study.candidates[place] == CONS)[0, 1]) for place in range(3)] == [1, 2, 10]
+    assert [int(np.argwhere(study.partial_labels[place] == CONS)[0, 1]) for place in range(3)] == [1, 2, 10]
 
 
 def test_a_mask_in_colours_or_of_seven_is_refused(tmp_path):
@@ -183,18 +183,18 @@ def test_kaggle_masks_and_plain_arrays_join_loose_slices(tmp_path):
     channels = np.zeros((2, 64, 64, 4), np.float32)
     channels[1, 0, 0, 1] = 1
     np.save(tmp_path / "given/masks_a.npy", channels)
-    assert joined(tmp_path / "images_a.npy", tmp_path / "given").candidates[1][0, 0] == CONS
+    assert joined(tmp_path / "images_a.npy", tmp_path / "given").partial_labels[1][0, 0] == CONS
     values = np.zeros((2, 64, 64), np.uint8)
     values[0, 0, 0] = 5
     np.save(tmp_path / "plain.npy", values)
     study = joined(tmp_path / "images_a.npy", tmp_path / "plain.npy", "5=ground_glass")
-    assert study.candidates[0][0, 0] == GGO
+    assert study.partial_labels[0][0, 0] == GGO
 
 
 def test_masks_may_come_in_an_archive(tmp_path, scan, stored):
     volume(tmp_path / "masks/scan_mask.nii.gz", np.minimum(stored, 1))
     archive = Path(shutil.make_archive(str(tmp_path / "masks"), "zip", tmp_path / "masks"))
-    assert (joined(scan, archive).candidates[3] == LESION_KIND_UNKNOWN).sum() == 1
+    assert (joined(scan, archive).partial_labels[3] == LESION_KIND_UNKNOWN).sum() == 1
     stored[0, 0, 0] = 7
     volume(tmp_path / "masks/scan_mask.nii.gz", stored)
     archive = Path(shutil.make_archive(str(tmp_path / "bad"), "zip", tmp_path / "masks"))
@@ -210,7 +210,7 @@ def test_3d_slicers_own_format_says_what_to_do(tmp_path, scan):
 def test_as_pre_labels_they_are_no_labels_of_record(tmp_path, scan, stored):
     mask = volume(tmp_path / "mask.nii.gz", np.minimum(stored, 1))
     study = joined(scan, mask, masks_as=MasksAs.PRELABELS)
-    assert not study.candidates
+    assert not study.partial_labels
     assert sum(int((one == Label.GROUND_GLASS).sum()) for one in study.prelabels.values()) == 2
 
 
@@ -257,10 +257,10 @@ def test_brushes_of_a_label_studio_export_join_by_picture(tmp_path, slices):
         task("/data/local-files/?d=storage/001.png"),
     )
     study = joined(slices, export)
-    assert set(study.candidates) == {0, 1}
-    assert (study.candidates[0] == CONS).sum() == 16
-    assert (study.candidates[0] == GGO).sum() == 8  # where they overlap the denser finding wins
-    assert (study.candidates[1] == NOT_LESION).all()  # looked at, nothing drawn
+    assert set(study.partial_labels) == {0, 1}
+    assert (study.partial_labels[0] == CONS).sum() == 16
+    assert (study.partial_labels[0] == GGO).sum() == 8  # where they overlap the denser finding wins
+    assert (study.partial_labels[1] == NOT_LESION).all()  # looked at, nothing drawn
 
 
 def test_brushes_join_by_study_and_slice_and_several_pictures_in_one_task(tmp_path, slices):
@@ -269,9 +269,9 @@ def test_brushes_join_by_study_and_slice_and_several_pictures_in_one_task(tmp_pa
     several = {"data": {"images": ["a/000.png", "a/001.png"]}}
     several["annotations"] = [{"result": [brush(square(1), "Ground glass", item_index=1)]}]
     study = joined(slices, exported(tmp_path, by_place, several))
-    assert (study.candidates[2] == CONS).sum() == 16
-    assert (study.candidates[0] == NOT_LESION).all()
-    assert (study.candidates[1] == GGO).sum() == 16
+    assert (study.partial_labels[2] == CONS).sum() == 16
+    assert (study.partial_labels[0] == NOT_LESION).all()
+    assert (study.partial_labels[1] == GGO).sum() == 16
 
 
 def test_the_newest_submitted_annotation_counts(tmp_path, slices):
@@ -280,7 +280,7 @@ def test_the_newest_submitted_annotation_counts(tmp_path, slices):
         {"result": [brush(square(0, 5), "Lesion")], "updated_at": "2026-01-03"},
         {"result": [], "updated_at": "2026-01-05", "was_cancelled": True},
     ]
-    assert (joined(slices, exported(tmp_path, one)).candidates[0] == LESION_KIND_UNKNOWN).sum() == 25
+    assert (joined(slices, exported(tmp_path, one)).partial_labels[0] == LESION_KIND_UNKNOWN).sum() == 25
 
 
 def test_names_of_brushes_go_by_the_mapping_and_an_unknown_one_is_named(tmp_path, slices):
@@ -288,7 +288,7 @@ def test_names_of_brushes_go_by_the_mapping_and_an_unknown_one_is_named(tmp_path
     with pytest.raises(InputError, match="a brush named 'Матовое стекло'"):
         joined(slices, export)
     study = joined(slices, export, "Матовое стекло=ground_glass")
-    assert (study.candidates[0] == GGO).sum() == 16
+    assert (study.partial_labels[0] == GGO).sum() == 16
 
 
 def test_a_brush_of_another_size_a_damaged_one_and_a_polygon_are_refused(tmp_path, slices):

@@ -15,8 +15,8 @@ from lungloop.external_masks.prelabels import prelabel
 from lungloop.external_masks.targets import (
     LABEL_MAP,
     Target,
-    candidates_of_targets,
     parse_mask_labels,
+    partial_labels_of_targets,
     targets_of_values,
 )
 
@@ -28,7 +28,7 @@ def targets(values, labels=None, is_label_map=False):
 
 
 def known(drawn, *named):
-    found = candidates_of_targets(np.array(drawn, np.uint8), frozenset(named))
+    found = partial_labels_of_targets(np.array(drawn, np.uint8), frozenset(named))
     return None if found is None else found.tolist()
 
 
@@ -96,17 +96,17 @@ def test_the_projects_own_label_map_means_what_it_always_meant(values):
     label_map = np.array([values], np.uint8)
     drawn = targets_of_values(MASK, label_map, None, is_label_map=True)
     named = frozenset(LABEL_MAP.values())
-    np.testing.assert_array_equal(candidates_of_targets(drawn, named), from_given_label_map(label_map))
+    np.testing.assert_array_equal(partial_labels_of_targets(drawn, named), from_given_label_map(label_map))
 
 
 def test_a_pre_label_keeps_what_is_known_and_splits_the_rest_by_density():
-    candidates = np.full((9, 9), NOT_LESION, np.uint8)
-    candidates[:, 1:8] = LESION_KIND_UNKNOWN
-    candidates[0, 0], candidates[0, 8] = bits(Label.LUNG), bits(Label.LUNG, *LESIONS)
-    candidates[4, 4] = bits(Label.GROUND_GLASS)
+    partial_labels = np.full((9, 9), NOT_LESION, np.uint8)
+    partial_labels[:, 1:8] = LESION_KIND_UNKNOWN
+    partial_labels[0, 0], partial_labels[0, 8] = bits(Label.LUNG), bits(Label.LUNG, *LESIONS)
+    partial_labels[4, 4] = bits(Label.GROUND_GLASS)
     pixels = np.full((9, 9), -600, np.int16)
     pixels[:, 4:] = 30
-    label_map = prelabel(candidates, pixels, Intensity.HU)
+    label_map = prelabel(partial_labels, pixels, Intensity.HU)
     assert label_map[0].tolist() == [3, 1, 1, 1, 2, 2, 2, 2, 3]
     assert label_map[4].tolist() == [0, 1, 1, 1, 1, 2, 2, 2, 0]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from chestct.inference.unet_segmenter import Segmenter
+from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.intensity import Intensity
 from chestct.model.network import architecture_of, build_network
 from chestct.model.views import THOROUGH
@@ -34,8 +34,8 @@ def test_tta_averages_more_views_than_the_card_asks_for(
         assert cli.run(["segment", str(path), "--out", str(out), "--model", "v1", *options]) == 0
         found[name] = np.asarray(Image.open(out / "slice.label.png"))
 
-    for name, looks in (("card", None), ("tta", THOROUGH)):
-        segmenter = Segmenter.load(tmp_path / "weights", "v1", looks=looks)
+    for name, views in (("card", None), ("tta", THOROUGH)):
+        segmenter = UNetSegmenter.load(tmp_path / "weights", "v1", views=views)
         assert np.array_equal(found[name], segmenter.segment(pixels, Intensity.PICTURE).label_map)
     # An unfitted network has no idea of left and right, so a mirrored look changes its mind.
     assert not np.array_equal(found["card"], found["tta"])

@@ -18,11 +18,11 @@ from chestct.intensity import Intensity, as_picture
 from chestct.labels import Label
 from chestct.phantoms import phantom_study
 from chestct.prediction import SlicePrediction
-from chestct.render.uncertainty import doubt_picture
+from chestct.render.uncertainty import uncertainty_picture
 from lungloop.segmenting import find_inputs, segment_inputs
 
 # Sure of the left half, unsure of the right one.
-HALF_DOUBTED = np.array([[0, 200]], np.uint8)
+HALF_UNCERTAIN = np.array([[0, 200]], np.uint8)
 
 
 class BrightIsLung:
@@ -43,7 +43,9 @@ class BrightIsLung:
             label_map = np.where(pixels > 100, Label.LUNG, Label.BACKGROUND).astype(np.uint8)
             quarter = (slice(0, pixels.shape[0] // 2), slice(0, pixels.shape[1] // 2))
             label_map[quarter][label_map[quarter] == Label.LUNG] = Label.GROUND_GLASS
-            predictions.append(SlicePrediction(label_map, score=0.5, entropy_mean=0.1, doubt=HALF_DOUBTED))
+            predictions.append(
+                SlicePrediction(label_map, score=0.5, entropy_mean=0.1, uncertainty=HALF_UNCERTAIN)
+            )
         return predictions
 
 
@@ -164,10 +166,10 @@ def test_doubt_asked_for_lies_beside_the_overlay_and_changes_nothing_else(tmp_pa
     found = find_inputs([tmp_path / "in"], tmp_path / "out")
     (plain,) = segment_inputs(found, tmp_path / "out", BrightIsLung())
     assert not (tmp_path / "out/a.doubt.png").exists()
-    (entry,) = segment_inputs(found, tmp_path / "out", BrightIsLung(), doubt=True)
+    (entry,) = segment_inputs(found, tmp_path / "out", BrightIsLung(), uncertainty=True)
     assert entry.pop("doubt") == "a.doubt.png"
     assert {**entry, "seconds": 0} == {**plain, "seconds": 0}
-    expected = doubt_picture(pixels(tmp_path / "in/a.png"), HALF_DOUBTED)
+    expected = uncertainty_picture(pixels(tmp_path / "in/a.png"), HALF_UNCERTAIN)
     np.testing.assert_array_equal(pixels(tmp_path / "out/a.doubt.png"), expected)
     # An earlier result is no input.
     again = find_inputs([tmp_path / "out"], tmp_path / "again")
@@ -178,8 +180,8 @@ def test_doubt_of_a_study_is_a_sheet_of_the_slices_of_its_overlay(tmp_path: Path
     phantom = phantom_study(1, shape=(3, 64, 64))
     write_volume_nifti(tmp_path / "ct.nii.gz", np.stack(phantom.study.slices), phantom.geometry)
     found = find_inputs([tmp_path / "ct.nii.gz"], tmp_path / "out")
-    (entry,) = segment_inputs(found, tmp_path / "out", BrightIsLung(), doubt=True)
+    (entry,) = segment_inputs(found, tmp_path / "out", BrightIsLung(), uncertainty=True)
     sheet, overlays = (pixels(tmp_path / "out" / entry[key]) for key in ("doubt", "overlay"))
     assert sheet.shape == overlays.shape
-    middle = doubt_picture(as_picture(phantom.study.slices[1], Intensity.HU), HALF_DOUBTED)
+    middle = uncertainty_picture(as_picture(phantom.study.slices[1], Intensity.HU), HALF_UNCERTAIN)
     np.testing.assert_array_equal(sheet[:64, 68:132], middle)

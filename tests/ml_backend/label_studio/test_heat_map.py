@@ -18,8 +18,8 @@ from ml_backend.prelabelling.preannotate import preannotate
 
 def predict(catalog: Catalog, version: str, value: int | None) -> None:
     for one in catalog.slices():
-        doubt = None if value is None else np.full((8, 8), value, np.uint8)
-        found = SlicePrediction(np.zeros((64, 64), np.uint8), 0.5, 0.1, doubt=doubt)
+        uncertainty = None if value is None else np.full((8, 8), value, np.uint8)
+        found = SlicePrediction(np.zeros((64, 64), np.uint8), 0.5, 0.1, uncertainty=uncertainty)
         catalog.add_prediction(one.id, version, found, 0.1)
 
 

@@ -111,6 +111,6 @@ def test_a_label_that_the_configuration_lacks_is_an_error() -> None:
 
 def test_the_heat_map_is_known_and_is_not_what_readers_draw_on(slice_xml: str) -> None:
     config = parse_label_config(slice_xml)
-    assert (config.image_key, config.shows_studies, config.shows_doubt) == ("image", False, True)
+    assert (config.image_key, config.shows_studies, config.shows_uncertainty) == ("image", False, True)
     without = slice_xml.replace('valueList="$doubt"', 'valueList="$other"')
-    assert not parse_label_config(without).shows_doubt
+    assert not parse_label_config(without).shows_uncertainty

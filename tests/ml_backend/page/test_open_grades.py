@@ -32,7 +32,7 @@ def doubtful(catalog: Catalog) -> list[int]:
     for slice_id, deviation in zip(ids, (0.0, 0.2, 0.1), strict=True):
         found = SlicePrediction(QUARTER, 0.5, 0.1, lesion_expected=1.0, lesion_deviation=deviation)
         catalog.add_prediction(slice_id, "base-1", found)
-    catalog.settle_severity(stored.id, "base-1", None)
+    catalog.ensure_severity(stored.id, "base-1", None)
     return ids
 
 

@@ -15,8 +15,8 @@ from ml_backend.prelabelling.worklist import OrderChoices
 from ml_backend.sync import reconcile
 
 # Shares so large that all slices are drawn.
-BLANK = OrderChoices(shares=Shares(control=0.0, blank=0.99, twice=0.0))
-TWICE = OrderChoices(shares=Shares(control=0.5, blank=0.0, twice=0.99))
+BLANK = OrderChoices(shares=Shares(control=0.0, unassisted=0.99, double_read=0.0))
+TWICE = OrderChoices(shares=Shares(control=0.5, unassisted=0.0, double_read=0.99))
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from ml_backend.prelabelling import worklist as ordering
 from ml_backend.prelabelling.champion import Champion
 from ml_backend.prelabelling.next_tasks import order_next_tasks
 from ml_backend.prelabelling.preannotate import preannotate
-from ml_backend.prelabelling.worklist import OrderChoices, head_scores, least_score, settle_order
+from ml_backend.prelabelling.worklist import OrderChoices, head_scores, least_score, update_worklist
 from ml_backend.sync import reconcile
 
-ENTROPY = OrderChoices("entropy", Shares(control=0.0, blank=0.0, twice=0.0))
+ENTROPY = OrderChoices("entropy", Shares(control=0.0, unassisted=0.0, double_read=0.0))
 
 
 def test_a_task_stands_where_the_first_of_its_slices_stands() -> None:
@@ -58,11 +58,11 @@ def by_entropy(catalog: Catalog, entropies: list[float], version: str = "base-1"
     slices = [rng.integers(0, 256, (64, 64), np.uint8) for _ in entropies]
     catalog.add_study(Study("case", "patient", slices, Intensity.PICTURE, "case"), "images")  # type: ignore[arg-type]
     catalog.ensure_base("base-1")
-    doubt(catalog, entropies, version)
+    uncertainty(catalog, entropies, version)
     return [one.id for one in catalog.slices()]
 
 
-def doubt(catalog: Catalog, entropies: list[float], version: str) -> None:
+def uncertainty(catalog: Catalog, entropies: list[float], version: str) -> None:
     for one, entropy in zip(catalog.slices(), entropies, strict=True):
         found = SlicePrediction(
             np.full((64, 64), 3, np.uint8), 0.5, entropy, zone_entropy=entropy, lesion_zone=0.1
@@ -74,7 +74,7 @@ def test_the_first_order_of_a_version_is_whole_and_the_next_one_begins_anew_only
     catalog: Catalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = by_entropy(catalog, [0.1, 0.2, 0.3, 0.4])
-    places = settle_order(catalog, "base-1", ENTROPY)
+    places = update_worklist(catalog, "base-1", ENTROPY)
     assert places.is_new
     assert sorted(places.slice_ids) == ids
     assert places.slice_ids[0] == ids[3]
@@ -82,14 +82,14 @@ def test_the_first_order_of_a_version_is_whole_and_the_next_one_begins_anew_only
     catalog.keep_order("base-1", ids, ["as they come"] * 4)
 
     monkeypatch.setattr(ordering, "HEAD", 1)
-    following = settle_order(catalog, "base-1", ENTROPY)
+    following = update_worklist(catalog, "base-1", ENTROPY)
     assert (following.slice_ids, following.is_new) == ((ids[3], *ids[:3]), False)
 
 
 def test_an_order_of_another_version_is_none_of_this_one(catalog: Catalog) -> None:
     ids = by_entropy(catalog, [0.1, 0.2])
     catalog.keep_order("base-0", ids, ["", ""])
-    assert settle_order(catalog, "base-1", ENTROPY).is_new
+    assert update_worklist(catalog, "base-1", ENTROPY).is_new
 
 
 def served(label_studio: Any, version: str) -> list[int]:

@@ -23,8 +23,8 @@ def chest() -> tuple[np.ndarray, np.ndarray]:
 def test_a_view_is_of_the_asked_size_and_in_range(augmentation):
     image, label_map = chest()
     for seed in range(20):
-        view, candidates = augmentation(image, from_label_map(label_map), 96, seed)
-        assert view.shape == candidates.shape == (96, 96)
+        view, partial_labels = augmentation(image, from_label_map(label_map), 96, seed)
+        assert view.shape == partial_labels.shape == (96, 96)
         assert view.dtype == np.float32
         assert view.min() >= 0
         assert view.max() <= 1
@@ -44,8 +44,8 @@ def test_no_label_is_invented(augmentation):
     image, label_map = chest()
     allowed = {*np.unique(from_label_map(label_map)).tolist(), int(UNKNOWN)}
     for seed in range(20):
-        _, candidates = augmentation(image, from_label_map(label_map), 64, seed)
-        assert set(np.unique(candidates).tolist()) <= allowed
+        _, partial_labels = augmentation(image, from_label_map(label_map), 64, seed)
+        assert set(np.unique(partial_labels).tolist()) <= allowed
 
 
 def test_the_crop_keeps_the_whole_lung():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from chestct import partial_labels as candidates
+from chestct import partial_labels
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import CorrectionState
 from chestct.intensity import Intensity
@@ -45,8 +45,8 @@ def _add_study(
             slices=pixels,
             intensity=Intensity.PICTURE,
             source=Path("/nowhere"),
-            candidates={
-                index: candidates.from_label_map(np.zeros((SIZE, SIZE), np.uint8))
+            partial_labels={
+                index: partial_labels.from_label_map(np.zeros((SIZE, SIZE), np.uint8))
                 for index in range(labelled)
             },
             split=split,
@@ -101,7 +101,7 @@ def test_corrections_teach_and_records_of_test_patients_test(catalog: Catalog) -
     taken = take_snapshot(catalog, "base-1")
     assert [(item.slice_id, item.correction_id) for item in taken.corrections] == [(first, correction)]
     # The corrected slice is not replayed with its old labels.
-    assert [(item.slice_id, item.truth) for item in taken.replay] == [(second, Truth.RECORD)]
+    assert [(item.slice_id, item.truth) for item in taken.replay] == [(second, Truth.REFERENCE)]
     assert [item.slice_id for item in taken.test] == frozen
     assert taken.phantom_seeds == ()
 
@@ -196,10 +196,10 @@ def test_samples_say_what_each_truth_knows(catalog: Catalog) -> None:
     taken = take_snapshot(catalog, "v")
     samples = load_samples(catalog, (*taken.corrections, *taken.replay))
     assert [sample.source for sample in samples] == ["correction", "correction", "record"]
-    assert [int(sample.candidates[0, 0]) for sample in samples] == [
-        int(candidates.NOT_LESION),  # no lesion drawn: background or lung, nobody said
-        int(candidates.bits(Label.GROUND_GLASS)),
-        int(candidates.bits(Label.BACKGROUND)),
+    assert [int(sample.partial_labels[0, 0]) for sample in samples] == [
+        int(partial_labels.NOT_LESION),  # no lesion drawn: background or lung, nobody said
+        int(partial_labels.bits(Label.GROUND_GLASS)),
+        int(partial_labels.bits(Label.BACKGROUND)),
     ]
 
 

@@ -31,9 +31,9 @@ class Reader:
         return most_probable(probabilities)
 
 
-def sample(seen: str, candidates: np.ndarray, patient: str = "p") -> TrainingSample:
+def sample(seen: str, partial_labels: np.ndarray, patient: str = "p") -> TrainingSample:
     image = np.array([[int(value) / 4 for value in seen]], np.float32)
-    return TrainingSample(image, candidates.reshape(1, -1), "a", patient, "s")
+    return TrainingSample(image, partial_labels.reshape(1, -1), "a", patient, "s")
 
 
 def labels(text: str) -> np.ndarray:

@@ -199,12 +199,12 @@ def test_a_resumed_curve_replaces_the_rows_after_its_checkpoint(tmp_path):
 def test_devices_share_a_batch_and_together_see_the_whole_of_it():
     config = dataclasses.replace(TINY, batch_size=5, transplant_chance=0.5)
     batches = Batches(chests(), config)
-    images, candidates = batches.at(3)
+    images, partial_labels = batches.at(3)
     for rank in range(2):
         share = slice(rank, None, 2)
         own_images, own_candidates = batches.at(3, share)
         assert torch.equal(own_images, images[share])
-        assert torch.equal(own_candidates, candidates[share])
+        assert torch.equal(own_candidates, partial_labels[share])
 
 
 def test_several_devices_without_lightning_say_what_to_install(monkeypatch):

@@ -29,8 +29,8 @@ class Says:
         raise AssertionError("a guess is made from probabilities")
 
 
-def sample(*candidates: int) -> TrainingSample:
-    known = np.array([candidates], np.uint8)
+def sample(*partial_labels: int) -> TrainingSample:
+    known = np.array([partial_labels], np.uint8)
     return TrainingSample(np.zeros(known.shape, np.float32), known, "a", "p", "s")
 
 
@@ -63,8 +63,8 @@ def test_the_mean_of_the_versions_counts():
     surely, hardly = probabilities((0, 0.9, 0.1, 0)), probabilities((0, 0.5, 0.5, 0))
     (filled,) = with_guessed_kinds([sample(LESION_KIND_UNKNOWN)], [Says(surely)])
     (torn,) = with_guessed_kinds([sample(LESION_KIND_UNKNOWN)], [Says(surely), Says(hardly)])
-    assert filled.candidates.item() == GROUND_GLASS
-    assert torn.candidates.item() == LESION_KIND_UNKNOWN
+    assert filled.partial_labels.item() == GROUND_GLASS
+    assert torn.partial_labels.item() == LESION_KIND_UNKNOWN
 
 
 def test_a_sample_without_an_open_kind_costs_no_look():

@@ -27,8 +27,8 @@ def page(**given: object) -> str:
     return as_markdown(model_card_page(ModelCard(**{**plain, **given})))  # type: ignore[arg-type]
 
 
-def sample(candidates: np.ndarray, source: str, patient: str) -> TrainingSample:
-    return TrainingSample(np.zeros(candidates.shape, np.float32), candidates, source, patient, "s")
+def sample(partial_labels: np.ndarray, source: str, patient: str) -> TrainingSample:
+    return TrainingSample(np.zeros(partial_labels.shape, np.float32), partial_labels, source, patient, "s")
 
 
 def test_the_card_shows_each_mean_with_its_interval():

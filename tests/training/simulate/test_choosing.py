@@ -17,8 +17,8 @@ def plan(**changes: object) -> SimulationPlan:
     return SimulationPlan(data=("somewhere",), strategies=("foreground-random",), **changes)  # type: ignore[arg-type]
 
 
-def corrected(label_map: list[int], candidates: list[np.uint8]) -> int:
-    return corrected_pixels(np.array([label_map], np.uint8), np.array([candidates], np.uint8))
+def corrected(label_map: list[int], partial_labels: list[np.uint8]) -> int:
+    return corrected_pixels(np.array([label_map], np.uint8), np.array([partial_labels], np.uint8))
 
 
 def test_a_reader_corrects_missed_and_invented_lesion() -> None:

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from chestct.catalog.catalog import Catalog
-from chestct.inference.unet_segmenter import Segmenter
+from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.labels import Label
 from chestct.model.weights import ModelCard
 from chestct.settings import Settings
@@ -40,8 +40,8 @@ class GreyBands(torch.nn.Module):
 
 
 @pytest.fixture(scope="session")
-def segmenter() -> Segmenter:
-    return Segmenter(GreyBands(), ModelCard(version="bands", architecture="unet/bands", input_size=64))
+def segmenter() -> UNetSegmenter:
+    return UNetSegmenter(GreyBands(), ModelCard(version="bands", architecture="unet/bands", input_size=64))
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +71,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def backend(settings: Settings, catalog: Catalog, segmenter: Segmenter) -> Backend:
+def backend(settings: Settings, catalog: Catalog, segmenter: UNetSegmenter) -> Backend:
     """No queue and no Label Studio."""
     champion = Champion(catalog, lambda version: segmenter)
     pictures = TaskPictures(catalog, None, None)

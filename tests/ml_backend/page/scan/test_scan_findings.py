@@ -16,7 +16,7 @@ from ml_backend.page.scan.findings import findings_of
 from ml_backend.page.scan.kept_study import Findings, KeptStudy
 from ml_backend.page.scan.overview import keep_overview
 from ml_backend.page.scan.reading import stem_of
-from ml_backend.page.scan.report import telling_slices
+from ml_backend.page.scan.report import most_affected_slices
 
 # Two lungs of 2 x 4 pixels with air between; the right one (left in the picture) is half ill.
 SLICE = np.array(
@@ -115,9 +115,9 @@ def test_the_coronal_plane_runs_through_the_row_with_most_lesion_and_shows_the_h
 def test_most_diseased_slices_come_first_and_are_shown_in_order(tmp_path: Path) -> None:
     empty = np.zeros_like(SLICE)
     study = kept(tmp_path, [empty, SLICE, empty, SLICE], with_geometry=True)
-    assert telling_slices(found_in(study)) == [1, 3]
+    assert most_affected_slices(found_in(study)) == [1, 3]
     healthy = kept(tmp_path / "h", [empty] * 3, with_geometry=True)
-    assert telling_slices(found_in(healthy)) == [0, 1, 2]
+    assert most_affected_slices(found_in(healthy)) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(

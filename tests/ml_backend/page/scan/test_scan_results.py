@@ -16,13 +16,13 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from chestct.formats.nifti import write_volume_nifti
-from chestct.inference.unet_segmenter import Segmenter
+from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.intensity import Intensity, as_picture
 from chestct.labels import Label
 from chestct.phantoms import Phantom, phantom_study
 from chestct.prediction import SlicePrediction
 from chestct.render.overlay import overlay, png_bytes
-from chestct.render.uncertainty import doubt_picture
+from chestct.render.uncertainty import uncertainty_picture
 from chestct.settings import Settings
 from ml_backend.app import create_app
 from ml_backend.model import Backend
@@ -40,7 +40,7 @@ def volume(phantom: Phantom, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-def label_maps(segmenter: Segmenter, phantom: Phantom) -> np.ndarray:
+def label_maps(segmenter: UNetSegmenter, phantom: Phantom) -> np.ndarray:
     said = segmenter.segment_study(phantom.study.slices, Intensity.HU)
     return np.stack([one.label_map for one in said])
 
@@ -52,7 +52,7 @@ def raw(client: FlaskClient, path: str, dtype: str) -> np.ndarray:
 
 
 def test_a_volume_gives_the_label_map_that_segment_gives_with_its_own_geometry(
-    client: FlaskClient, upload: Callable[..., str], segmenter: Segmenter, phantom: Phantom, volume: bytes
+    client: FlaskClient, upload: Callable[..., str], segmenter: UNetSegmenter, phantom: Phantom, volume: bytes
 ) -> None:
     answer = client.get(upload(("ct 1.nii.gz", volume)) + "/1/label.nii.gz")
     assert "filename=ct_1.label.nii.gz" in answer.headers["Content-Disposition"]
@@ -64,7 +64,7 @@ def test_a_volume_gives_the_label_map_that_segment_gives_with_its_own_geometry(
 
 
 def test_the_viewer_gets_the_very_pixels_and_labels(
-    client: FlaskClient, upload: Callable[..., str], segmenter: Segmenter, phantom: Phantom, volume: bytes
+    client: FlaskClient, upload: Callable[..., str], segmenter: UNetSegmenter, phantom: Phantom, volume: bytes
 ) -> None:
     address = upload(("ct.nii.gz", volume))
     expected = label_maps(segmenter, phantom)
@@ -80,20 +80,20 @@ def test_the_viewer_gets_the_very_pixels_and_labels(
 
 
 def test_the_viewer_gets_the_doubt_of_each_slice_and_a_picture_of_it_to_take_home(
-    client: FlaskClient, upload: Callable[..., str], segmenter: Segmenter, banded: np.ndarray
+    client: FlaskClient, upload: Callable[..., str], segmenter: UNetSegmenter, banded: np.ndarray
 ) -> None:
     # Not the network's size, so that edges are blurred and in doubt.
     slices = [np.pad(banded, margin) for margin in (20, 24)]
     address = upload(*((f"a/{k}.png", png_bytes(pixels)) for k, pixels in enumerate(slices)))
     for number, pixels in enumerate(slices, start=1):
-        doubt = segmenter.segment(pixels, Intensity.PICTURE).doubt
-        assert doubt is not None and doubt.max() > 100
+        uncertainty = segmenter.segment(pixels, Intensity.PICTURE).uncertainty
+        assert uncertainty is not None and uncertainty.max() > 100
         found = raw(client, f"{address}/{number}/doubt/0", "u1")
-        np.testing.assert_array_equal(found.reshape(doubt.shape), doubt)
+        np.testing.assert_array_equal(found.reshape(uncertainty.shape), uncertainty)
         answer = client.get(f"{address}/{number}/doubt/0.png")
         assert f"filename={number - 1}.doubt.png" in answer.headers["Content-Disposition"]
         shown = np.asarray(Image.open(io.BytesIO(answer.data)))
-        np.testing.assert_array_equal(shown, doubt_picture(pixels, doubt))
+        np.testing.assert_array_equal(shown, uncertainty_picture(pixels, uncertainty))
         for missing in ("doubt/1.png", "doubt/1"):
             assert client.get(f"{address}/{number}/{missing}").status_code == 404
     page = client.get(address).text
@@ -164,7 +164,7 @@ def test_an_archive_becomes_a_list_with_its_failures(
 def test_the_zip_holds_label_maps_overlays_in_the_chosen_colours_and_reports(
     client: FlaskClient,
     upload: Callable[..., str],
-    segmenter: Segmenter,
+    segmenter: UNetSegmenter,
     phantom: Phantom,
     volume: bytes,
     png: bytes,
@@ -193,7 +193,7 @@ def test_the_zip_holds_label_maps_overlays_in_the_chosen_colours_and_reports(
         grey = as_picture(phantom.study.slices[2], Intensity.HU)
         expected = overlay(grey, label_maps(segmenter, phantom)[2], colours, 0.5)
         np.testing.assert_array_equal(shown, expected)
-        doubted = doubt_picture(banded, segmenter.segment(banded, Intensity.PICTURE).doubt)
+        doubted = uncertainty_picture(banded, segmenter.segment(banded, Intensity.PICTURE).uncertainty)
         np.testing.assert_array_equal(np.asarray(Image.open(archive.open("slice.doubt.png"))), doubted)
         report = json.loads(archive.read("report.json"))
         assert [one["kind"] for one in report] == ["study", "image"]
@@ -240,7 +240,7 @@ class Held:
     version = "held"
     involvement_calibration = None
 
-    def __init__(self, inner: Segmenter) -> None:
+    def __init__(self, inner: UNetSegmenter) -> None:
         self.inner = inner
         self.begun, self.go_on = threading.Event(), threading.Event()
         self.calls = 0
@@ -261,7 +261,7 @@ def held_client(settings: Settings, backend: Backend, held: Held | Silent) -> Fl
 
 
 def test_progress_is_told_slice_by_slice_and_a_second_upload_waits_its_turn(
-    settings: Settings, backend: Backend, segmenter: Segmenter, volume: bytes, finish: Callable[..., Any]
+    settings: Settings, backend: Backend, segmenter: UNetSegmenter, volume: bytes, finish: Callable[..., Any]
 ) -> None:
     held = Held(segmenter)
     client = held_client(settings, backend, held)
@@ -287,7 +287,7 @@ def test_progress_is_told_slice_by_slice_and_a_second_upload_waits_its_turn(
 def test_a_scan_that_is_deleted_while_it_is_worked_on_stops_quietly(
     settings: Settings,
     backend: Backend,
-    segmenter: Segmenter,
+    segmenter: UNetSegmenter,
     volume: bytes,
     caplog: pytest.LogCaptureFixture,
     png: bytes,
