@@ -64,7 +64,8 @@ def test_a_share_of_nothing_draws_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "name, share", [("control", 0.6), ("unassisted", -0.1), ("double_read", 1.0), ("unassisted", float("nan"))]
+    "name, share",
+    [("control", 0.6), ("unassisted", -0.1), ("double_read", 1.0), ("unassisted", float("nan"))],
 )
 def test_a_share_that_leaves_nothing_to_compare_is_refused_by_name(name: str, share: float) -> None:
     with pytest.raises(InputError, match=f"share {name}"):
