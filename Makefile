@@ -13,6 +13,8 @@ PIP_ARGS ?=
 ARGS ?=
 DATA ?=
 ONLY ?=
+# Unit tests run in this many processes; end-to-end tests share one stack and run alone.
+JOBS ?= 2
 
 PRODUCT := .venv
 STUDIO := .venv-label-studio
@@ -91,7 +93,7 @@ check: $(INSTALLED_DEV)
 	$(MAKE) --no-print-directory unit
 
 unit: $(INSTALLED_DEV)
-	$(ONE_THREAD) $(BIN)/python -m pytest tests --ignore=tests/end_to_end $(ARGS)
+	$(ONE_THREAD) $(BIN)/python -m pytest tests --ignore=tests/end_to_end -n $(JOBS) --dist loadfile $(ARGS)
 
 end-to-end: test-environments
 	$(ONE_THREAD) $(BIN)/python -m pytest tests/end_to_end $(ARGS)
