@@ -77,14 +77,14 @@ def timed_catalog(size: int, url: str | None) -> Timing:
         database_url = url or f"sqlite:///{Path(folder) / 'catalog.sqlite3'}"
         with Catalog.open(database_url, folder) as catalog, closing(Database(database_url)) as database:
             fill(database, size)
-            catalog.set_champion(_OLD)
+            catalog.versions.set_champion(_OLD)
             drawing = seconds(lambda: make_order(catalog, _OLD))
-            catalog.set_champion(_NEW)
+            catalog.versions.set_champion(_NEW)
             again = seconds(lambda: make_order(catalog, _NEW))
             fresh = calls_ms(lambda: next_slices(catalog, _SHOWN))
             counts = calls_ms(catalog.counts)
             old = seconds(lambda: old_next(database, catalog)) * 1000
-            served = [one.slice.id for one in catalog.next_in_order(size // 5)]
+            served = [one.slice.id for one in catalog.worklist.next(size // 5)]
             correct(database, served, first_annotation=size)
             late = calls_ms(lambda: next_slices(catalog, _SHOWN))
             if url:
@@ -168,7 +168,7 @@ def make_order(catalog: Catalog, version: str) -> None:
 
 def old_next(database: Database, catalog: Catalog) -> list[SliceRecord]:
     """As `next` did before orders were kept."""
-    scores = {one.slice_id: one.score for one in catalog.predictions(_NEW)}
+    scores = {one.slice_id: one.score for one in catalog.predictions.by_version(_NEW)}
     query = SLICE_ROWS.where(tables.slices.c.id.not_in(reviewed_slices()))
     with database.reading() as connection:
         still_open = [slice_record(row) for row in connection.execute(query).mappings()]

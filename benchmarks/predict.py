@@ -48,8 +48,8 @@ def main() -> None:
         catalog = Catalog.open(settings.database_url, settings.storage_url)
         for study in discover([home / "data"]):
             assert isinstance(study, Study), study
-            catalog.add_study(study, "mosmed")
-        version = catalog.ensure_base(newest_base(settings.weights_dir)).version
+            catalog.studies.add(study, "mosmed")
+        version = catalog.versions.ensure_base(newest_base(settings.weights_dir)).version
         port = 19090
         server = subprocess.Popen(
             [sys.executable, "-m", "lungloop", "serve", "--port", str(port)], stderr=subprocess.DEVNULL
@@ -121,7 +121,7 @@ def measure(
     cached: list[float] = []
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
         _wait(client)
-        for number, found in enumerate(catalog.slices(limit=_SLICES)):
+        for number, found in enumerate(catalog.slices.all(limit=_SLICES)):
             task = {
                 "id": number,
                 "data": {

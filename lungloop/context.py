@@ -47,7 +47,7 @@ def ensure_champion(settings: Settings) -> str:
         WeightsError: there is no champion, and the weights folder holds no shipped model.
     """
     with open_catalog(settings, create=True) as catalog:
-        champion = catalog.champion() or catalog.ensure_base(shipped_version(settings))
+        champion = catalog.versions.champion() or catalog.versions.ensure_base(shipped_version(settings))
         return champion.version
 
 
@@ -55,7 +55,7 @@ def serving_version(settings: Settings) -> str:
     """The catalog's champion, or the newest shipped model where there is no catalog."""
     try:
         with open_catalog(settings) as catalog:
-            champion = catalog.champion()
+            champion = catalog.versions.champion()
     except ServiceUnavailableError:
         champion = None
     return shipped_version(settings) if champion is None else champion.version

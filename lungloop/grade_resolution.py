@@ -5,8 +5,8 @@ from typing import Any
 
 from chestct.acquisition.grade_resolution import grade_chances
 from chestct.catalog.catalog import Catalog
-from chestct.catalog.grade_plan import GradePlan, plan_of, undecided_plans
-from chestct.catalog.grade_resolution import OpenStudy
+from chestct.derived.grade_plan import GradePlan, plan_of, undecided_plans
+from chestct.derived.grade_resolution import OpenStudy, open_studies
 from chestct.errors import InputError
 from chestct.severity.interval import InvolvementCalibration
 
@@ -56,7 +56,7 @@ def undecided_grades(
         version: whose predictions.
         calibration: of its card; None for the normal approximation.
     """
-    studies = {study.name: study for study in catalog.open_studies(version, calibration)}
+    studies = {study.name: study for study in open_studies(catalog, version, calibration)}
     return [_resolution(studies[plan.study], plan) for plan in undecided_plans(studies.values())]
 
 
@@ -69,13 +69,13 @@ def grade_resolution_of(
         NotFoundError: there is no such study.
         InputError: it has no grade to settle, or no open slice.
     """
-    study = catalog.study(name)
-    found = catalog.open_studies(version, calibration, name)
+    study = catalog.studies.by_name(name)
+    found = open_studies(catalog, version, calibration, name)
     if found:
         return _resolution(found[0], plan_of(found[0]))
     if study.geometry is None:
         raise InputError(name, "is pictures without geometry, which have no grade; expected a CT study")
-    severity = catalog.severity(study.id, version)
+    severity = catalog.severities.of_study(study.id, version)
     if severity is None:
         raise InputError(name, f"has slices that {version} has not predicted; run `lungloop preannotate`")
     if severity.grade is None:

@@ -64,7 +64,7 @@ def import_studies(
             continue
         report.notes += [(study.source, note) for note in study.notes]
         try:
-            record, created = catalog.add_study(study, layout)
+            record, created = catalog.studies.add(study, layout)
             report.notes += _add_prelabels(catalog, study, record)
         except InputError as error:
             report.failed.append(FailedInput(study.source, _reason(error, study.source)))
@@ -75,19 +75,19 @@ def import_studies(
             else:
                 report.known += 1
         on_study(count, study.name)
-    report.test_patient = catalog.freeze_test_patient()
+    report.test_patient = catalog.patients.freeze_test_patient()
     return report
 
 
 def _add_prelabels(catalog: Catalog, study: Study, record: StudyRecord) -> list[tuple[Path, str]]:
     """Masks to be shown to readers; what to know of those that come too late."""
-    champion = catalog.champion()
+    champion = catalog.versions.champion()
     late = 0
-    for one in catalog.slices(study_id=record.id) if study.prelabels else []:
+    for one in catalog.slices.of_study(record.id) if study.prelabels else []:
         given = study.prelabels.get(one.index)
         if given is not None:
-            catalog.add_prelabel(one.id, given)
-            late += champion is not None and catalog.prelabel(one.id, champion.version) is None
+            catalog.predictions.add_prelabel(one.id, given)
+            late += champion is not None and catalog.predictions.prelabel(one.id, champion.version) is None
     if not late:
         return []
     note = f"{late} slices were pre-labelled by the model already: their masks show from the next version on"

@@ -35,12 +35,12 @@ def next_slices(catalog: Catalog, count: int) -> list[NextSlice]:
 
     Before an order was kept for the champion, all are of the second kind.
     """
-    champion = catalog.champion()
+    champion = catalog.versions.champion()
     version = None if champion is None else champion.version
-    rows = [_placed(one) for one in catalog.next_in_order(count) if one.model_version == version]
+    rows = [_placed(one) for one in catalog.worklist.next(count) if one.model_version == version]
     if len(rows) < count:
-        others = catalog.not_in_order(version, count - len(rows))
-        predicted = 0 if rows or version is None else catalog.count_open_predicted(version)
+        others = catalog.worklist.unplaced(version, count - len(rows))
+        predicted = 0 if rows or version is None else catalog.predictions.count_open(version)
         rows += [
             _not_placed(
                 one, score, version, f"number {number} of {predicted} by uncertainty" if predicted else ""

@@ -57,9 +57,9 @@ def state_of(settings: Settings) -> dict[str, Any]:
 def _catalog(settings: Settings) -> tuple[bool, str | None, dict[str, int], dict[str, Any] | None]:
     try:
         with open_catalog(settings) as catalog:
-            champion = catalog.champion()
-            readings = catalog.readings()
-            estimates = estimates_of(readings, catalog.reading_pairs(readings))
+            champion = catalog.versions.champion()
+            readings = catalog.reader_log.readings()
+            estimates = estimates_of(readings, catalog.reader_log.pairs(readings))
             readers = {**estimates.as_dict(), "sentences": sentences(estimates)}
             return True, None if champion is None else champion.version, catalog.counts(), readers
     except LungLoopError:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from chestct.catalog.catalog import Catalog
+from chestct.derived.reader_changes import count_changes
 from chestct.errors import NotFoundError, ServiceUnavailableError
 from chestct.job_queue import JobQueue
 from chestct.job_queue.progress import progress_reporter
@@ -45,11 +46,13 @@ def sync(task_id: int | None = None) -> Json:
         report = reconcile(
             place.catalog, client, project_id, task_id, via=via, on_progress=progress_reporter()
         )
-        place.catalog.count_changes()
+        count_changes(place.catalog)
         if _order_is_due(place.catalog, report):
             JobQueue(place.settings.redis_url).enqueue_order()
         if report.changed and _retrain_is_due(place.catalog, place.settings.retrain_every):
-            JobQueue(place.settings.redis_url).request_retrain(place.catalog, _POLICY, sync_first=False)
+            JobQueue(place.settings.redis_url).request_retrain(
+                place.catalog.requests, _POLICY, sync_first=False
+            )
         return asdict(report)
 
 
@@ -70,7 +73,7 @@ def preannotate() -> Json:
 def settle_next_places() -> Json:
     """What readers are served next, ordered anew after corrections; loads no model."""
     with _workplace() as place:
-        champion = place.catalog.champion()
+        champion = place.catalog.versions.champion()
         if champion is None:
             return {}
         client, project_id = place.label_studio()
@@ -90,7 +93,7 @@ def follow_champion(version: str = "") -> Json:
     with _workplace() as place:
         settings = place.settings
         client, project_id = place.label_studio()
-        champion = place.catalog.champion()
+        champion = place.catalog.versions.champion()
         if champion is None:
             raise NotFoundError(f"there is no champion to follow (asked for {version or 'none'})")
         if settings.backend_url is None:
@@ -140,7 +143,7 @@ def _order_is_due(catalog: Catalog, report: SyncReport) -> bool:
 
 def _retrain_is_due(catalog: Catalog, retrain_every: int) -> bool:
     """Corrections of train patients that came after the last request for a retrain, whoever asked."""
-    requests = catalog.retrain_requests()
+    requests = catalog.requests.all()
     last = max((request.requested_at for request in requests), default="")
-    new = [row for row in catalog.current_corrections(Split.TRAIN) if row.received_at > last]
+    new = [row for row in catalog.corrections.current(Split.TRAIN) if row.received_at > last]
     return retrain_is_due(len(new), retrain_every)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from chestct.acquisition.allocation import Allocation
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord
+from chestct.derived.severity import ensure_severity
 from chestct.errors import InputError, LungLoopError, ServiceUnavailableError
 from chestct.inference.segmenter import Segmenter
 from chestct.job_queue import JobQueue
@@ -215,10 +216,13 @@ class LungLoopModel:
     ) -> SeverityGrade | None:
         """A grade is of whole studies: None for pictures, and for a part of a study loaded by hand."""
         catalog, first = self._backend.catalog, shown[0]
-        if not isinstance(first, SliceRecord) or len(shown) != catalog.study(first.study_name).slice_count:
+        if (
+            not isinstance(first, SliceRecord)
+            or len(shown) != catalog.studies.by_name(first.study_name).slice_count
+        ):
             return None
-        severity = catalog.ensure_severity(
-            first.study_id, segmenter.version, segmenter.involvement_calibration
+        severity = ensure_severity(
+            catalog, first.study_id, segmenter.version, segmenter.involvement_calibration
         )
         return None if severity is None else severity.grade
 
@@ -236,17 +240,17 @@ class LungLoopModel:
         """What serves a task at its place; the model's confidence where it has none yet."""
         catalog = self._backend.catalog
         slice_ids = [one.id for one in shown if isinstance(one, SliceRecord)]
-        kept = {one: catalog.order_score(one, version) for one in slice_ids}
+        kept = {one: catalog.worklist.score(one, version) for one in slice_ids}
         place = least_score(slice_ids, {one: score for one, score in kept.items() if score is not None})
         return confidence if place is None else place
 
     def _drawn(self, shown: SliceRecord) -> Allocation | None:
         """What was drawn for a slice; drawn now where Label Studio asks before any job did."""
         catalog = self._backend.catalog
-        drawn = catalog.allocation(shown.id)
+        drawn = catalog.allocations.of_slice(shown.id)
         if drawn is None:
-            catalog.allocate([shown.id], OrderChoices.of(self._backend.settings).shares)
-            drawn = catalog.allocation(shown.id)
+            catalog.allocations.allocate([shown.id], OrderChoices.of(self._backend.settings).shares)
+            drawn = catalog.allocations.of_slice(shown.id)
         return drawn
 
     def _count(self, found: Sequence[Predicted]) -> None:
@@ -268,7 +272,7 @@ class LungLoopModel:
             _LOG.error("the job could not be asked for: %s", error)
 
     def _request_retrain(self) -> Json:
-        ticket = self._queue().request_retrain(self._backend.catalog, "button")
+        ticket = self._queue().request_retrain(self._backend.catalog.requests, "button")
         return {"status": "queued", "request": ticket.request_id, "job": ticket.job_id}
 
     def _queue(self) -> JobQueue:

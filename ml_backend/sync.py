@@ -84,7 +84,7 @@ def reconcile(
     """
     project = client.project(project_id)
     run = _Sync(catalog, client, project, parse_label_config(project.label_config), via)
-    known = catalog.annotation_states(project.uid, task_id)
+    known = catalog.corrections.annotation_states(project.uid, task_id)
     there = {state.id: state for state in client.annotation_states(project.id, task_id)}
     new = [state for state in there.values() if _is_new(state, known.get(state.id))]
     # Only what a direct question finds gone counts as deleted: the list is read page by page while
@@ -153,7 +153,7 @@ class _Sync:
 
     def mark_deleted(self, row: CorrectionRecord) -> None:
         """The annotation is gone; its history stays."""
-        self.counted["deleted"] += self._catalog.mark_annotation_deleted(
+        self.counted["deleted"] += self._catalog.corrections.mark_deleted(
             row.project_uid, row.annotation_id, self._via
         )
 
@@ -161,7 +161,7 @@ class _Sync:
         label_map = None
         if not annotation.was_cancelled:
             label_map = read_label_map(annotation.result, self._config, shown.height, shown.width)
-        _, created = self._catalog.add_correction(
+        _, created = self._catalog.corrections.add(
             slice_id=shown.id,
             project_uid=self._project.uid,
             task_id=annotation.task_id,
@@ -190,7 +190,7 @@ class _Sync:
             sizes = [(one.height, one.width) for one in slices]
             result = None if shown is None else shown.result
             reading = read_study(annotation.result, self._config, sizes, result)
-        return self._catalog.add_study_annotation(
+        return self._catalog.corrections.add_study_annotation(
             StudyAnnotation(
                 study_id=slices[0].study_id,
                 project_uid=self._project.uid,
@@ -211,7 +211,7 @@ class _Sync:
 
     def _shown(self, task_id: int) -> SliceRecord | Sequence[SliceRecord]:
         """The slice of a slice task, or the slices of a study task in the order of its pictures."""
-        linked = self._catalog.slice_of_task(self._project.uid, task_id)
+        linked = self._catalog.tasks.slice_of(self._project.uid, task_id)
         if linked is not None:
             return linked
         data = self._client.one_task_data(self._project.id, task_id)
@@ -231,7 +231,7 @@ class _Sync:
             raise InputError(
                 f"task {task_id}", "shows a picture that is not in the catalog; `lungloop import` it first"
             )
-        self._catalog.link_task(meant.id, self._project.uid, task_id)
+        self._catalog.tasks.link(meant.id, self._project.uid, task_id)
         return meant
 
     def _started_from(self, prediction_id: int | None, shown: SliceRecord) -> str | None:
@@ -247,10 +247,10 @@ class _Sync:
                 version = None
             self._version_of[prediction_id] = version
         version = self._version_of[prediction_id]
-        if version is not None and self._catalog.prelabel(shown.id, version) is not None:
+        if version is not None and self._catalog.predictions.prelabel(shown.id, version) is not None:
             return OWN_MASKS
         return version
 
     def _showed_nothing(self, shown: SliceRecord, version: str) -> bool:
         """Whether an empty prediction was kept from the reader on purpose, rather than "no lesion" said."""
-        return is_unassisted(self._catalog, shown.id, version, self._catalog.allocation(shown.id))
+        return is_unassisted(self._catalog, shown.id, version, self._catalog.allocations.of_slice(shown.id))

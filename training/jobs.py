@@ -52,14 +52,14 @@ def retrain(trainer: Trainer | None = None) -> str:
             outcome = _serve(settings, catalog, queue, job_id, trainer)
         except ServiceUnavailableError as error:
             if job is None or not job.should_retry:
-                catalog.finish_retrain_requests(job_id, RequestState.FAILED, str(error))
+                catalog.requests.finish(job_id, RequestState.FAILED, str(error))
             raise
         except LungLoopError as error:
-            catalog.finish_retrain_requests(job_id, RequestState.FAILED, str(error))
+            catalog.requests.finish(job_id, RequestState.FAILED, str(error))
             if job is not None:
                 job.retries_left = 0  # the same data would only fail in the same way
             raise
-        catalog.finish_retrain_requests(job_id, RequestState.DONE, outcome)
+        catalog.requests.finish(job_id, RequestState.DONE, outcome)
     # The outcome is in the catalog: nothing of the work folder is needed any more.
     shutil.rmtree(work_dir, ignore_errors=True)
     return outcome
@@ -92,10 +92,8 @@ def _own_requests(catalog: Catalog, job_id: str) -> list[RetrainRequest]:
     Requests that came after the claim were made in view of newer corrections than this job's
     snapshot holds; they have a job of their own.
     """
-    claimed = [
-        request for request in catalog.retrain_requests(RequestState.RUNNING) if request.job_id == job_id
-    ]
-    return claimed or catalog.claim_retrain_requests(job_id)
+    claimed = [request for request in catalog.requests.all(RequestState.RUNNING) if request.job_id == job_id]
+    return claimed or catalog.requests.claim(job_id)
 
 
 def _serve(
@@ -116,7 +114,7 @@ def _serve(
             trainer=trainer,
         )
     _LOG.info("retrain %s: %s", job_id, outcome.sentence)
-    champion = catalog.champion()
+    champion = catalog.versions.champion()
     if outcome.ending is Ending.PROMOTED and champion is not None:
         queue.enqueue_follow_champion(champion.version)
     return outcome.sentence

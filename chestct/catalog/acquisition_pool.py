@@ -1,4 +1,4 @@
-"""The open slices that a version has predicted, as the columns that an order is made from."""
+"""The open slices that a version has predicted, as the columns that a worklist is made from."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ import sqlalchemy as sa
 
 from chestct.acquisition.pool import Pool
 from chestct.catalog import tables
-from chestct.catalog.fingerprints import UNKNOWN_FINGERPRINT
+from chestct.catalog.incoming import UNKNOWN_FINGERPRINT
 from chestct.catalog.store import Store
 
 
-class AcquisitionPoolStore(Store):
+class PoolStore(Store):
     """Reading pools."""
 
-    def acquisition_pool(self, model_version: str) -> Pool:
+    def of_version(self, model_version: str) -> Pool:
         """All open slices that a version has predicted, by their ids.
 
         Predictions from before a column existed have NaN there; their entropy is then 1 - confidence, which

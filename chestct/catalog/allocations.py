@@ -1,7 +1,6 @@
 """What was drawn for each slice: its arm, whether it shows a pre-label, whether two readers read it."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -11,12 +10,12 @@ from chestct.catalog.store import Store
 
 
 class AllocationStore(Store):
-    """Drawing once and for all, and telling what was drawn."""
+    """Allocating slices at random once and for all, and telling what was drawn."""
 
     def allocate(self, slice_ids: Iterable[int], shares: Shares) -> None:
-        """Draw for those of the slices that have no lot yet; what was drawn stays, whatever the shares.
+        """Randomise those of the slices that have no allocation yet; what was drawn stays as it is.
 
-        The lot follows from the slice's key, so it does not matter who draws first, or where.
+        The allocation follows from the slice's key, so it does not matter who draws first, or where.
         """
         wanted = {int(slice_id) for slice_id in slice_ids}
         slices, drawn = tables.slices, tables.assignments
@@ -26,15 +25,25 @@ class AllocationStore(Store):
         if not keys:
             return
         drawn_at = timestamps.now()
-        rows = [_row(slice_id, draw(key, shares), drawn_at) for slice_id, key in keys.items()]
+        allocations = {slice_id: draw(key, shares) for slice_id, key in keys.items()}
+        rows = [
+            {
+                "slice_id": slice_id,
+                "arm": allocation.arm.value,
+                "prelabelled": allocation.prelabelled,
+                "read_twice": allocation.read_twice,
+                "drawn_at": drawn_at,
+            }
+            for slice_id, allocation in allocations.items()
+        ]
         with self._database.writing() as connection:
             self._database.add_all(connection, drawn, rows, keep_known=True)
 
-    def allocation(self, slice_id: int) -> Allocation | None:
+    def of_slice(self, slice_id: int) -> Allocation | None:
         """What was drawn for a slice, None before the draw."""
         return self._allocations(tables.assignments.c.slice_id == slice_id).get(slice_id)
 
-    def assignments(self) -> dict[int, Allocation]:
+    def all(self) -> dict[int, Allocation]:
         """What was drawn, by slice id."""
         return self._allocations(sa.true())
 
@@ -43,16 +52,6 @@ class AllocationStore(Store):
         query = sa.select(drawn.c.slice_id, drawn.c.arm, drawn.c.prelabelled, drawn.c.read_twice)
         with self._database.reading() as connection:
             rows = connection.execute(query.where(condition)).all()
-        # There are eight lots: of 100,000 slices those of one lot share it.
-        lots = {lot: Allocation(Arm(lot[0]), lot[1], lot[2]) for lot in {tuple(row[1:]) for row in rows}}
-        return {row[0]: lots[tuple(row[1:])] for row in rows}
-
-
-def _row(slice_id: int, drawn: Allocation, drawn_at: str) -> dict[str, Any]:
-    return {
-        "slice_id": slice_id,
-        "arm": drawn.arm.value,
-        "prelabelled": drawn.prelabelled,
-        "read_twice": drawn.read_twice,
-        "drawn_at": drawn_at,
-    }
+        # There are eight different ones: of 100,000 slices many share one object.
+        kinds = {kind: Allocation(Arm(kind[0]), *kind[1:]) for kind in {tuple(row[1:]) for row in rows}}
+        return {row[0]: kinds[tuple(row[1:])] for row in rows}

@@ -6,48 +6,64 @@ from typing import Self
 import sqlalchemy as sa
 
 from chestct.catalog import tables
-from chestct.catalog.acquisition_pool import AcquisitionPoolStore
+from chestct.catalog.acquisition_pool import PoolStore
 from chestct.catalog.allocations import AllocationStore
+from chestct.catalog.corrections import CorrectionStore
 from chestct.catalog.current import current_grades
 from chestct.catalog.database import Database
-from chestct.catalog.fingerprints import FingerprintStore
-from chestct.catalog.frozen_patients import FrozenPatientStore
-from chestct.catalog.grade_resolution import SettlingStore
+from chestct.catalog.frozen_patients import PatientStore
 from chestct.catalog.migrate import migrate
+from chestct.catalog.predictions import PredictionStore
 from chestct.catalog.reader_changes import ReaderChangesStore
 from chestct.catalog.reader_log import ReaderLogStore
 from chestct.catalog.records import CorrectionState, VersionState
 from chestct.catalog.requests import RequestStore
 from chestct.catalog.reviewed import closed_by
 from chestct.catalog.severities import SeverityStore
+from chestct.catalog.slices import SliceStore
 from chestct.catalog.storage import Storage
-from chestct.catalog.study_annotations import StudyAnnotationStore
+from chestct.catalog.studies import StudyStore
+from chestct.catalog.study_annotations import GradeStore
 from chestct.catalog.tasks import TaskStore
 from chestct.catalog.versions import VersionStore
-from chestct.catalog.worklist import WorkOrderStore
+from chestct.catalog.worklist import WorklistStore
 
 
-class Catalog(
-    SeverityStore,
-    FrozenPatientStore,
-    TaskStore,
-    StudyAnnotationStore,
-    VersionStore,
-    RequestStore,
-    AcquisitionPoolStore,
-    AllocationStore,
-    FingerprintStore,
-    WorkOrderStore,
-    SettlingStore,
-    ReaderChangesStore,
-    ReaderLogStore,
-):
-    """Rows in a database, pixels in files named by their content.
+class Catalog:
+    """Rows in a database, pixels in files named by their content; one store for each noun.
 
     Safe to use from many threads at once, and from many processes if each opens its own: never
     carry an open one across a fork. Every method raises ServiceUnavailableError where the database
     or the storage does not answer.
+
+    Args:
+        database: migrated, see `open`.
+        storage: files that its rows name.
     """
+
+    def __init__(self, database: Database, storage: Storage) -> None:
+        self._database, self.storage = database, storage
+        both = (database, storage)
+        # What there is to read.
+        self.patients = PatientStore(*both)
+        self.slices = SliceStore(*both)
+        self.studies = StudyStore(*both, self.slices)
+        self.tasks = TaskStore(database, self.slices, self.studies)
+        # What models found.
+        self.versions = VersionStore(*both)
+        self.predictions = PredictionStore(*both, self.slices)
+        self.severities = SeverityStore(*both)
+        # What readers gave.
+        self.corrections = CorrectionStore(*both, self.slices, self.predictions)
+        self.grades = GradeStore(*both)
+        # What is read next, and by whom.
+        self.pool = PoolStore(*both)
+        self.worklist = WorklistStore(*both)
+        self.allocations = AllocationStore(*both)
+        # What comes of it.
+        self.requests = RequestStore(*both)
+        self.reader_changes = ReaderChangesStore(*both)
+        self.reader_log = ReaderLogStore(*both)
 
     @classmethod
     def open(cls, database_url: str, storage_url: str, *, create: bool = True) -> Self:
@@ -72,7 +88,7 @@ class Catalog(
         return cls(database, storage)
 
     def close(self) -> None:
-        """Give the connections back; again does nothing."""
+        """Give the connections back; idempotent."""
         self._database.close()
 
     def __enter__(self) -> Self:
@@ -106,8 +122,8 @@ class Catalog(
             reviewed.scalar_subquery().label("reviewed"),
             sa.select(sa.func.count(grades.c.study_id.distinct())).scalar_subquery().label("graded"),
         )
-        with self._database.reading() as connection:
-            counted = {name: int(value) for name, value in connection.execute(query).mappings().one().items()}
+        (row,) = self._database.rows(query)
+        counted = {str(name): int(value) for name, value in row.items()}
         reviewed_count = counted.pop("reviewed")
         return {
             **counted,

@@ -1,4 +1,4 @@
-"""Corrections: what readers gave, kept for good."""
+"""Corrections: what readers gave, kept for good; the database itself refuses to change or drop one."""
 
 from typing import Any
 
@@ -7,13 +7,31 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from chestct.catalog import tables, timestamps
-from chestct.catalog.current import current_corrections, newest_of_annotations
+from chestct.catalog.current import (
+    chosen_corrections,
+    current_corrections,
+    newest_grades,
+    newest_of_annotations,
+    newest_states,
+)
+from chestct.catalog.database import Database
 from chestct.catalog.predictions import PredictionStore
-from chestct.catalog.records import CorrectionRecord, CorrectionState, PredictionRecord, SliceRecord
+from chestct.catalog.records import CorrectionRecord, CorrectionState, SliceRecord
 from chestct.catalog.reviewed import ANNOTATIONS_TOPIC, note_reviewed
-from chestct.catalog.slices import SLICE_ROWS
+from chestct.catalog.slices import SliceStore
+from chestct.catalog.storage import Storage
+from chestct.catalog.store import Store
+from chestct.catalog.study_annotations import StudyAnnotation
 from chestct.errors import InputError
 from chestct.labels import LESIONS, Label, Split
+
+# What makes a delivery the same delivery.
+_UNIQUE = ("project_uid", "annotation_id", "annotation_updated_at", "slice_id", "state")
+# What a deleted annotation no longer says.
+_VOID = (
+    "lead_time_seconds", "label_map_path", "prediction_id", "changed_fraction", "model_version", "grade",
+    "model_grade",
+)  # fmt: skip
 
 
 def changed_lesion_fraction(corrected: npt.NDArray[np.uint8], predicted: npt.NDArray[np.uint8]) -> float:
@@ -26,10 +44,16 @@ def changed_lesion_fraction(corrected: npt.NDArray[np.uint8], predicted: npt.NDA
     return float(np.mean(lesion_of_label[corrected] != lesion_of_label[predicted]))
 
 
-class CorrectionStore(PredictionStore):
-    """Adding and reading corrections; the database itself refuses to change or drop one."""
+class CorrectionStore(Store):
+    """Adding and reading corrections."""
 
-    def add_correction(
+    def __init__(
+        self, database: Database, storage: Storage, slices: SliceStore, predictions: PredictionStore
+    ) -> None:
+        super().__init__(database, storage)
+        self._slices, self._predictions = slices, predictions
+
+    def add(
         self,
         *,
         slice_id: int,
@@ -44,7 +68,6 @@ class CorrectionStore(PredictionStore):
         lead_time_seconds: float | None = None,
         ground_truth: bool = False,
         model_version: str | None = None,
-        changed_fraction: float | None = None,
     ) -> tuple[CorrectionRecord, bool]:
         """Append one state of one annotation; the same state delivered again is one row.
 
@@ -55,7 +78,6 @@ class CorrectionStore(PredictionStore):
             annotation_updated_at: ISO 8601, Label Studio's own time of this state.
             label_map: (H, W) uint8 exactly as submitted; for SUBMITTED only.
             model_version: the version whose prediction the reader started from.
-            changed_fraction: computed from that version's stored prediction where left out.
         Returns:
             The row, and whether it is new.
         Raises:
@@ -63,9 +85,13 @@ class CorrectionStore(PredictionStore):
                 state that has none.
             NotFoundError: there is no such slice.
         """
-        shown = self.slice(slice_id)
-        _check_label_map(shown, state, label_map)
-        row: dict[str, Any] = {
+        slice_record = self._slices.get(slice_id)
+        source = f"correction of {slice_record.study_name} slice {slice_record.index}"
+        if (label_map is not None) != (state is CorrectionState.SUBMITTED):
+            with_or_without = "with" if label_map is not None else "without"
+            raise InputError(source, f"is {state} {with_or_without} a label map")
+        _check_size(source, slice_record, label_map)
+        row = {
             "slice_id": slice_id,
             "project_uid": project_uid,
             "task_id": task_id,
@@ -78,43 +104,82 @@ class CorrectionStore(PredictionStore):
             "model_version": model_version,
             "via": via,
         }
-        unique = ("project_uid", "annotation_id", "annotation_updated_at", "slice_id", "state")
-        same = sa.and_(*(tables.corrections.c[name] == row[name] for name in unique))
-        known = self._corrections(sa.select(tables.corrections).where(same))
-        if known:
-            return known[0], False
-        started_from = None if model_version is None else self.prediction(slice_id, model_version)
-        if changed_fraction is None:
-            changed_fraction = self._changed_fraction(label_map, started_from)
-        row["changed_fraction"] = changed_fraction
-        row["prediction_id"] = None if started_from is None else started_from.id
-        row["label_map_path"] = None if label_map is None else self.storage.write_label_map(label_map)
-        row["received_at"] = timestamps.now()
+        same = sa.select(tables.corrections).where(
+            *(tables.corrections.c[name] == row[name] for name in _UNIQUE)
+        )
+        stored = self._records(same)
+        if stored:
+            return stored[0], False
+        row |= self._content(slice_id, label_map, model_version)
         with self._database.writing(ANNOTATIONS_TOPIC) as connection:
-            created = self._database.add_new(connection, tables.corrections, row)
-            if created:
+            is_new = self._database.add_new(
+                connection, tables.corrections, {**row, "received_at": timestamps.now()}
+            )
+            if is_new:
                 note_reviewed(connection, project_uid, annotation_id)
-        return self._corrections(sa.select(tables.corrections).where(same))[0], created
+        return self._records(same)[0], is_new
 
-    def current_corrections(self, split: Split | None = None) -> list[CorrectionRecord]:
+    def add_study_annotation(self, annotation: StudyAnnotation) -> bool:
+        """Append one state of an annotation of a study task: a row for each slice, and one for the grade.
+
+        All rows come in one transaction, after the files that they name: killed at any moment, the
+        catalog holds the whole state or nothing of it. The same state again adds nothing.
+
+        Returns:
+            Whether it is new.
+        Raises:
+            InputError: a label map does not fit its slice, a slice is of another study, or a skipped
+                annotation comes with label maps.
+        """
+        of_study = {record.id: record for record in self._slices.of_study(annotation.study_id)}
+        rows = [self._slice_row(annotation, of_study, slice_id) for slice_id in annotation.label_maps]
+        # The webhook's job and the sync may both bring it at the same moment.
+        with self._database.writing(ANNOTATIONS_TOPIC) as connection:
+            is_new = self._database.add_new(connection, tables.study_grades, annotation.grade_row())
+            if is_new and rows:
+                connection.execute(sa.insert(tables.corrections), rows)
+                note_reviewed(connection, annotation.project_uid, annotation.annotation_id)
+        return is_new
+
+    def mark_deleted(self, project_uid: str, annotation_id: int, via: str) -> bool:
+        """The annotation is gone from Label Studio; its history stays.
+
+        Returns:
+            Whether that is news.
+        """
+        changes = {"state": CorrectionState.DELETED.value, "via": via, "received_at": timestamps.now()}
+        added = False
+        rows = tables.corrections
+        this_one = (rows.c.project_uid == project_uid) & (rows.c.annotation_id == annotation_id)
+        with self._database.writing(ANNOTATIONS_TOPIC) as connection:
+            for newest, table in (
+                (newest_states(this_one), rows),
+                (newest_grades(), tables.study_grades),
+            ):
+                here = (newest.c.project_uid == project_uid) & (newest.c.annotation_id == annotation_id)
+                for row in connection.execute(sa.select(newest).where(here)).mappings().all():
+                    if row["state"] == CorrectionState.DELETED.value:
+                        continue
+                    kept = {name: None if name in _VOID else row[name] for name in row if name != "id"}
+                    added |= self._database.add_new(connection, table, {**kept, **changes})
+            if added:
+                note_reviewed(connection, project_uid, annotation_id)
+        return added
+
+    def current(self, split: Split | None = None) -> list[CorrectionRecord]:
         """What readers hold true now: the newest submitted row of each slice and annotator.
 
         Annotations whose newest state is skipped or deleted do not count.
         """
-        current = current_corrections()
-        query = sa.select(current).order_by(current.c.id)
-        if split is not None:
-            query = (
-                query.join(tables.slices, tables.slices.c.id == current.c.slice_id)
-                .join(tables.studies, tables.studies.c.id == tables.slices.c.study_id)
-                .join(tables.patients, tables.patients.c.patient == tables.studies.c.patient)
-                .where(tables.patients.c.split == split.value)
-            )
-        return self._corrections(query)
+        return self._of_split(current_corrections(), split)
 
-    def all_corrections(self) -> list[CorrectionRecord]:
+    def chosen(self, split: Split | None = None) -> list[CorrectionRecord]:
+        """The one of them that counts for each slice, see `current.chosen_corrections`."""
+        return self._of_split(chosen_corrections(), split)
+
+    def all(self) -> list[CorrectionRecord]:
         """Every state ever received, in the order of receipt."""
-        return self._corrections(sa.select(tables.corrections).order_by(tables.corrections.c.id))
+        return self._records(sa.select(tables.corrections).order_by(tables.corrections.c.id))
 
     def annotation_states(self, project_uid: str, task_id: int | None = None) -> dict[int, CorrectionRecord]:
         """Annotation id -> its newest known state, for comparison with what Label Studio has.
@@ -125,32 +190,61 @@ class CorrectionStore(PredictionStore):
         query = sa.select(newest).where(newest.c.project_uid == project_uid)
         if task_id is not None:
             query = query.where(newest.c.task_id == task_id)
-        return {correction.annotation_id: correction for correction in self._corrections(query)}
+        return {correction.annotation_id: correction for correction in self._records(query)}
 
-    def open_slices(self, limit: int | None = None) -> list[SliceRecord]:
-        """Slices that no reader has corrected, or accepted with their study."""
-        return self._slices(SLICE_ROWS.where(~tables.slices.c.reviewed).limit(limit))
+    def _slice_row(
+        self, annotation: StudyAnnotation, of_study: dict[int, SliceRecord], slice_id: int
+    ) -> dict[str, Any]:
+        source, label_map = f"annotation {annotation.annotation_id}", annotation.label_maps[slice_id]
+        if slice_id not in of_study:
+            raise InputError(source, f"speaks of slice {slice_id}, which is not of its study")
+        _check_size(source, of_study[slice_id], label_map)
+        state = annotation.state
+        if label_map is not None and state is not CorrectionState.SUBMITTED:
+            raise InputError(source, f"is {state} with a label map")
+        if label_map is None and state is CorrectionState.SUBMITTED:
+            state = CorrectionState.ACCEPTED
+        return {
+            **annotation.common_columns(),
+            "slice_id": slice_id,
+            "state": state.value,
+            # Label Studio times the study as a whole: what a slice of it took, nobody knows.
+            "lead_time_seconds": None,
+            **self._content(slice_id, label_map, annotation.model_version),
+        }
 
-    def _changed_fraction(
-        self, label_map: npt.NDArray[np.uint8] | None, started_from: PredictionRecord | None
-    ) -> float | None:
-        if label_map is None or started_from is None:
-            return None
-        return changed_lesion_fraction(label_map, self.storage.read_label_map(started_from.label_map_path))
+    def _content(
+        self, slice_id: int, label_map: npt.NDArray[np.uint8] | None, model_version: str | None
+    ) -> dict[str, Any]:
+        """The label map's file, the prediction it started from, and how much it changes of that."""
+        started_from = None if model_version is None else self._predictions.of_slice(slice_id, model_version)
+        changed = None
+        if label_map is not None and started_from is not None:
+            predicted = self._storage.read_label_map(started_from.label_map_path)
+            changed = changed_lesion_fraction(label_map, predicted)
+        return {
+            "label_map_path": None if label_map is None else self._storage.write_label_map(label_map),
+            "prediction_id": None if started_from is None else started_from.id,
+            "changed_fraction": changed,
+        }
 
-    def _corrections(self, query: sa.Select[Any]) -> list[CorrectionRecord]:
-        with self._database.reading() as connection:
-            rows = connection.execute(query).mappings().all()
+    def _of_split(self, corrections: sa.Subquery, split: Split | None) -> list[CorrectionRecord]:
+        query = sa.select(corrections).order_by(corrections.c.id)
+        if split is not None:
+            query = (
+                query.join(tables.slices, tables.slices.c.id == corrections.c.slice_id)
+                .join(tables.studies, tables.studies.c.id == tables.slices.c.study_id)
+                .join(tables.patients, tables.patients.c.patient == tables.studies.c.patient)
+                .where(tables.patients.c.split == split.value)
+            )
+        return self._records(query)
+
+    def _records(self, query: sa.Select[Any]) -> list[CorrectionRecord]:
+        rows = self._database.rows(query)
         return [CorrectionRecord(**{**row, "state": CorrectionState(row["state"])}) for row in rows]
 
 
-def _check_label_map(
-    shown: SliceRecord, state: CorrectionState, label_map: npt.NDArray[np.uint8] | None
-) -> None:
-    source = f"correction of {shown.study_name} slice {shown.index}"
-    if (label_map is not None) != (state is CorrectionState.SUBMITTED):
-        raise InputError(source, f"is {state} {'with' if label_map is not None else 'without'} a label map")
-    if label_map is not None and label_map.shape != (shown.height, shown.width):
-        raise InputError(
-            source, f"has the shape {label_map.shape}; the slice is {(shown.height, shown.width)}"
-        )
+def _check_size(source: str, slice_record: SliceRecord, label_map: npt.NDArray[np.uint8] | None) -> None:
+    size = (slice_record.height, slice_record.width)
+    if label_map is not None and label_map.shape != size:
+        raise InputError(source, f"has a label map of shape {label_map.shape}; the slice is {size}")

@@ -1,5 +1,7 @@
 """Which of the appended rows count now."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from chestct.catalog import tables
@@ -53,6 +55,18 @@ def current_corrections() -> sa.Subquery:
     return _first_of(submitted, newest, (newest.c.slice_id, newest.c.annotator))
 
 
+def chosen_corrections() -> sa.Subquery:
+    """The one correction that counts for each slice: the only place that says which.
+
+    Of the current corrections of several readers it is one that was marked as ground truth in Label Studio,
+    however old; then the newest by annotation time; then the last received. A retrain learns from it, an
+    export holds it (a dataset must be what was trained on), grades reckon with it. A slice is corrected,
+    or reviewed, whichever of its corrections is chosen.
+    """
+    current = current_corrections()
+    return _first_of(sa.select(current), current, (current.c.slice_id,), current.c.ground_truth.desc())
+
+
 def reviewed_slices() -> sa.Select[tuple[int]]:
     """Ids of slices that readers are done with: corrected, or accepted with their study.
 
@@ -77,10 +91,14 @@ def current_grades() -> sa.Subquery:
 
 
 def _first_of(
-    query: sa.Select[tuple[object, ...]], rows: sa.FromClause, group: tuple[sa.ColumnElement[object], ...]
+    query: sa.Select[Any],
+    rows: sa.FromClause,
+    group: tuple[sa.ColumnElement[Any], ...],
+    *before: sa.ColumnElement[Any],
 ) -> sa.Subquery:
-    newest_first = (rows.c.annotation_updated_at.desc(), rows.c.id.desc())
-    rank = sa.func.row_number().over(partition_by=group, order_by=newest_first).label("rank")
+    """One row of each group: the first by `before`, then the newest, then the last received."""
+    order = (*before, rows.c.annotation_updated_at.desc(), rows.c.id.desc())
+    rank = sa.func.row_number().over(partition_by=group, order_by=order).label("rank")
     ranked = query.add_columns(rank).subquery()
     kept = [column for column in ranked.columns if column.name != "rank"]
     return sa.select(*kept).where(ranked.c.rank == 1).subquery()

@@ -60,6 +60,16 @@ class Database:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
             yield connection
 
+    def rows(self, query: sa.Executable) -> Sequence[sa.RowMapping]:
+        """All rows of a query, in a transaction of its own."""
+        with self.reading() as connection:
+            return connection.execute(query).mappings().all()
+
+    def row(self, query: sa.Executable) -> sa.RowMapping | None:
+        """The first row of a query, in a transaction of its own; None where it has none."""
+        with self.reading() as connection:
+            return connection.execute(query).mappings().first()
+
     def add_new(self, connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> bool:
         """Insert a row unless one with the same unique key is there; whether it was inserted."""
         insert = sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)

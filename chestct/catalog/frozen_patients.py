@@ -9,7 +9,7 @@ from chestct.catalog.store import Store
 from chestct.labels import Split
 
 
-class FrozenPatientStore(Store):
+class PatientStore(Store):
     """The one change of a patient's split that there is, before anything was learnt from it."""
 
     def freeze_test_patient(self) -> str | None:
@@ -46,7 +46,7 @@ class FrozenPatientStore(Store):
 
 
 def _labelled_patients(connection: sa.Connection) -> list[tuple[str, str, str]]:
-    """Patient, split and since when known, of those with labels of record."""
+    """Patient, split and since when known, of those with reference labels."""
     query = (
         sa.select(tables.patients.c.patient, tables.patients.c.split, tables.patients.c.created_at)
         .join(tables.studies, tables.studies.c.patient == tables.patients.c.patient)

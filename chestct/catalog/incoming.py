@@ -8,14 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from chestct import dicom_source
+from chestct.acquisition.fingerprint import fingerprint
 from chestct.catalog import pixels
-from chestct.catalog.fingerprints import kept_fingerprint
 from chestct.catalog.storage import DICOM_SOURCE, PARTIAL_LABELS, PICTURE, PIXELS, Storage
 from chestct.errors import InputError
 from chestct.intensity import Intensity, as_picture
 from chestct.partial_labels import UNKNOWN
 from chestct.study import Study
 
+# Stands for the fingerprint of a picture that is lost or damaged.
+UNKNOWN_FINGERPRINT = 0
 _DTYPES = {Intensity.HU: np.dtype(np.int16), Intensity.PICTURE: np.dtype(np.uint8)}
 
 
@@ -35,7 +37,7 @@ def identify(study: Study) -> Identity:
     """Check every slice and hash it, one at a time in memory.
 
     Raises:
-        InputError: no slice, a wrong type or shape, or labels of record that fit no slice.
+        InputError: no slice, a wrong type or shape, or reference labels that fit no slice.
     """
     if not study.name or not study.patient or "\0" in study.name + study.patient:
         raise InputError(study.source, f"needs a name and a patient; has {study.name!r}, {study.patient!r}")
@@ -103,6 +105,12 @@ def write_slice(storage: Storage, study: Study, index: int, slice_key: str) -> d
         "reviewed": False,
         "fingerprint": kept_fingerprint(picture),
     }
+
+
+def kept_fingerprint(picture: npt.NDArray[np.uint8]) -> int:
+    """The fingerprint of a (H, W) uint8 picture in [-2 ** 63, 2 ** 63): SQL has no unsigned 64 bits."""
+    unsigned = fingerprint(picture)
+    return unsigned - 2**64 if unsigned >= 2**63 else unsigned
 
 
 def write_reference_labels(storage: Storage, partial_labels: npt.NDArray[np.uint8]) -> str:

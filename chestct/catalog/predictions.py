@@ -5,9 +5,11 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from chestct.catalog import pixels, tables, timestamps
+from chestct.catalog.database import Database
 from chestct.catalog.records import PredictionRecord, SliceRecord
 from chestct.catalog.slices import SLICE_ROWS, SliceStore
-from chestct.catalog.storage import UNCERTAINTY
+from chestct.catalog.storage import UNCERTAINTY, Storage
+from chestct.catalog.store import Store
 from chestct.errors import InputError
 from chestct.prediction import SlicePrediction
 
@@ -23,8 +25,12 @@ _UNCERTAINTY = (
 )
 
 
-class PredictionStore(SliceStore):
+class PredictionStore(Store):
     """Keeping and finding what models found, and the masks that were brought to be shown instead."""
+
+    def __init__(self, database: Database, storage: Storage, slices: SliceStore) -> None:
+        super().__init__(database, storage)
+        self._slices = slices
 
     def add_prelabel(self, slice_id: int, label_map: npt.NDArray[np.uint8]) -> bool:
         """Keep a mask made elsewhere as a slice's pre-label; whether it is new.
@@ -32,16 +38,16 @@ class PredictionStore(SliceStore):
         Raises:
             InputError: it does not fit the slice, or another one is there: readers may have seen it.
         """
-        known = self.prediction(slice_id, OWN_MASKS)
-        if known is None:
-            self.add_prediction(slice_id, OWN_MASKS, SlicePrediction(label_map, score=1.0, entropy_mean=0.0))
-        elif not np.array_equal(self.storage.read_label_map(known.label_map_path), label_map):
-            shown = self.slice(slice_id)
+        kept = self.of_slice(slice_id, OWN_MASKS)
+        if kept is None:
+            self.add(slice_id, OWN_MASKS, SlicePrediction(label_map, score=1.0, entropy_mean=0.0))
+        elif not np.array_equal(self._storage.read_label_map(kept.label_map_path), label_map):
+            slice_record = self._slices.get(slice_id)
             raise InputError(
-                f"mask of {shown.study_name} slice {shown.index}",
+                f"mask of {slice_record.study_name} slice {slice_record.index}",
                 "differs from the pre-label that the slice has; it never changes, use a catalog of its own",
             )
-        return known is None
+        return kept is None
 
     def prelabel(self, slice_id: int, model_version: str) -> PredictionRecord | None:
         """The own mask that readers see in place of what a version found, None where there is none.
@@ -49,10 +55,10 @@ class PredictionStore(SliceStore):
         A mask that came after the version had looked is not shown: the version's own pre-label may
         be on a reader's screen already, and what a reader started from must stay known.
         """
-        own, found = self.prediction(slice_id, OWN_MASKS), self.prediction(slice_id, model_version)
-        return own if own and (found is None or own.created_at <= found.created_at) else None
+        own, predicted = self.of_slice(slice_id, OWN_MASKS), self.of_slice(slice_id, model_version)
+        return own if own and (predicted is None or own.created_at <= predicted.created_at) else None
 
-    def add_prediction(
+    def add(
         self, slice_id: int, model_version: str, prediction: SlicePrediction, seconds: float | None = None
     ) -> PredictionRecord:
         """Keep a prediction; where this version has predicted the slice before, the first one stays.
@@ -63,19 +69,21 @@ class PredictionStore(SliceStore):
             InputError: the label map does not fit the slice.
             NotFoundError: there is no such slice.
         """
-        shown = self.slice(slice_id)
-        if prediction.label_map.shape != (shown.height, shown.width):
+        slice_record = self._slices.get(slice_id)
+        size = (slice_record.height, slice_record.width)
+        if prediction.label_map.shape != size:
             raise InputError(
-                f"prediction of {shown.study_name} slice {shown.index}",
-                f"has the shape {prediction.label_map.shape}; the slice is {(shown.height, shown.width)}",
+                f"prediction of {slice_record.study_name} slice {slice_record.index}",
+                f"has the shape {prediction.label_map.shape}; the slice is {size}",
             )
-        known = self.prediction(slice_id, model_version)
-        if known is not None:
-            return known
+        kept = self.of_slice(slice_id, model_version)
+        if kept is not None:
+            return kept
+        uncertainty = prediction.uncertainty
         values = {
             "slice_id": slice_id,
             "model_version": model_version,
-            "label_map_path": self.storage.write_label_map(prediction.label_map),
+            "label_map_path": self._storage.write_label_map(prediction.label_map),
             "score": float(prediction.score),
             "ground_glass_fraction": prediction.ground_glass_fraction,
             "consolidation_fraction": prediction.consolidation_fraction,
@@ -84,34 +92,57 @@ class PredictionStore(SliceStore):
             "created_at": timestamps.now(),
             "lesion_expected": prediction.lesion_expected,
             "lesion_deviation": prediction.lesion_deviation,
-            **{name: _known(getattr(prediction, name)) for name in _UNCERTAINTY},
-            "doubt_path": self._write_uncertainty(prediction.uncertainty),
+            **{name: _finite(getattr(prediction, name)) for name in _UNCERTAINTY},
+            "doubt_path": None
+            if uncertainty is None
+            else self._storage.write_bytes(UNCERTAINTY, pixels.to_png(uncertainty), "png"),
         }
         with self._database.writing() as connection:
             self._database.add_new(connection, tables.predictions, values)
-        return self._predictions(_of(slice_id, model_version))[0]
+            query = sa.select(tables.predictions).where(_of(slice_id, model_version))
+            return PredictionRecord(**connection.execute(query).mappings().one())
 
     def read_uncertainty(self, prediction: PredictionRecord) -> npt.NDArray[np.uint8] | None:
         """(h, w) uint8 picture as `SlicePrediction.uncertainty`; None where it has none."""
         path = prediction.doubt_path
-        return None if path is None else pixels.from_png(self.storage.read_bytes(path), path)
+        return None if path is None else pixels.from_png(self._storage.read_bytes(path), path)
 
-    def prediction(self, slice_id: int, model_version: str) -> PredictionRecord | None:
+    def of_slice(self, slice_id: int, model_version: str) -> PredictionRecord | None:
         """What a version found in a slice, None where it has not looked."""
-        found = self._predictions(_of(slice_id, model_version))
-        return found[0] if found else None
+        row = self._database.row(sa.select(tables.predictions).where(_of(slice_id, model_version)))
+        return None if row is None else PredictionRecord(**row)
 
-    def predictions(self, model_version: str) -> list[PredictionRecord]:
+    def by_version(self, model_version: str) -> list[PredictionRecord]:
         """All that a version found, in the order of the slices."""
-        return self._predictions(tables.predictions.c.model_version == model_version)
+        by_version = tables.predictions.c.model_version == model_version
+        query = sa.select(tables.predictions).where(by_version).order_by(tables.predictions.c.slice_id)
+        return [PredictionRecord(**row) for row in self._database.rows(query)]
 
-    def predictions_of_study(self, study_id: int, model_version: str) -> list[PredictionRecord]:
+    def of_study(self, study_id: int, model_version: str) -> list[PredictionRecord]:
         """What a version found in the slices of a study, as far as it has looked, in their order."""
-        of_study = sa.select(tables.slices.c.id).where(tables.slices.c.study_id == study_id)
-        here = tables.predictions.c.slice_id.in_(of_study)
-        return self._predictions(here & (tables.predictions.c.model_version == model_version))
+        predictions, slices = tables.predictions, tables.slices
+        query = (
+            sa.select(predictions)
+            .join(slices, predictions.c.slice_id == slices.c.id)
+            .where((slices.c.study_id == study_id) & (predictions.c.model_version == model_version))
+            .order_by(slices.c.index)
+        )
+        return [PredictionRecord(**row) for row in self._database.rows(query)]
 
-    def slices_without_prediction(
+    def cover_study(self, study_id: int, model_version: str) -> bool:
+        """Whether a version has looked at every slice of a study."""
+        # Asked after every slice that is predicted, so one row must be enough for the answer.
+        predictions, slices = tables.predictions, tables.slices
+        by_version = (predictions.c.slice_id == slices.c.id) & (predictions.c.model_version == model_version)
+        query = (
+            sa.select(slices.c.id)
+            .outerjoin(predictions, by_version)
+            .where((slices.c.study_id == study_id) & predictions.c.id.is_(None))
+            .limit(1)
+        )
+        return self._database.row(query) is None
+
+    def missing(
         self, model_version: str, limit: int | None = None, *, open_only: bool = False
     ) -> list[SliceRecord]:
         """Slices that a version has not looked at.
@@ -119,28 +150,24 @@ class PredictionStore(SliceStore):
         Args:
             open_only: leave out those that readers are done with.
         """
-        predicted = sa.select(tables.predictions.c.slice_id).where(
-            tables.predictions.c.model_version == model_version
-        )
+        predictions = tables.predictions
+        predicted = sa.select(predictions.c.slice_id).where(predictions.c.model_version == model_version)
         query = SLICE_ROWS.where(tables.slices.c.id.not_in(predicted)).limit(limit)
-        if open_only:
-            query = query.where(~tables.slices.c.reviewed)
-        return self._slices(query)
+        return self._slices.select(query.where(~tables.slices.c.reviewed) if open_only else query)
 
-    def _write_uncertainty(self, uncertainty: npt.NDArray[np.uint8] | None) -> str | None:
-        return (
-            None
-            if uncertainty is None
-            else self.storage.write_bytes(UNCERTAINTY, pixels.to_png(uncertainty), "png")
+    def count_open(self, model_version: str) -> int:
+        """How many open slices a version has looked at."""
+        slices, predictions = tables.slices, tables.predictions
+        query = (
+            sa.select(sa.func.count())
+            .select_from(predictions.join(slices, predictions.c.slice_id == slices.c.id))
+            .where((predictions.c.model_version == model_version) & ~slices.c.reviewed)
         )
-
-    def _predictions(self, condition: sa.ColumnElement[bool]) -> list[PredictionRecord]:
-        query = sa.select(tables.predictions).where(condition).order_by(tables.predictions.c.slice_id)
         with self._database.reading() as connection:
-            return [PredictionRecord(**row) for row in connection.execute(query).mappings()]
+            return connection.execute(query).scalar_one()
 
 
-def _known(figure: float | None) -> float | None:
+def _finite(figure: float | None) -> float | None:
     """A plain number; not a number is not known."""
     return None if figure is None or np.isnan(figure) else float(figure)
 

@@ -28,7 +28,7 @@ _CHANGES = tuple(field.name for field in fields(Changes))
 
 
 class ReaderLogStore(Store):
-    """Reads the log whole: no mask is opened, see `count_changes` for what fills it."""
+    """Reads the log whole: no mask is opened, see `derived.reader_changes` for what fills it."""
 
     def readings(self) -> list[Reading]:
         """Every current correction, in the order of receipt."""
@@ -79,21 +79,23 @@ class ReaderLogStore(Store):
             for row in map(_as_fields, rows)
         ]
 
-    def reading_pairs(self, readings: Iterable[Reading]) -> list[ReadingPair]:
+    def pairs(self, readings: Iterable[Reading]) -> list[ReadingPair]:
         """How far two readers agree on each slice that two have read in tasks of single slices.
 
         Args:
             readings: of `readings`: pairs of other rows no longer count. (Joined here: a database takes
                 minutes to find thousands of current corrections twice.)
         """
-        current = {one.correction_id: one for one in readings if not one.of_study_task}
+        current = {reading.correction_id: reading for reading in readings if not reading.of_study_task}
         pairs = tables.reading_pairs
-        with self._database.reading() as connection:
-            rows = connection.execute(sa.select(pairs).order_by(pairs.c.first_id, pairs.c.second_id))
-            known = [row for row in rows.mappings() if {row["first_id"], row["second_id"]} <= current.keys()]
-        return [_pair(row, current[row["first_id"]], current[row["second_id"]]) for row in known]
+        rows = self._database.rows(sa.select(pairs).order_by(pairs.c.first_id, pairs.c.second_id))
+        return [
+            _pair(row, current[row["first_id"]], current[row["second_id"]])
+            for row in rows
+            if {row["first_id"], row["second_id"]} <= current.keys()
+        ]
 
-    def reader_log_stamp(self) -> tuple[object, ...]:
+    def stamp(self) -> tuple[object, ...]:
         """Something that changes whenever the log does, for who keeps figures of it."""
         query = sa.select(
             sa.select(sa.func.max(tables.corrections.c.id)).scalar_subquery(),

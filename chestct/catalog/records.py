@@ -81,7 +81,7 @@ class SliceRecord:
         pixels_path: storage key of the pixels (int16 HU as npz, or the 8-bit PNG itself).
         picture_path: storage key of the 8-bit PNG that Label Studio shows.
         name: file name of a loose picture, None for a volume's slice.
-        has_record: whether the source gave labels of record for it.
+        has_reference_labels: whether the source gave reference labels for it.
     """
 
     id: int
@@ -114,7 +114,7 @@ class PredictionRecord:
             predictions of versions before it.
         zone_entropy, ground_glass_entropy, consolidation_entropy, disagreement, lesion_zone: as of
             `chestct.prediction.SlicePrediction`; None where they were not worked out.
-        doubt_path: storage key of the picture of its doubt, an 8-bit PNG; None without one.
+        doubt_path: storage key of the picture of its uncertainty, an 8-bit PNG; None without one.
     """
 
     id: int
@@ -216,7 +216,7 @@ class StudyGradeRecord:
     Args:
         state: SUBMITTED, SKIPPED or DELETED.
         lead_time_seconds: what the reader spent on the whole study.
-        grade: the reader's; None where none was chosen.
+        grade: the reader's; None where none was chosen (of a current one there is always one).
         model_version: the prediction that the annotation started from; None when begun from nothing.
         model_grade: the grade that this prediction showed the reader.
         via: how it reached us ("webhook", "sync", ...).
@@ -237,11 +237,6 @@ class StudyGradeRecord:
     model_grade: SeverityGrade | None
     received_at: str
     via: str
-
-    @property
-    def is_corrected(self) -> bool:
-        """Whether the reader named another grade than the model showed."""
-        return self.grade is not None and self.grade != self.model_grade
 
 
 @dataclass(frozen=True)

@@ -14,23 +14,23 @@ _rows = tables.retrain_requests
 class RequestStore(Store):
     """Asking, and a job's taking and answering of what was asked."""
 
-    def add_retrain_request(self, by: str) -> RetrainRequest:
+    def add(self, by: str) -> RetrainRequest:
         """Ask for a retrain, pending until a job takes it."""
         values = {"requested_by": by, "requested_at": timestamps.now(), "state": RequestState.PENDING.value}
         with self._database.writing() as connection:
             added = connection.execute(sa.insert(_rows).values(values).returning(_rows.c.id)).scalar_one()
             return _requests(connection, _rows.c.id == added)[0]
 
-    def retrain_requests(self, state: RequestState | None = None) -> list[RetrainRequest]:
+    def all(self, state: RequestState | None = None) -> list[RetrainRequest]:
         """Requests in the order they were made, of one state or all."""
         with self._database.reading() as connection:
             return _requests(connection, sa.true() if state is None else _rows.c.state == state.value)
 
-    def pending_retrain_requests(self) -> list[RetrainRequest]:
+    def pending(self) -> list[RetrainRequest]:
         """Requests that no job has taken yet."""
-        return self.retrain_requests(RequestState.PENDING)
+        return self.all(RequestState.PENDING)
 
-    def claim_retrain_requests(self, job_id: str) -> list[RetrainRequest]:
+    def claim(self, job_id: str) -> list[RetrainRequest]:
         """Make all pending requests this job's; each goes to one job only.
 
         Returns:
@@ -45,8 +45,8 @@ class RequestStore(Store):
             )
             return _requests(connection, _running(job_id))
 
-    def finish_retrain_requests(self, job_id: str, state: RequestState, outcome: str) -> list[RetrainRequest]:
-        """Answer everything that a job has taken; again changes nothing.
+    def finish(self, job_id: str, state: RequestState, outcome: str) -> list[RetrainRequest]:
+        """Answer everything that a job has taken; idempotent.
 
         Args:
             state: DONE or FAILED.
@@ -63,21 +63,21 @@ class RequestStore(Store):
         }
         return self._change_running(job_id, values)
 
-    def release_retrain_requests(self, job_id: str) -> list[RetrainRequest]:
+    def release(self, job_id: str) -> list[RetrainRequest]:
         """Put what a job that died had taken back to pending."""
         return self._change_running(job_id, {"state": RequestState.PENDING.value, "job_id": None})
 
-    def retrain_request(self, request_id: int) -> RetrainRequest:
+    def get(self, request_id: int) -> RetrainRequest:
         """One request.
 
         Raises:
             NotFoundError: there is none of this id.
         """
         with self._database.reading() as connection:
-            found = _requests(connection, _rows.c.id == request_id)
-        if not found:
+            requests = _requests(connection, _rows.c.id == request_id)
+        if not requests:
             raise NotFoundError(f"the catalog has no retrain request {request_id}")
-        return found[0]
+        return requests[0]
 
     def _change_running(self, job_id: str, values: dict[str, str | None]) -> list[RetrainRequest]:
         with self._database.writing() as connection:

@@ -1,108 +1,136 @@
-"""The severity of each study by each model version, kept once all its slices are predicted."""
+"""The severity of each study by each model version, and the rows that decide how sure its grade is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
 from chestct.catalog import tables, timestamps
-from chestct.catalog.predictions import PredictionStore
+from chestct.catalog.current import chosen_corrections
 from chestct.catalog.records import SeverityRecord
-from chestct.catalog.studies import StudyStore
+from chestct.catalog.store import Store
 from chestct.labels import SeverityGrade
-from chestct.prediction import SlicePrediction
-from chestct.severity.grading import InvolvementCalibration, severity_of_predictions
+from chestct.severity.grading import Severity
 
 
-class SeverityStore(StudyStore, PredictionStore):
+@dataclass(frozen=True, eq=False)
+class GradeEvidence:
+    """What decides the grades of studies by one version: rows in bulk, in the order of the studies' ids.
+
+    Args:
+        studies: with a grade: `study_id`, `percent`, `severity`, `name`, `stored_shape`, `affine`,
+            `slice_count`.
+        slices: predicted: `id`, `study_id`, `index`, `reviewed`, `lesion_expected`, `lesion_deviation`.
+        corrections: chosen: `slice_id`, `label_map_path`, `changed_fraction`, `model_version`, and the
+            version's own `predicted_path` for the slice.
+    """
+
+    studies: Sequence[sa.Row[Any]]
+    slices: Sequence[sa.Row[Any]]
+    corrections: Sequence[sa.Row[Any]]
+
+
+class SeverityStore(Store):
     """Keeping and finding what models make of whole studies."""
 
-    def severity(self, study_id: int, model_version: str) -> SeverityRecord | None:
+    def of_study(self, study_id: int, model_version: str) -> SeverityRecord | None:
         """What a version found in a study; None where not all its slices are predicted, or for pictures."""
         table = tables.study_severities
         here = (table.c.study_id == study_id) & (table.c.model_version == model_version)
-        with self._database.reading() as connection:
-            row = connection.execute(sa.select(table).where(here)).mappings().first()
+        row = self._database.row(sa.select(table).where(here))
         if row is None:
             return None
-        grade = None if row["grade"] is None else SeverityGrade(row["grade"])
-        return SeverityRecord(**{**row, "grade": grade})
-
-    def ensure_severity(
-        self, study_id: int, model_version: str, calibration: InvolvementCalibration | None
-    ) -> SeverityRecord | None:
-        """Work out and keep a study's severity, if this version has looked at all its slices.
-
-        What was kept first stays, as with predictions. Pictures without geometry have no severity.
-
-        Args:
-            calibration: of the version's card.
-        Returns:
-            What is kept; None while a slice lacks its prediction, and for pictures.
-        """
-        if self._lacks_a_prediction(study_id, model_version):
-            return None
-        known = self.severity(study_id, model_version)
-        if known is not None:
-            return known
-        study = self._study_where(tables.studies.c.id == study_id)
-        if study is None or study.geometry is None:
-            return None
-        found = severity_of_predictions(
-            self._whole_study(study_id, model_version),
-            study.geometry,
-            study.intensity,
-            calibration=calibration,
-            model_version=model_version,
+        return SeverityRecord(
+            **{**row, "grade": None if row["grade"] is None else SeverityGrade(row["grade"])}
         )
-        low, high = found.interval_percent or (None, None)
+
+    def keep(self, study_id: int, model_version: str, severity: Severity) -> None:
+        """Keep what a version makes of a study; what was kept first stays."""
+        low, high = severity.interval_percent or (None, None)
         values = {
             "study_id": study_id,
             "model_version": model_version,
-            "grade": None if found.grade is None else found.grade.value,
-            "percent": found.deciding_percent,
+            "grade": None if severity.grade is None else severity.grade.value,
+            "percent": severity.deciding_percent,
             "interval_low": low,
             "interval_high": high,
-            "severity": found.as_dict(),
+            "severity": severity.as_dict(),
             "created_at": timestamps.now(),
         }
         with self._database.writing() as connection:
             self._database.add_new(connection, tables.study_severities, values)
-        return self.severity(study_id, model_version)
 
-    def _lacks_a_prediction(self, study_id: int, model_version: str) -> bool:
-        # Asked after every slice that is predicted, so one row must be enough for the answer.
-        predictions, slices = tables.predictions, tables.slices
-        query = (
-            sa.select(slices.c.id)
-            .outerjoin(predictions, _prediction_by(model_version))
-            .where((slices.c.study_id == study_id) & predictions.c.id.is_(None))
-            .limit(1)
+    def evidence(self, model_version: str, study_name: str | None = None) -> GradeEvidence:
+        """What decides the grades of all studies, or of one, at one moment."""
+        only = sa.true() if study_name is None else tables.studies.c.name == study_name
+        with self._database.reading() as connection:
+            studies = connection.execute(_graded_studies(model_version).where(only)).all()
+            slices = connection.execute(_predicted_slices(model_version).where(only)).all()
+            any_read = any(row.reviewed for row in slices)
+            corrections = connection.execute(_corrections(model_version)).all() if any_read else []
+        return GradeEvidence(studies, slices, corrections)
+
+    def evidence_stamp(self, model_version: str) -> tuple[int, int]:
+        """Changes whenever the evidence may have: the last correction, the last severity."""
+        severities = tables.study_severities
+        last_severity = sa.select(sa.func.max(severities.c.id)).where(
+            severities.c.model_version == model_version
+        )
+        query = sa.select(
+            sa.select(sa.func.max(tables.corrections.c.id)).scalar_subquery(), last_severity.scalar_subquery()
         )
         with self._database.reading() as connection:
-            return connection.execute(query).first() is not None
+            correction, severity = connection.execute(query).one()
+        return correction or 0, severity or 0
 
-    def _whole_study(self, study_id: int, model_version: str) -> list[SlicePrediction]:
-        """A version's predictions of a study in the order of its slices."""
-        predictions, slices = tables.predictions, tables.slices
-        query = (
-            sa.select(predictions)
-            .join(slices, _prediction_by(model_version))
-            .where(slices.c.study_id == study_id)
-            .order_by(slices.c.index)
+
+def _graded_studies(model_version: str) -> sa.Select[*tuple[Any, ...]]:
+    severities, studies = tables.study_severities, tables.studies
+    return (
+        sa.select(
+            severities.c.study_id,
+            severities.c.percent,
+            severities.c.severity,
+            studies.c.name,
+            studies.c.stored_shape,
+            studies.c.affine,
+            studies.c.slice_count,
         )
-        with self._database.reading() as connection:
-            rows = list(connection.execute(query).mappings())
-        return [
-            SlicePrediction(
-                label_map=self.storage.read_label_map(row["label_map_path"]),
-                score=row["score"],
-                entropy_mean=row["entropy_mean"],
-                seconds=row["seconds"],
-                lesion_expected=row["lesion_expected"],
-                lesion_deviation=row["lesion_deviation"],
-            )
-            for row in rows
-        ]
+        .join(studies, studies.c.id == severities.c.study_id)
+        .where((severities.c.model_version == model_version) & severities.c.grade.is_not(None))
+        .order_by(severities.c.study_id)
+    )
 
 
-def _prediction_by(model_version: str) -> sa.ColumnElement[bool]:
-    predictions, slices = tables.predictions, tables.slices
-    return (predictions.c.slice_id == slices.c.id) & (predictions.c.model_version == model_version)
+def _predicted_slices(model_version: str) -> sa.Select[*tuple[Any, ...]]:
+    predictions, slices, studies = tables.predictions, tables.slices, tables.studies
+    return (
+        sa.select(
+            slices.c.id,
+            slices.c.study_id,
+            slices.c.index,
+            slices.c.reviewed,
+            predictions.c.lesion_expected,
+            predictions.c.lesion_deviation,
+        )
+        .join(predictions, predictions.c.slice_id == slices.c.id)
+        .join(studies, studies.c.id == slices.c.study_id)
+        .where(predictions.c.model_version == model_version)
+        .order_by(slices.c.study_id, slices.c.index)
+    )
+
+
+def _corrections(model_version: str) -> sa.Select[*tuple[Any, ...]]:
+    chosen, predictions = chosen_corrections(), tables.predictions
+    return (
+        sa.select(
+            chosen.c.slice_id,
+            chosen.c.label_map_path,
+            chosen.c.changed_fraction,
+            chosen.c.model_version,
+            predictions.c.label_map_path.label("predicted_path"),
+        )
+        .join(predictions, predictions.c.slice_id == chosen.c.slice_id)
+        .where(predictions.c.model_version == model_version)
+    )

@@ -1,4 +1,4 @@
-"""Slices: finding them, their pixels and their labels of record."""
+"""Slices: finding them, their pixels and their reference labels."""
 
 from typing import Any
 
@@ -49,11 +49,10 @@ def slice_record(row: sa.RowMapping) -> SliceRecord:
 
 
 class SliceStore(Store):
-    """Reading slices."""
+    """Finding slices, their pixels and their reference labels."""
 
-    def slices(
+    def all(
         self,
-        study_id: int | None = None,
         split: Split | None = None,
         after_id: int = 0,
         limit: int | None = None,
@@ -64,71 +63,89 @@ class SliceStore(Store):
 
         Args:
             after_id: only slices with a greater id, to page through many.
-            with_record: only those with (True) or without (False) labels of record.
+            with_reference_labels: only those with (True) or without (False) reference labels.
         """
         query = SLICE_ROWS.where(tables.slices.c.id > after_id).limit(limit)
-        if study_id is not None:
-            query = query.where(tables.slices.c.study_id == study_id)
         if split is not None:
             query = query.where(tables.patients.c.split == split.value)
         if with_reference_labels is not None:
             path = tables.slices.c.record_path
             query = query.where(path.is_not(None) if with_reference_labels else path.is_(None))
-        return self._slices(query)
+        return self.select(query)
 
-    def slice(self, slice_id: int) -> SliceRecord:
+    def of_study(self, study_id: int) -> list[SliceRecord]:
+        """A study's slices in their order."""
+        return self.select(SLICE_ROWS.where(tables.slices.c.study_id == study_id))
+
+    def open(self, limit: int | None = None) -> list[SliceRecord]:
+        """Slices that no reader has corrected, or accepted with their study."""
+        return self.select(SLICE_ROWS.where(~tables.slices.c.reviewed).limit(limit))
+
+    def get(self, slice_id: int) -> SliceRecord:
         """The slice of this id.
 
         Raises:
             NotFoundError: there is none.
         """
-        found = self._slices(SLICE_ROWS.where(tables.slices.c.id == slice_id))
-        if not found:
+        records = self.select(SLICE_ROWS.where(tables.slices.c.id == slice_id))
+        if not records:
             raise NotFoundError(f"the catalog has no slice {slice_id}")
-        return found[0]
+        return records[0]
 
-    def slice_by(self, study_name: str, index: int) -> SliceRecord:
+    def by_index(self, study_name: str, index: int) -> SliceRecord:
         """The slice at a 0-based index of a study.
 
         Raises:
             NotFoundError: no such study, or no such slice in it.
         """
         here = (tables.studies.c.name == study_name) & (tables.slices.c.index == index)
-        found = self._slices(SLICE_ROWS.where(here))
-        if not found:
+        records = self.select(SLICE_ROWS.where(here))
+        if not records:
             raise NotFoundError(f"the catalog has no slice {index} of a study {study_name!r}")
-        return found[0]
+        return records[0]
 
-    def slice_by_picture(self, picture_path: str) -> SliceRecord | None:
+    def by_picture(self, picture_path: str) -> SliceRecord | None:
         """The first slice shown as this picture (a storage key), None where there is none."""
-        found = self._slices(SLICE_ROWS.where(tables.slices.c.picture_path == picture_path).limit(1))
-        return found[0] if found else None
+        records = self.select(SLICE_ROWS.where(tables.slices.c.picture_path == picture_path).limit(1))
+        return records[0] if records else None
 
     def read_pixels(self, slice_record: SliceRecord) -> npt.NDArray[np.generic]:
         """(H, W) int16 Hounsfield units, or uint8 grey levels of a picture."""
-        data = self.storage.read_bytes(slice_record.pixels_path)
+        data = self._storage.read_bytes(slice_record.pixels_path)
         if slice_record.intensity is Intensity.HU:
             return pixels.from_npz(data, slice_record.pixels_path)
         return pixels.from_png(data, slice_record.pixels_path)
 
     def read_picture(self, slice_record: SliceRecord) -> bytes:
         """The 8-bit PNG that Label Studio shows."""
-        return self.storage.read_bytes(slice_record.picture_path)
+        return self._storage.read_bytes(slice_record.picture_path)
 
-    def record(self, slice_id: int) -> npt.NDArray[np.uint8] | None:
-        """(H, W) uint8 candidates of the source's own masks (see `partial_labels`), None without them.
+    def reference_labels(self, slice_id: int) -> npt.NDArray[np.uint8] | None:
+        """(H, W) uint8 `partial_labels` of the source's own masks, None without them.
 
         Raises:
             NotFoundError: there is no such slice.
         """
-        query = sa.select(tables.slices.c.record_path).where(tables.slices.c.id == slice_id)
-        with self._database.reading() as connection:
-            row = connection.execute(query).first()
+        row = self._database.row(sa.select(tables.slices.c.record_path).where(tables.slices.c.id == slice_id))
         if row is None:
             raise NotFoundError(f"the catalog has no slice {slice_id}")
-        path: str | None = row[0]
-        return None if path is None else pixels.from_png(self.storage.read_bytes(path), path)
+        path: str | None = row["record_path"]
+        return None if path is None else pixels.from_png(self._storage.read_bytes(path), path)
 
-    def _slices(self, query: sa.Select[Any]) -> list[SliceRecord]:
-        with self._database.reading() as connection:
-            return [slice_record(row) for row in connection.execute(query).mappings()]
+    def without_fingerprint(self, limit: int | None = None) -> dict[int, str]:
+        """Slice id -> storage key of its picture, of slices without a fingerprint, open ones first."""
+        slices = tables.slices
+        missing = sa.select(slices.c.id, slices.c.picture_path).where(slices.c.fingerprint.is_(None))
+        rows = self._database.rows(missing.order_by(slices.c.reviewed, slices.c.id).limit(limit))
+        return {row["id"]: row["picture_path"] for row in rows}
+
+    def keep_fingerprints(self, fingerprints: dict[int, int]) -> None:
+        """Keep fingerprints as of `incoming.kept_fingerprint` by slice id; at most some thousand at once."""
+        slices = tables.slices
+        change = sa.update(slices).where(slices.c.id.in_(list(fingerprints)))
+        with self._database.writing() as connection:
+            connection.execute(change.values(fingerprint=sa.case(fingerprints, value=slices.c.id)))
+
+    def select(self, query: sa.Select[Any]) -> list[SliceRecord]:
+        """What a query made from SLICE_ROWS finds; for stores that know their own conditions."""
+        return [slice_record(row) for row in self._database.rows(query)]

@@ -25,7 +25,7 @@ def first_split(patient: str, given: Split | None, labelled: bool) -> Split:
 
     Args:
         given: what the source fixes; it decides where present.
-        labelled: whether the study brings labels of record. A test patient needs them, because
+        labelled: whether the study brings reference labels. A test patient needs them, because
             readers' corrections never enter the frozen test set.
     """
     if given is not None:

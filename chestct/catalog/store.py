@@ -1,11 +1,11 @@
-"""What every part of the catalog stands on."""
+"""What every store of the catalog stands on."""
 
 from chestct.catalog.database import Database
 from chestct.catalog.storage import Storage
 
 
 class Store:
-    """One subject's questions and changes; `Catalog` joins them all.
+    """The questions and changes of one noun; `Catalog` holds them all.
 
     Args:
         database: rows.
@@ -14,4 +14,4 @@ class Store:
 
     def __init__(self, database: Database, storage: Storage) -> None:
         self._database = database
-        self.storage = storage
+        self._storage = storage

@@ -8,9 +8,12 @@ from pydicom.dataset import Dataset
 
 from chestct import dicom_source
 from chestct.catalog import incoming, tables, timestamps
+from chestct.catalog.database import Database
 from chestct.catalog.records import StudyRecord
 from chestct.catalog.slices import SliceStore
 from chestct.catalog.splits import SPLITS_TOPIC, first_split
+from chestct.catalog.storage import Storage
+from chestct.catalog.store import Store
 from chestct.errors import InputError, NotFoundError
 from chestct.geometry import Geometry
 from chestct.intensity import Intensity
@@ -46,14 +49,18 @@ def study_record(row: sa.RowMapping) -> StudyRecord:
     )
 
 
-class StudyStore(SliceStore):
+class StudyStore(Store):
     """Adding and finding studies."""
 
-    def add_study(self, study: Study, layout: str) -> tuple[StudyRecord, bool]:
+    def __init__(self, database: Database, storage: Storage, slices: SliceStore) -> None:
+        super().__init__(database, storage)
+        self._slices = slices
+
+    def add(self, study: Study, layout: str) -> tuple[StudyRecord, bool]:
         """Add a study with all its slices, unless the catalog holds the same content already.
 
         The same pixels with the same geometry are the same study, whatever its name, path or patient;
-        then only labels of record, a grade and DICOM headers that were missing are added. A name that
+        then only reference labels, a grade and DICOM headers that were missing are added. A name that
         another study has taken gets the first letters of the content's hash appended, so that two sources
         may both have a "study_0001"; the patient stays as given, which can only keep more together on one
         side.
@@ -64,56 +71,69 @@ class StudyStore(SliceStore):
         Returns:
             The study as stored, and whether it is new.
         Raises:
-            InputError: the study is damaged, or contradicts what the catalog holds (its labels of
-                record, its grade, or a test patient who is a train patient here).
+            InputError: the study is damaged, or contradicts what the catalog holds (its reference
+                labels, its grade, or a test patient who is a train patient here).
         """
         identity = incoming.identify(study)
-        known = self._study_where(tables.studies.c.key == identity.key)
-        if known is not None:
-            self._add_labels(known, study)
-            return self.study(known.name), False
+        stored = self._where(tables.studies.c.key == identity.key)
+        if stored is not None:
+            self._add_labels(stored, study)
+            return self.by_name(stored.name), False
         rows = [
-            incoming.write_slice(self.storage, study, index, slice_key)
+            incoming.write_slice(self._storage, study, index, slice_key)
             for index, slice_key in enumerate(identity.slice_keys)
         ]
-        headers_path = incoming.write_dicom_source(self.storage, study)
+        headers_path = incoming.write_dicom_source(self._storage, study)
         with self._database.writing(SPLITS_TOPIC) as connection:
             created = self._insert_study(connection, study, layout, identity.key, rows, headers_path)
-        stored = self._study_where(tables.studies.c.key == identity.key)
+        stored = self._where(tables.studies.c.key == identity.key)
         if stored is None:
             raise NotFoundError(f"the study {study.name!r} vanished from the catalog while it was added")
         if not created:  # another process was quicker; it may have come without these labels
             self._add_labels(stored, study)
-        return self.study(stored.name), created
+        return self.by_name(stored.name), created
 
-    def studies(self) -> list[StudyRecord]:
+    def all(self) -> list[StudyRecord]:
         """All studies in the order they were added."""
-        with self._database.reading() as connection:
-            return [study_record(row) for row in connection.execute(STUDY_ROWS).mappings()]
+        return self.select(STUDY_ROWS)
 
-    def study(self, name: str) -> StudyRecord:
+    def by_name(self, name: str) -> StudyRecord:
         """The study of this name.
 
         Raises:
             NotFoundError: there is none.
         """
-        found = self._study_where(tables.studies.c.name == name)
-        if found is None:
+        study = self._where(tables.studies.c.name == name)
+        if study is None:
             raise NotFoundError(f"the catalog has no study {name!r}")
-        return found
+        return study
+
+    def get(self, study_id: int) -> StudyRecord:
+        """The study of this id.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        study = self._where(tables.studies.c.id == study_id)
+        if study is None:
+            raise NotFoundError(f"the catalog has no study {study_id}")
+        return study
 
     def dicom_headers(self, study: StudyRecord) -> list[Dataset]:
         """The headers of a study's DICOM instances, its patient by pseudonym; none for what is no DICOM."""
         path = study.dicom_source_path
         if path is None:
             return []
-        headers = dicom_source.from_bytes(self.storage.read_bytes(path), path)
+        headers = dicom_source.from_bytes(self._storage.read_bytes(path), path)
         return dicom_source.pseudonymous(headers, study.patient)
 
-    def _study_where(self, condition: sa.ColumnElement[bool]) -> StudyRecord | None:
-        with self._database.reading() as connection:
-            row = connection.execute(STUDY_ROWS.where(condition)).mappings().first()
-        return None if row is None else study_record(row)
+    def select(self, query: sa.Select[Any]) -> list[StudyRecord]:
+        """What a query made from STUDY_ROWS finds; for stores that know their own conditions."""
+        return [study_record(row) for row in self._database.rows(query)]
+
+    def _where(self, condition: sa.ColumnElement[bool]) -> StudyRecord | None:
+        records = self.select(STUDY_ROWS.where(condition))
+        return records[0] if records else None
 
     def _insert_study(
         self,
@@ -127,7 +147,7 @@ class StudyStore(SliceStore):
         """All rows of a new study; false where another process has just added the same content."""
         if connection.execute(sa.select(tables.studies.c.id).where(tables.studies.c.key == key)).first():
             return False
-        self._settle_split(connection, study)
+        self._fix_split(connection, study)
         geometry = study.geometry
         added = connection.execute(
             sa.insert(tables.studies)
@@ -151,7 +171,7 @@ class StudyStore(SliceStore):
         connection.execute(sa.insert(tables.slices), [{"study_id": study_id, **row} for row in rows])
         return True
 
-    def _settle_split(self, connection: sa.Connection, study: Study) -> None:
+    def _fix_split(self, connection: sa.Connection, study: Study) -> None:
         split = first_split(study.patient, study.split, labelled=bool(study.partial_labels))
         values = {"patient": study.patient, "split": split.value, "created_at": timestamps.now()}
         if self._database.add_new(connection, tables.patients, values):
@@ -167,8 +187,8 @@ class StudyStore(SliceStore):
                 "the training side already; import it into a catalog of its own",
             )
 
-    def _add_labels(self, known: StudyRecord, study: Study) -> None:
-        """Labels of record, a grade and DICOM headers for a study that came without.
+    def _add_labels(self, stored: StudyRecord, study: Study) -> None:
+        """Reference labels, a grade and DICOM headers for a study that came without.
 
         What is there never changes. The same voxels sent twice by a scanner keep the first headers.
 
@@ -176,35 +196,35 @@ class StudyStore(SliceStore):
             InputError: they contradict what is there. The frozen test set must not move underneath
                 models that were compared on it.
         """
-        if study.grade is not None and known.grade not in (None, study.grade):
-            raise InputError(study.source, f"is {study.grade}, but the catalog holds it as {known.grade}")
+        if study.grade is not None and stored.grade not in (None, study.grade):
+            raise InputError(study.source, f"is {study.grade}, but the catalog holds it as {stored.grade}")
         new_paths: dict[int, str] = {}
-        for record in self.slices(study_id=known.id):
-            given = study.partial_labels.get(record.index)
-            if given is None:
+        for record in self._slices.of_study(stored.id):
+            labels = study.partial_labels.get(record.index)
+            if labels is None:
                 continue
             if not record.has_reference_labels:
-                new_paths[record.id] = incoming.write_reference_labels(self.storage, given)
-            elif not np.array_equal(self.record(record.id), given):  # type: ignore[arg-type]
+                new_paths[record.id] = incoming.write_reference_labels(self._storage, labels)
+            elif not np.array_equal(self._slices.reference_labels(record.id), labels):  # type: ignore[arg-type]
                 raise InputError(
                     study.source,
-                    f"has other labels for slice {record.index} than the catalog's labels of record, which "
+                    f"has other labels for slice {record.index} than the catalog's reference labels, which "
                     "never change; import it into a catalog of its own",
                 )
         headers_path = None
-        if known.dicom_source_path is None:
-            headers_path = incoming.write_dicom_source(self.storage, study)
+        if stored.dicom_source_path is None:
+            headers_path = incoming.write_dicom_source(self._storage, study)
         with self._database.writing(SPLITS_TOPIC) as connection:
             if headers_path is not None:
-                here = (tables.studies.c.id == known.id) & tables.studies.c.dicom_source_path.is_(None)
+                here = (tables.studies.c.id == stored.id) & tables.studies.c.dicom_source_path.is_(None)
                 connection.execute(
                     sa.update(tables.studies).where(here).values(dicom_source_path=headers_path)
                 )
             for slice_id, path in new_paths.items():
                 here = (tables.slices.c.id == slice_id) & tables.slices.c.record_path.is_(None)
                 connection.execute(sa.update(tables.slices).where(here).values(record_path=path))
-            if study.grade is not None and known.grade is None:
-                here = (tables.studies.c.id == known.id) & tables.studies.c.grade.is_(None)
+            if study.grade is not None and stored.grade is None:
+                here = (tables.studies.c.id == stored.id) & tables.studies.c.grade.is_(None)
                 connection.execute(sa.update(tables.studies).where(here).values(grade=study.grade.value))
 
 

@@ -16,7 +16,7 @@ _PROMOTION, _ROLLBACK = "promotion", "rollback"
 class VersionStore(Store):
     """Registering, promoting, refusing and going back; each change is one transaction."""
 
-    def register_version(
+    def register(
         self,
         version: str,
         parent: str | None,
@@ -36,21 +36,21 @@ class VersionStore(Store):
             raise InputError(version, "cannot be registered as champion; register it, then set_champion")
         with self._database.writing(_TOPIC) as connection:
             self._add(connection, version, parent, snapshot, state)
-            known = _required(connection, version)
-        if (known.parent, known.snapshot) != (parent, snapshot):
+            kept = _required(connection, version)
+        if (kept.parent, kept.snapshot) != (parent, snapshot):
             raise InputError(
                 version,
-                f"is registered with the parent {known.parent!r} and the snapshot {known.snapshot!r}, not "
+                f"is registered with the parent {kept.parent!r} and the snapshot {kept.snapshot!r}, not "
                 f"{parent!r} and {snapshot!r}; a new model needs a new version name",
             )
-        return known
+        return kept
 
     def champion(self) -> VersionRecord | None:
         """The version that serves now; None before the first."""
         with self._database.reading() as connection:
             return _champion(connection)
 
-    def version(self, version: str) -> VersionRecord:
+    def get(self, version: str) -> VersionRecord:
         """One version.
 
         Raises:
@@ -59,11 +59,10 @@ class VersionStore(Store):
         with self._database.reading() as connection:
             return _required(connection, version)
 
-    def versions(self) -> list[VersionRecord]:
+    def all(self) -> list[VersionRecord]:
         """All versions, the oldest first."""
         query = sa.select(tables.versions).order_by(tables.versions.c.created_at, tables.versions.c.version)
-        with self._database.reading() as connection:
-            return [_version_record(row) for row in connection.execute(query).mappings()]
+        return [_version_record(row) for row in self._database.rows(query)]
 
     def set_champion(self, version: str, decision: dict[str, Any] | None = None) -> VersionRecord:
         """Make a version the champion and retire the old one, at once for everybody.

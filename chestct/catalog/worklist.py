@@ -1,4 +1,4 @@
-"""The order in which slices are to be read: kept whole for one model version at a time."""
+"""The worklist: the order in which slices are to be read, kept whole for one model version at a time."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,18 @@ from chestct.acquisition.worklist import served_score
 from chestct.catalog import tables
 from chestct.catalog.records import OrderedSlice, SliceRecord
 from chestct.catalog.reviewed import ANNOTATIONS_TOPIC, copy_reviewed
-from chestct.catalog.slices import SLICE_ROWS, SliceStore, slice_record
+from chestct.catalog.slices import SLICE_ROWS, slice_record
+from chestct.catalog.store import Store
 from chestct.errors import InputError
 
 
-class WorkOrderStore(SliceStore):
-    """Keeping an order, and what comes next in it."""
+class WorklistStore(Store):
+    """Keeping a worklist, and what comes next in it."""
 
-    def keep_order(
+    def keep(
         self, model_version: str, slice_ids: Sequence[int] | npt.NDArray[np.int64], reasons: Sequence[str]
     ) -> None:
-        """Replace the kept order by another, in one transaction: readers see the old one or the new one.
+        """Replace the kept worklist by another, in one transaction: readers see the old one or the new one.
 
         Args:
             model_version: whose predictions it was made from.
@@ -53,8 +54,8 @@ class WorkOrderStore(SliceStore):
             self._database.add_all(connection, order, rows)
             copy_reviewed(connection, order.c.slice_id.in_(reviewed))
 
-    def next_in_order(self, count: int) -> list[OrderedSlice]:
-        """The first slices of the kept order that are still open; none where no order was kept."""
+    def next(self, count: int) -> list[OrderedSlice]:
+        """The first slices of the worklist that are still open; none where none was kept."""
         order = tables.work_order
         first = (
             sa.select(order, _kept_count().label("kept"))
@@ -69,8 +70,6 @@ class WorkOrderStore(SliceStore):
             .order_by(None)
             .order_by(first.c.place)
         )
-        with self._database.reading() as connection:
-            rows = connection.execute(query).mappings().all()
         return [
             OrderedSlice(
                 slice=slice_record(row),
@@ -79,11 +78,11 @@ class WorkOrderStore(SliceStore):
                 model_version=row["model_version"],
                 reason=row["reason"],
             )
-            for row in rows
+            for row in self._database.rows(query)
         ]
 
-    def not_in_order(self, model_version: str | None, count: int) -> list[tuple[SliceRecord, float | None]]:
-        """Open slices that no order of a version holds, with its confidence: the least sure first.
+    def unplaced(self, model_version: str | None, count: int) -> list[tuple[SliceRecord, float | None]]:
+        """Open slices that no worklist of a version holds, with its confidence: the least sure first.
 
         Args:
             model_version: None stands for no version at all.
@@ -101,37 +100,16 @@ class WorkOrderStore(SliceStore):
             .order_by(predictions.c.score.is_(None), predictions.c.score, slices.c.id)
             .limit(count)
         )
-        with self._database.reading() as connection:
-            rows = connection.execute(query).mappings().all()
-        return [(slice_record(row), row["score"]) for row in rows]
+        return [(slice_record(row), row["score"]) for row in self._database.rows(query)]
 
-    def count_open_predicted(self, model_version: str) -> int:
-        """How many open slices a version has looked at."""
-        slices, predictions = tables.slices, tables.predictions
-        query = sa.select(sa.func.count()).select_from(
-            predictions.join(slices, predictions.c.slice_id == slices.c.id)
-        )
-        with self._database.reading() as connection:
-            here = (predictions.c.model_version == model_version) & ~slices.c.reviewed
-            return connection.execute(query.where(here)).scalar_one()
-
-    def order_score(self, slice_id: int, model_version: str) -> float | None:
-        """The score that serves a slice at its place; None where no order of this version holds it."""
-        return self._scores(model_version, tables.work_order.c.slice_id == slice_id).get(slice_id)
-
-    def order_scores(self, model_version: str) -> dict[int, float]:
-        """Slice id -> the score that serves it at its place; empty where no order of this version is kept."""
-        return self._scores(model_version, sa.true())
-
-    def _scores(self, model_version: str, condition: sa.ColumnElement[bool]) -> dict[int, float]:
+    def score(self, slice_id: int, model_version: str) -> float | None:
+        """The score that serves a slice at its place; None where no worklist of this version holds it."""
         order = tables.work_order
-        query = sa.select(order.c.slice_id, order.c.place, _kept_count()).where(
-            condition & (order.c.model_version == model_version)
-        )
-        with self._database.reading() as connection:
-            return {row[0]: served_score(row[1], row[2]) for row in connection.execute(query)}
+        here = (order.c.slice_id == slice_id) & (order.c.model_version == model_version)
+        row = self._database.row(sa.select(order.c.place, _kept_count().label("kept")).where(here))
+        return None if row is None else served_score(row["place"], row["kept"])
 
 
 def _kept_count() -> sa.ScalarSelect[int]:
-    """How many places the kept order has; its places are 0, 1, 2, ... and none is ever taken out."""
+    """How many places the worklist has; its places are 0, 1, 2, ... and none is ever taken out."""
     return sa.select(sa.func.max(tables.work_order.alias("whole").c.place) + 1).scalar_subquery()

@@ -116,24 +116,24 @@ class Housekeeping:
     def _serve_waiting_requests(self) -> None:
         """Requests outlive the queue: those stored while it was down, or lost by it, get their job here."""
         with Catalog.open(self._settings.database_url, self._settings.storage_url) as catalog:
-            taken_by = {request.job_id for request in catalog.retrain_requests(RequestState.RUNNING)}
+            taken_by = {request.job_id for request in catalog.requests.all(RequestState.RUNNING)}
             for job_id in filter(None, taken_by):
                 job_state = self._asking.job_state(job_id)
                 if job_state is JobState.DEAD:
                     self._give_up(catalog, job_id)
                 elif job_state is JobState.UNKNOWN:
-                    catalog.release_retrain_requests(job_id)
-            waiting = job_of_waiting_requests(catalog)
+                    catalog.requests.release(job_id)
+            waiting = job_of_waiting_requests(catalog.requests)
             if waiting is not None and self._asking.job_state(waiting) is JobState.DEAD:
-                catalog.claim_retrain_requests(waiting)
+                catalog.requests.claim(waiting)
                 self._give_up(catalog, waiting)
-            self._asking.ensure_retrain(catalog)
+            self._asking.ensure_retrain(catalog.requests)
 
     def _give_up(self, catalog: Catalog, job_id: str) -> None:
         # It has used up its retries: queued again it would only take down the next worker too.
         words = self._asking.last_error(job_id) or "it was killed"
         outcome = f"the retrain ended without an answer ({words.rstrip('; ')}); see the worker's log"
-        catalog.finish_retrain_requests(job_id, RequestState.FAILED, outcome)
+        catalog.requests.finish(job_id, RequestState.FAILED, outcome)
 
     def _ask_for_periodic_sync(self) -> None:
         # A local stack writes stack.json after its workers have started, hence the second look.

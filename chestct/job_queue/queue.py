@@ -56,20 +56,20 @@ class JobState(StrEnum):
 
 
 class RequestBook(Protocol):
-    """Where requests are kept: the catalog."""
+    """Where requests are kept: the catalog's `requests`."""
 
-    def add_retrain_request(self, by: str, /) -> RetrainRequest: ...
+    def add(self, by: str, /) -> RetrainRequest: ...
 
-    def pending_retrain_requests(self) -> list[RetrainRequest]: ...
+    def pending(self) -> list[RetrainRequest]: ...
 
 
-def job_of_waiting_requests(catalog: RequestBook) -> str | None:
+def job_of_waiting_requests(requests: RequestBook) -> str | None:
     """Id of the one job that serves all requests that wait, None where none waits.
 
     The oldest of them names it: everybody who asks finds the same id, and a running job's requests
     no longer wait, so those who ask while it runs find the next id.
     """
-    pending = catalog.pending_retrain_requests()
+    pending = requests.pending()
     return f"retrain-{min(request.id for request in pending)}" if pending else None
 
 
@@ -102,7 +102,7 @@ class JobQueue:
         self.connection.close()
 
     def request_retrain(
-        self, catalog: RequestBook, requested_by: str, *, force: bool = False, sync_first: bool = True
+        self, requests: RequestBook, requested_by: str, *, force: bool = False, sync_first: bool = True
     ) -> RetrainTicket:
         """Asks for the one retrain job.
 
@@ -111,23 +111,23 @@ class JobQueue:
         wait, there is one job for them; requests made while a retrain runs share one further job.
 
         Args:
-            catalog: where requests are kept.
+            requests: where they are kept.
             requested_by: who asks ("button", "cli", "policy", ...).
             force: train even where no correction is new.
             sync_first: ask for a sync too; the retrain waits for it before it takes its snapshot.
         """
-        request = catalog.add_retrain_request(requested_by)
+        request = requests.add(requested_by)
         with queue_errors(self.redis_url):
             if sync_first:
                 self.enqueue_sync()
-            job_id, created = self.ensure_retrain(catalog)
+            job_id, created = self.ensure_retrain(requests)
             if force and job_id is not None:
                 self._mark_forced(job_id)
         return RetrainTicket(request.id, job_id, coalesced=not created)
 
-    def ensure_retrain(self, catalog: RequestBook) -> tuple[str | None, bool]:
+    def ensure_retrain(self, requests: RequestBook) -> tuple[str | None, bool]:
         """One queued job where requests wait: the job's id (None where none waits), and whether it is new."""
-        job_id = job_of_waiting_requests(catalog)
+        job_id = job_of_waiting_requests(requests)
         if job_id is None:
             return None, False
         with queue_errors(self.redis_url):

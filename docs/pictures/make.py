@@ -63,7 +63,9 @@ def answer_with_the_truth(stack: Stack, count: int) -> None:
     """Corrections that equal the phantoms' own label maps."""
     catalog = stack.catalog()
     for task in train_tasks(stack):
-        record = catalog.record(catalog.slice_by(task["data"]["study"], task["data"]["slice"]).id)
+        record = catalog.slices.reference_labels(
+            catalog.slices.by_index(task["data"]["study"], task["data"]["slice"]).id
+        )
         if record is None or count == 0:
             continue
         label_map = np.zeros(record.shape, np.uint8)

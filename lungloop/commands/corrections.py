@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from chestct.derived.reader_changes import count_changes
 from chestct.errors import LungLoopError, ServiceUnavailableError
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, progress, say
@@ -41,7 +42,7 @@ def sync(as_json: AsJson = False) -> None:
             settings.project_id,
             on_progress=lambda fraction, stage: update(round(100 * fraction), 100, f"% {stage}"),
         )
-        catalog.count_changes()
+        count_changes(catalog)
     client.close()
     for one in report.set_aside:
         say(f"annotation {one.annotation_id} of task {one.task_id} could not be read: {one.reason}")
@@ -70,19 +71,19 @@ def retrain(
     queue = JobQueue(settings.redis_url)
     queue.ping()
     with open_catalog(settings) as catalog:
-        ticket = queue.request_retrain(catalog, "cli", force=force)
+        ticket = queue.request_retrain(catalog.requests, "cli", force=force)
         say(
             f"request {ticket.request_id}: "
             + ("joins a job that waits" if ticket.coalesced else "job queued")
         )
         if wait:
             with progress("retrain") as update:
-                while (request := catalog.retrain_request(ticket.request_id)).state in ("pending", "running"):
+                while (request := catalog.requests.get(ticket.request_id)).state in ("pending", "running"):
                     state = queue.status()
                     if state["kind"] == "retrain":
                         update(round(100 * (state["progress"] or 0.0)), 100, f"% {state['stage'] or ''}")
                     time.sleep(_POLL_SECONDS)
-        request = catalog.retrain_request(ticket.request_id)
+        request = catalog.requests.get(ticket.request_id)
     queue.close()
     if as_json:
         print_json({**dataclasses.asdict(request), "job_id": request.job_id or ticket.job_id})

@@ -25,7 +25,7 @@ def list_(as_json: AsJson = False) -> None:
     from lungloop.context import open_catalog
 
     with open_catalog(Settings.load()) as catalog:
-        versions = catalog.versions()
+        versions = catalog.versions.all()
     if as_json:
         print_json(
             [
@@ -57,7 +57,7 @@ def show(version: str, as_json: AsJson = False) -> None:
     card = read_card(settings.weights_dir, version).as_dict()
     try:
         with open_catalog(settings) as catalog:
-            record = dataclasses.asdict(catalog.version(version))
+            record = dataclasses.asdict(catalog.versions.get(version))
     except LungLoopError as error:
         say(f"the catalog says nothing of {version}: {error}")
         record = {"state": None, "decision": None}
@@ -96,7 +96,7 @@ def card(
     found = read_card(settings.weights_dir, version)
     try:
         with open_catalog(settings) as catalog:
-            decision = catalog.version(version).decision
+            decision = catalog.versions.get(version).decision
     except (ServiceUnavailableError, NotFoundError):
         decision = None  # a shipped version, or one from elsewhere: nothing was decided here
     page = model_card_page(found, decision)
@@ -144,11 +144,11 @@ def promote(
     except WeightsError as error:
         raise NotFoundError(f"{version} cannot serve: {error}") from error
     with open_catalog(settings) as catalog:
-        if version not in [known.version for known in catalog.versions()]:
+        if version not in [known.version for known in catalog.versions.all()]:
             # Made by `lungloop fit`, or copied from another installation.
-            catalog.register_version(version, card.parents[0] if card.parents else None, card.snapshot)
+            catalog.versions.register(version, card.parents[0] if card.parents else None, card.snapshot)
         decision = {"promote": True, "by": "a person", "reasons": [reason or "promoted by hand"]}
-        champion = catalog.set_champion(version, decision)
+        champion = catalog.versions.set_champion(version, decision)
     _follow(settings, champion.version, as_json)
 
 
@@ -160,7 +160,7 @@ def rollback(as_json: AsJson = False) -> None:
 
     settings = Settings.load()
     with open_catalog(settings) as catalog:
-        champion = catalog.rollback()
+        champion = catalog.versions.rollback()
     _follow(settings, champion.version, as_json)
 
 

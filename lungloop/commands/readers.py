@@ -24,9 +24,9 @@ def readers(as_json: AsJson = False) -> None:
     from lungloop.context import open_catalog
 
     with open_catalog(Settings.load()) as catalog:
-        versions = [version.version for version in catalog.versions()]
-        readings = catalog.readings()
-        figures = figures_of(readings, catalog.reading_pairs(readings), versions)
+        versions = [version.version for version in catalog.versions.all()]
+        readings = catalog.reader_log.readings()
+        figures = figures_of(readings, catalog.reader_log.pairs(readings), versions)
     if as_json:
         print_json(figures.as_dict())
     else:

@@ -185,7 +185,7 @@ def _to_settle(study: str | None, count: int, as_json: bool) -> None:
 
     settings = Settings.load()
     with open_catalog(settings) as catalog:
-        champion = catalog.champion()
+        champion = catalog.versions.champion()
         if champion is None:
             raise NotFoundError("there is no champion yet; `lungloop up` makes the shipped weights champion")
         calibration = calibration_of_version(settings.weights_dir, champion.version)

@@ -41,7 +41,7 @@ def _token(settings: Settings) -> str:
 
 def _backend_row(settings: Settings) -> str:
     with _label_studio(settings) as (client, project_id), open_catalog(settings) as catalog:
-        champion = catalog.champion()
+        champion = catalog.versions.champion()
         version = None if champion is None else champion.version
         rows = [row for row in client.backends(project_id) if row["id"] == settings.ml_backend_id]
         if not rows:

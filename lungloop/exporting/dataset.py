@@ -109,7 +109,7 @@ def _write(
     warnings: list[str] = []
     lines: list[Line] = []
     by_study = _rows_by_study(catalog, all_versions)
-    studies = [study for study in catalog.studies() if study.id in by_study]
+    studies = [study for study in catalog.studies.all() if study.id in by_study]
     for done, study in enumerate(studies, start=1):
         try:
             lines.extend(writer.add(study, by_study[study.id]))
@@ -126,14 +126,14 @@ def _write(
 
 
 def _rows_by_study(catalog: Catalog, all_versions: bool) -> dict[int, list[Row]]:
-    newest = newest_per_slice(catalog.current_corrections())
+    newest = newest_per_slice(catalog.corrections.current())
     chosen: Iterable[CorrectionRecord] = newest.values()
     if all_versions:
-        chosen = (one for one in catalog.all_corrections() if one.state is CorrectionState.SUBMITTED)
+        chosen = (one for one in catalog.corrections.all() if one.state is CorrectionState.SUBMITTED)
     counting = {one.id for one in newest.values()}
     by_study: dict[int, list[Row]] = defaultdict(list)
     for correction in chosen:
-        found = catalog.slice(correction.slice_id)
+        found = catalog.slices.get(correction.slice_id)
         by_study[found.study_id].append(Row(correction, found, correction.id in counting))
     for rows in by_study.values():
         rows.sort(key=lambda row: (row.slice.index, row.correction.id))

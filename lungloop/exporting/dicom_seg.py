@@ -26,7 +26,7 @@ class DicomSegWriter:
 
     def add(self, study: StudyRecord, rows: list[Row]) -> list[Line]:
         """One file a study; its rows name no image, since the instances are not copied."""
-        geometry, headers = study.geometry, self._catalog.dicom_headers(study)
+        geometry, headers = study.geometry, self._catalog.studies.dicom_headers(study)
         if geometry is None or not headers:
             raise LeftOutError(
                 study.name,

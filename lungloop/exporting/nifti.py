@@ -42,8 +42,8 @@ class NiftiWriter:
                 lines.append(row.line(image, mask))
             else:
                 lines.append(row.line(image, write_mask_png(self._catalog, self._folder, row)))
-        slices = self._catalog.slices(study_id=study.id)
-        pixels = np.stack([self._catalog.read_pixels(one) for one in slices])
+        slices = self._catalog.slices.of_study(study.id)
+        pixels = np.stack([self._catalog.slices.read_pixels(one) for one in slices])
         dtype = np.int16 if study.intensity is Intensity.HU else np.uint8
         write_volume_nifti(self._folder / image, pixels.astype(dtype), geometry)
         write_label_map_nifti(self._folder / mask, view, geometry)

@@ -26,7 +26,7 @@ class NpyWriter:
         """One item a row, older versions too."""
         lines = []
         for row in rows:
-            pixels = self._catalog.read_pixels(row.slice)
+            pixels = self._catalog.slices.read_pixels(row.slice)
             height, width = pixels.shape
             group = f"{height}x{width}_{row.slice.intensity.value}"
             if group not in self._arrays:

@@ -38,7 +38,7 @@ def connect_label_studio(settings: Settings, *, with_backend: bool) -> dict[str,
         "page_url": f"{settings.backend_url}/",
     }
     with open_catalog(settings, create=True) as catalog:
-        champion = catalog.ensure_base(shipped_version(settings)).version
+        champion = catalog.versions.ensure_base(shipped_version(settings)).version
         project = label_studio.ensure_project(client, settings)
         settings = dataclasses.replace(settings, project_id=project.id)
         known["project_id"] = project.id

@@ -18,7 +18,7 @@ PHANTOM_STUDIES, PHANTOM_SEED, PHANTOM_SHAPE = 8, 7, (12, 512, 512)
 
 def bring_in(catalog: Catalog, settings: Settings, data: tuple[Path, ...], layout: str) -> str:
     """Imports the data (or phantoms into an empty catalog) and returns the champion's version."""
-    champion = catalog.ensure_base(shipped_version(settings)).version
+    champion = catalog.versions.ensure_base(shipped_version(settings)).version
     if data:
         _tell(_import(catalog, data, layout))
     elif not catalog.counts()["studies"]:

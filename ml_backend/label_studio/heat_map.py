@@ -66,7 +66,7 @@ def show_heat_map(catalog: Catalog, slice_record: SliceRecord, prediction: Predi
     Returns:
         Whether the file changed.
     """
-    uncertainty = None if prediction is None else catalog.read_uncertainty(prediction)
+    uncertainty = None if prediction is None else catalog.predictions.read_uncertainty(prediction)
     version = _NOTHING if prediction is None or uncertainty is None else prediction.model_version
     path = heat_map_path(catalog, slice_record)
     if _shown_version(path) == version:

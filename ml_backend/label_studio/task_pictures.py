@@ -92,7 +92,7 @@ class TaskPictures:
             # In Python True is 1, but in JSON it is no index.
             one = named.get(index) if isinstance(index, int) and not isinstance(index, bool) else None
             if one is None or key not in (None, one.picture_path):
-                one = None if key is None else self._catalog.slice_by_picture(key)
+                one = None if key is None else self._catalog.slices.by_picture(key)
             if one is None:
                 return None
             found[one.id] = one
@@ -104,10 +104,10 @@ class TaskPictures:
         if not isinstance(study, str):
             return {}
         try:
-            record = self._catalog.study(study)
+            record = self._catalog.studies.by_name(study)
         except NotFoundError:
             return {}
-        return {one.index: one for one in self._catalog.slices(study_id=record.id)}
+        return {one.index: one for one in self._catalog.slices.of_study(record.id)}
 
     def slice_of(self, data: Mapping[str, Any], image_key: str = "image") -> SliceRecord | None:
         """The catalog's slice that a task's `data` means, None where it means none.
@@ -119,14 +119,14 @@ class TaskPictures:
         named = self._named_slice(data)
         if named is not None and key in (None, named.picture_path):
             return named
-        return None if key is None else self._catalog.slice_by_picture(key)
+        return None if key is None else self._catalog.slices.by_picture(key)
 
     def _named_slice(self, data: Mapping[str, Any]) -> SliceRecord | None:
         study, index = data.get("study"), data.get("slice")
         if not isinstance(study, str) or not isinstance(index, int) or isinstance(index, bool):
             return None
         try:
-            return self._catalog.slice_by(study, index)
+            return self._catalog.slices.by_index(study, index)
         except NotFoundError:
             return None
 

@@ -54,24 +54,24 @@ def create_missing_tasks(
     if config.shows_studies:
         return _create_study_tasks(catalog, client, project, there, config.image_key, files_root)
     image_key = config.image_key
-    gone = [task for task in catalog.tasks_of_project(project.uid).values() if task not in there]
-    catalog.unlink_tasks(project.uid, gone)
+    gone = [task for task in catalog.tasks.by_slice(project.uid).values() if task not in there]
+    catalog.tasks.unlink(project.uid, gone)
 
     # A crash between making tasks and linking them must not make them twice.
-    linked = set(catalog.tasks_of_project(project.uid).values())
+    linked = set(catalog.tasks.by_slice(project.uid).values())
     pictures = TaskPictures(catalog)
     adopted = 0
     for task_id in sorted(there.keys() - linked):
         meant = pictures.slice_of(there[task_id], image_key)
         if meant is not None:
-            catalog.link_task(meant.id, project.uid, task_id)
+            catalog.tasks.link(meant.id, project.uid, task_id)
             adopted += 1
 
-    missing = catalog.slices_without_task(project.uid)
+    missing = catalog.tasks.slices_without(project.uid)
     data = [_task_data(catalog, one, image_key, files_root) for one in missing]
     task_ids = client.create_tasks(project.id, data) if data else []
     for one, task_id in zip(missing, task_ids, strict=True):
-        catalog.link_task(one.id, project.uid, task_id)
+        catalog.tasks.link(one.id, project.uid, task_id)
     return TaskReport(len(task_ids), adopted, len(gone))
 
 
@@ -83,32 +83,32 @@ def _create_study_tasks(
     image_key: str,
     files_root: Path,
 ) -> TaskReport:
-    gone = [task for task in catalog.study_tasks_of_project(project.uid).values() if task not in there]
-    catalog.unlink_tasks(project.uid, gone)
+    gone = [task for task in catalog.tasks.by_study(project.uid).values() if task not in there]
+    catalog.tasks.unlink(project.uid, gone)
 
-    linked = set(catalog.study_tasks_of_project(project.uid).values())
-    whole = {study.id: study.slice_count for study in catalog.studies()}
+    linked = set(catalog.tasks.by_study(project.uid).values())
+    whole = {study.id: study.slice_count for study in catalog.studies.all()}
     pictures = TaskPictures(catalog)
     adopted = 0
     for task_id in sorted(there.keys() - linked):
         slices = pictures.slices_of(there[task_id], image_key)
         # A part of a study that somebody loaded by hand is no task for the whole of it.
         if slices is not None and len(slices) == whole[slices[0].study_id]:
-            catalog.link_study_task(slices[0].study_id, project.uid, task_id)
+            catalog.tasks.link_study(slices[0].study_id, project.uid, task_id)
             adopted += 1
 
-    missing = catalog.studies_without_task(project.uid)
+    missing = catalog.tasks.studies_without(project.uid)
     data = [_study_task_data(catalog, study, image_key, files_root) for study in missing]
     task_ids = client.create_tasks(project.id, data) if data else []
     for study, task_id in zip(missing, task_ids, strict=True):
-        catalog.link_study_task(study.id, project.uid, task_id)
+        catalog.tasks.link_study(study.id, project.uid, task_id)
     return TaskReport(len(task_ids), adopted, len(gone))
 
 
 def _study_task_data(
     catalog: Catalog, study: StudyRecord, image_key: str, files_root: Path
 ) -> dict[str, Any]:
-    slices = catalog.slices(study_id=study.id)
+    slices = catalog.slices.of_study(study.id)
     return {
         image_key: [_address(catalog, one, files_root) for one in slices],
         "study": study.name,

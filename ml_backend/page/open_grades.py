@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chestct.catalog.catalog import Catalog
-from chestct.catalog.grade_plan import GradePlan, undecided_plans
+from chestct.derived.grade_plan import GradePlan, undecided_plans
+from chestct.derived.grade_resolution import open_studies
 from chestct.severity.interval import InvolvementCalibration
 
 _STUDIES_SHOWN = 10
@@ -53,7 +54,7 @@ class SettlingBoard:
             ServiceUnavailableError: the catalog does not answer.
         """
         with self._working:
-            stamp = (version, self._catalog.settling_stamp(version))
+            stamp = (version, self._catalog.severities.evidence_stamp(version))
             if self._kept is None or self._kept[0] != stamp:
                 self._kept = (stamp, open_grades(self._catalog, version, self._calibration_of(version)))
             return self._kept[1]
@@ -61,5 +62,5 @@ class SettlingBoard:
 
 def open_grades(catalog: Catalog, version: str, calibration: InvolvementCalibration | None) -> OpenGrades:
     """Studies whose grade is in doubt by a version, as the catalog stands."""
-    plans = undecided_plans(catalog.open_studies(version, calibration))
+    plans = undecided_plans(open_studies(catalog, version, calibration))
     return OpenGrades(tuple(plans[:_STUDIES_SHOWN]), len(plans), calibration is not None)

@@ -69,11 +69,11 @@ class ReadersPanel:
             ServiceUnavailableError: the catalog does not answer.
         """
         with self._lock:
-            stamp = self._catalog.reader_log_stamp()
+            stamp = self._catalog.reader_log.stamp()
             if self._section is None or stamp != self._stamp:
-                versions = [version.version for version in self._catalog.versions()]
-                readings = self._catalog.readings()
-                figures = figures_of(readings, self._catalog.reading_pairs(readings), versions)
+                versions = [version.version for version in self._catalog.versions.all()]
+                readings = self._catalog.reader_log.readings()
+                figures = figures_of(readings, self._catalog.reader_log.pairs(readings), versions)
                 self._section, self._stamp = _section(figures, self._settings), stamp
             return self._section
 

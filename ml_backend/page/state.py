@@ -79,10 +79,10 @@ def loop_state(settings: Settings, catalog: Catalog, queue: JobQueue | None) -> 
     Raises:
         ServiceUnavailableError: the catalog does not answer.
     """
-    champion = catalog.champion()
-    versions = tuple(reversed(catalog.versions()))
+    champion = catalog.versions.champion()
+    versions = tuple(reversed(catalog.versions.all()))
     queue_status, queue_trouble = _queue_state(queue)
-    requests = catalog.retrain_requests()
+    requests = catalog.requests.all()
     return LoopState(
         champion=champion,
         card=_card(settings.weights_dir, champion.version) if champion else Card(),

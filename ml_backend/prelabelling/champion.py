@@ -33,7 +33,7 @@ class Champion:
         Raises:
             NotFoundError: there is no champion yet.
         """
-        champion = self._catalog.champion()
+        champion = self._catalog.versions.champion()
         if champion is None:
             raise NotFoundError("there is no champion yet; `lungloop up` makes the shipped weights champion")
         return champion.version

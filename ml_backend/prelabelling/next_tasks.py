@@ -69,7 +69,7 @@ def bring_next(
     Returns:
         How many predictions were changed.
     """
-    by_id = {one.id: one for one in catalog.open_slices()}
+    by_id = {one.id: one for one in catalog.slices.open()}
     tasks = shown.tasks_of(by_id[slice_id] for slice_id in places.slice_ids if slice_id in by_id)[: HEAD + 1]
     there = client.task_states(project_id, tasks)
     now = {

@@ -86,12 +86,12 @@ class OpenTasks:
         """
         if not self._config.shows_uncertainty:
             return
-        assignments = self._catalog.assignments()
+        assignments = self._catalog.allocations.all()
         for task_id, slice_id in slice_of.items():
-            one = self._catalog.slice(slice_id)
+            one = self._catalog.slices.get(slice_id)
             blank = is_unassisted(self._catalog, slice_id, model_version, assignments.get(slice_id))
             try:
-                shown = None if blank else self._catalog.prediction(slice_id, model_version)
+                shown = None if blank else self._catalog.predictions.of_slice(slice_id, model_version)
                 show_heat_map(self._catalog, one, shown)
                 self._name_heat_map(task_id, slice_id)
             except ServiceUnavailableError:
@@ -107,7 +107,7 @@ class OpenTasks:
         Label Studio 1.23 takes `overlap` for each task through the API only. The project's own number of
         annotations stays 1: with more, it serves what others began, at random, before everything else.
         """
-        assignments = self._catalog.assignments()
+        assignments = self._catalog.allocations.all()
         for task_id, slice_id in slice_of.items():
             task, drawn = self._there.get(task_id), assignments.get(slice_id)
             if task is None or drawn is None or not drawn.read_twice:
@@ -126,6 +126,6 @@ class OpenTasks:
         if task is None or task.data.get(UNCERTAINTY_KEY) or not task.data.get(self._config.image_key):
             return
         picture = str(task.data[self._config.image_key])
-        address = heat_map_address(self._catalog, self._catalog.slice(slice_id), picture)
+        address = heat_map_address(self._catalog, self._catalog.slices.get(slice_id), picture)
         if address is not None:
             self._client.update_task(task_id, data={**task.data, UNCERTAINTY_KEY: [address]})

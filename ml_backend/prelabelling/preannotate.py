@@ -82,7 +82,7 @@ def preannotate(
     report_progress = on_progress or (lambda fraction, stage: None)
     choices = choices or OrderChoices()
     # Before anything is shown: whether a slice gets a pre-label must not depend on who asks first.
-    catalog.allocate([one.id for one in catalog.open_slices()], choices.shares)
+    catalog.allocations.allocate([one.id for one in catalog.slices.open()], choices.shares)
     while True:
         segmenter = champion.segmenter()
         report = PreannotateReport(segmenter.version)
@@ -110,9 +110,9 @@ def _compute(
 ) -> bool:
     """Computes all that is missing, open slices first; False where another champion took over."""
     predictor = Predictor(catalog)
-    missing = catalog.slices_without_prediction(segmenter.version, open_only=True)
+    missing = catalog.predictions.missing(segmenter.version, open_only=True)
     open_ids = {one.id for one in missing}
-    missing += [one for one in catalog.slices_without_prediction(segmenter.version) if one.id not in open_ids]
+    missing += [one for one in catalog.predictions.missing(segmenter.version) if one.id not in open_ids]
     done = 0
     for chunk in _chunks(missing):
         if champion.version() != segmenter.version:
@@ -177,7 +177,7 @@ class _Push:
             return
         version = self._report.model_version
         self._scores = places.scores
-        slices = self._catalog.open_slices()
+        slices = self._catalog.slices.open()
         try:
             self._some(slices, lambda part: report_progress(0.9 + 0.06 * part, "pushing pre-labels"))
             if self._client is None:
@@ -219,8 +219,10 @@ class _Push:
     def _half_read(self, open_slices: Sequence[SliceRecord]) -> list[SliceRecord]:
         """Slices that one of two readers has read: done for the catalog, still open for the second reader."""
         open_ids = {one.id for one in open_slices}
-        drawn = self._catalog.assignments().items()
-        twice = [self._catalog.slice(one) for one, lot in drawn if lot.read_twice and one not in open_ids]
+        drawn = self._catalog.allocations.all().items()
+        twice = [
+            self._catalog.slices.get(one) for one, lot in drawn if lot.read_twice and one not in open_ids
+        ]
         return [
             one
             for one in twice

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord
+from chestct.derived.severity import ensure_severity
 from chestct.errors import LungLoopError
 from chestct.inference.segmenter import Segmenter
 from chestct.intensity import Intensity
@@ -55,7 +56,7 @@ class Predictor:
 
     def known(self, slice_record: SliceRecord, model_version: str) -> Predicted | None:
         """What the catalog holds of a slice by a version."""
-        stored = self._catalog.prediction(slice_record.id, model_version)
+        stored = self._catalog.predictions.of_slice(slice_record.id, model_version)
         if stored is None:
             return None
         label_map = self._catalog.storage.read_label_map(stored.label_map_path)
@@ -66,7 +67,7 @@ class Predictor:
 
         The version and its score stay, so that Label Studio shows it in its place and order.
         """
-        own = self._catalog.prelabel(slice_record.id, found.model_version)
+        own = self._catalog.predictions.prelabel(slice_record.id, found.model_version)
         if own is None:
             return found
         return replace(found, label_map=self._catalog.storage.read_label_map(own.label_map_path))
@@ -102,13 +103,13 @@ class Predictor:
         return self._once((segmenter.version, content), compute, deadline)
 
     def _compute(self, slice_record: SliceRecord, segmenter: Segmenter) -> Predicted:
-        pixels = self._catalog.read_pixels(slice_record)
+        pixels = self._catalog.slices.read_pixels(slice_record)
         started_at = time.perf_counter()
         found = segmenter.segment(pixels, slice_record.intensity)
         seconds = time.perf_counter() - started_at
-        self._catalog.add_prediction(slice_record.id, segmenter.version, found, seconds)
-        self._catalog.ensure_severity(
-            slice_record.study_id, segmenter.version, segmenter.involvement_calibration
+        self._catalog.predictions.add(slice_record.id, segmenter.version, found, seconds)
+        ensure_severity(
+            self._catalog, slice_record.study_id, segmenter.version, segmenter.involvement_calibration
         )
         return Predicted(found.label_map, found.score, segmenter.version, computed=True)
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from chestct.acquisition.allocation import Allocation
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord, StudyRecord
+from chestct.derived.severity import ensure_severity
 from chestct.severity.interval import InvolvementCalibration
 from ml_backend.label_studio.label_config import LabelConfig
 from ml_backend.label_studio.results import prediction_result, unassisted_result
@@ -73,9 +74,9 @@ class _SlicePrelabels:
         self._catalog = catalog
         self._config = config
         self._predictor = Predictor(catalog)
-        self._task_of = catalog.tasks_of_project(project.uid)
+        self._task_of = catalog.tasks.by_slice(project.uid)
         self._slice_of = {task_id: slice_id for slice_id, task_id in self._task_of.items()}
-        self._allocations = catalog.assignments()
+        self._allocations = catalog.allocations.all()
 
     def tasks_of(self, slices: Iterable[SliceRecord]) -> list[int]:
         return [self._task_of[one.id] for one in slices if one.id in self._task_of]
@@ -84,7 +85,7 @@ class _SlicePrelabels:
         return (self._slice_of[task_id],)
 
     def name(self, task_id: int) -> str:
-        return slice_name(self._catalog.slice(self._slice_of[task_id]))
+        return slice_name(self._catalog.slices.get(self._slice_of[task_id]))
 
     def result(
         self,
@@ -93,7 +94,7 @@ class _SlicePrelabels:
         calibration: InvolvementCalibration | None,
         place_score: float | None,
     ) -> Json | None:
-        one = self._catalog.slice(self._slice_of[task_id])
+        one = self._catalog.slices.get(self._slice_of[task_id])
         known = self._predictor.known(one, model_version)
         if known is None:
             return None
@@ -112,8 +113,8 @@ class _StudyPrelabels:
     def __init__(self, catalog: Catalog, project: Project, config: LabelConfig) -> None:
         self._catalog = catalog
         self._config = config
-        self._task_of = catalog.study_tasks_of_project(project.uid)
-        studies: Mapping[int, StudyRecord] = {study.id: study for study in catalog.studies()}
+        self._task_of = catalog.tasks.by_study(project.uid)
+        studies: Mapping[int, StudyRecord] = {study.id: study for study in catalog.studies.all()}
         self._study_of = {task_id: studies[study_id] for study_id, task_id in self._task_of.items()}
 
     def tasks_of(self, slices: Iterable[SliceRecord]) -> list[int]:
@@ -121,7 +122,7 @@ class _StudyPrelabels:
         return [self._task_of[study_id] for study_id in studies if study_id in self._task_of]
 
     def slices_of(self, task_id: int) -> Sequence[int]:
-        return [one.id for one in self._catalog.slices(study_id=self._study_of[task_id].id)]
+        return [one.id for one in self._catalog.slices.of_study(self._study_of[task_id].id)]
 
     def name(self, task_id: int) -> str:
         return self._study_of[task_id].name
@@ -134,13 +135,13 @@ class _StudyPrelabels:
         place_score: float | None,
     ) -> Json | None:
         study = self._study_of[task_id]
-        known = self._catalog.predictions_of_study(study.id, model_version)
+        known = self._catalog.predictions.of_study(study.id, model_version)
         # A slice without a prediction would look like one without disease.
         if len(known) < study.slice_count:
             return None
-        shown = [self._catalog.prelabel(one.slice_id, model_version) or one for one in known]
+        shown = [self._catalog.predictions.prelabel(one.slice_id, model_version) or one for one in known]
         label_maps = [self._catalog.storage.read_label_map(one.label_map_path) for one in shown]
-        severity = self._catalog.ensure_severity(study.id, model_version, calibration)
+        severity = ensure_severity(self._catalog, study.id, model_version, calibration)
         grade = None if severity is None else severity.grade
         score = study_score([one.score for one in known]) if place_score is None else place_score
         return study_result(label_maps, score, grade, model_version, self._config)
@@ -157,7 +158,7 @@ def is_unassisted(catalog: Catalog, slice_id: int, model_version: str, allocatio
     """
     if allocation is None or allocation.prelabelled:
         return False
-    return catalog.prelabel(slice_id, model_version) is None
+    return catalog.predictions.prelabel(slice_id, model_version) is None
 
 
 def slice_name(slice_record: SliceRecord) -> str:

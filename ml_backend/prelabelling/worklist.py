@@ -13,6 +13,8 @@ from chestct.acquisition.strategies import strategy_named
 from chestct.acquisition.worklist import Ordered, Policy, order_pool, served_score
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import VersionState
+from chestct.derived.fingerprints import fill_fingerprints
+from chestct.derived.grade_resolution import grade_chances_of_slices
 from chestct.settings import Settings
 from chestct.severity.interval import InvolvementCalibration
 
@@ -71,7 +73,7 @@ class Places:
 
     def keep(self, catalog: Catalog) -> None:
         """Makes it the order. Label Studio is brought to it first: what is kept is what it serves."""
-        catalog.keep_order(self.model_version, self.slice_ids, self.reasons)
+        catalog.worklist.keep(self.model_version, self.slice_ids, self.reasons)
 
 
 def update_worklist(
@@ -91,7 +93,7 @@ def update_worklist(
     Returns:
         What `Places.keep` makes the order.
     """
-    before = catalog.next_in_order(catalog.count_open_predicted(model_version))
+    before = catalog.worklist.next(catalog.predictions.count_open(model_version))
     kept = {one.slice.id: one.reason for one in before if one.model_version == model_version}
     ordered = _ordered(catalog, model_version, choices or OrderChoices(), calibration)
     wanted = dict(zip(ordered.slice_ids.tolist(), map(str, ordered.reasons), strict=True))
@@ -137,15 +139,15 @@ def _ordered(
     choices: OrderChoices,
     calibration: InvolvementCalibration | None,
 ) -> Ordered:
-    catalog.fill_fingerprints(_FINGERPRINTS_AN_ORDER)
-    pool = catalog.acquisition_pool(model_version)
-    chances = catalog.grade_chances(model_version, calibration)
+    fill_fingerprints(catalog, _FINGERPRINTS_AN_ORDER)
+    pool = catalog.pool.of_version(model_version)
+    chances = grade_chances_of_slices(catalog, model_version, calibration)
     known = [chances.get(slice_id, np.nan) for slice_id in pool.slice_ids.tolist()]
     pool = replace(pool, grade_chance=np.array(known, np.float64))
-    catalog.allocate(pool.slice_ids.tolist(), choices.shares)
-    promoted = [one for one in catalog.versions() if one.state is VersionState.RETIRED]
+    catalog.allocations.allocate(pool.slice_ids.tolist(), choices.shares)
+    promoted = [one for one in catalog.versions.all() if one.state is VersionState.RETIRED]
     policy = Policy(shares=choices.shares, round_number=len(promoted))
     # Another seed for every order, and the same where nothing happened in between: a job that runs twice
     # must not shuffle the work. (With one seed for all, control slices would never come to be read.)
     seed = zlib.crc32(f"{model_version} {len(pool)} {catalog.counts()['corrected']}".encode())
-    return order_pool(pool, strategy_named(choices.strategy), catalog.assignments(), policy, seed)
+    return order_pool(pool, strategy_named(choices.strategy), catalog.allocations.all(), policy, seed)

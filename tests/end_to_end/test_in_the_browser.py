@@ -16,19 +16,19 @@ SIZE = 256
 def slice_with_lesions(stack: Stack) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
     """The open task whose pre-label has most ground-glass, its label map and its picture."""
     catalog = stack.catalog()
-    champion = catalog.champion()
+    champion = catalog.versions.champion()
     assert champion is not None
     best: tuple[int, dict[str, Any], np.ndarray, np.ndarray] | None = None
     for task in stack.tasks():
-        found = catalog.slice_by(task["data"]["study"], task["data"]["slice"])
+        found = catalog.slices.by_index(task["data"]["study"], task["data"]["slice"])
         if task["annotations"] or found.split is not Split.TRAIN:
             continue
-        prediction = catalog.prediction(found.id, champion.version)
+        prediction = catalog.predictions.of_slice(found.id, champion.version)
         assert prediction is not None
         label_map = catalog.storage.read_label_map(prediction.label_map_path)
         area = int((label_map == Label.GROUND_GLASS).sum())
         if best is None or area > best[0]:
-            best = area, task, label_map, catalog.read_pixels(found)
+            best = area, task, label_map, catalog.slices.read_pixels(found)
     catalog.close()
     assert best is not None and best[0] > 30, "the shipped model marks ground-glass in some phantom"
     return best[1], best[2], best[3]
@@ -58,8 +58,8 @@ def test_a_reader_sees_the_prelabel_paints_and_submits(stack: Stack) -> None:
 
     def correction() -> Any:
         catalog = stack.catalog()
-        found = catalog.slice_by(task["data"]["study"], task["data"]["slice"])
-        rows = [row for row in catalog.current_corrections() if row.slice_id == found.id]
+        found = catalog.slices.by_index(task["data"]["study"], task["data"]["slice"])
+        rows = [row for row in catalog.corrections.current() if row.slice_id == found.id]
         kept = catalog.storage.read_label_map(rows[0].label_map_path) if rows else None
         catalog.close()
         return (rows[0], kept) if rows else None

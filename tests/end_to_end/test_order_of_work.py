@@ -102,12 +102,12 @@ class Place:
         preannotate(self.catalog, self.champion, self.client, self.project_id, choices=CHOICES)
 
     def slice_of(self, task_id: int) -> int:
-        linked = self.catalog.slice_of_task(self.client.project(self.project_id).uid, task_id)
+        linked = self.catalog.tasks.slice_of(self.client.project(self.project_id).uid, task_id)
         assert linked is not None
         return linked.id
 
     def expected(self, count: int) -> list[int]:
-        return [one.slice.id for one in self.catalog.next_in_order(count)]
+        return [one.slice.id for one in self.catalog.worklist.next(count)]
 
 
 class Reader:
@@ -174,8 +174,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             for number in range(STUDIES):
                 slices = [rng.integers(0, 256, (SIDE, SIDE), np.uint8) for _ in range(SLICES)]
                 study = Study(f"case {number}", f"patient {number}", slices, Intensity.PICTURE, Path("made"))
-                catalog.add_study(study, "images")
-            catalog.ensure_base("first")
+                catalog.studies.add(study, "images")
+            catalog.versions.ensure_base("first")
             champion = Champion(catalog, StandIn)
             wait_until("Label Studio answers", service.is_ready, service.ready_within_seconds)
             settings = replace(settings, label_studio_token=login.token)
@@ -236,8 +236,8 @@ def test_label_studio_serves_our_order_before_and_after_a_promotion(
     assert served == order_of_first[:SERVED]
 
     reconcile(catalog, place.client, place.project_id)
-    catalog.register_version("second", "first", None)
-    catalog.set_champion("second")
+    catalog.versions.register("second", "first", None)
+    catalog.versions.set_champion("second")
     place.follow("second")
     answered = set(served)
     order_of_second = [one for one in place.expected(SLICES * STUDIES) if one not in answered]
@@ -247,7 +247,7 @@ def test_label_studio_serves_our_order_before_and_after_a_promotion(
     assert served_then == order_of_second[:SERVED]
     assert len({*served, *served_then}) == 2 * SERVED
     # Some of both arms were served, and nothing in Label Studio tells which.
-    assignments = catalog.assignments()
+    assignments = catalog.allocations.all()
     assert {assignments[one].arm for one in (*served, *served_then)} == {Arm.ACTIVE, Arm.CONTROL}
     for _, data in place.client.task_data(place.project_id):
         assert set(data) == {"image", "study", "slice", "doubt"}
@@ -275,14 +275,14 @@ def test_a_blank_task_shows_nothing_of_the_model_and_counts_as_begun_from_nothin
     """After the order was read: its slices were answered by the readers above."""
     catalog = place.catalog
     reconcile(catalog, place.client, place.project_id)
-    assignments = catalog.assignments()
-    corrections = catalog.current_corrections()
+    assignments = catalog.allocations.all()
+    corrections = catalog.corrections.current()
     assert {assignments[one.slice_id].prelabelled for one in corrections} == {True, False}
     for row in corrections:
         assert (row.model_version is None) == (not assignments[row.slice_id].prelabelled)
 
     shown = {True: set[bytes](), False: set[bytes]()}
-    for one in catalog.open_slices():
+    for one in catalog.slices.open():
         file = heat_map_path(catalog, one)
         shown[assignments[one.id].prelabelled].add(file.read_bytes())
     assert len(shown[False]) == 1, "a blank task has the plain grey picture"
@@ -291,5 +291,5 @@ def test_a_blank_task_shows_nothing_of_the_model_and_counts_as_begun_from_nothin
     task_id, data = next(iter(place.client.task_data(place.project_id)))
     assert (
         place.client.http.bytes(data["doubt"][0], 2**20)
-        == heat_map_path(catalog, catalog.slice(place.slice_of(task_id))).read_bytes()
+        == heat_map_path(catalog, catalog.slices.get(place.slice_of(task_id))).read_bytes()
     ), "Label Studio serves the file that is there now"

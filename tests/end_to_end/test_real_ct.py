@@ -81,12 +81,12 @@ def test_the_loop_runs_on_real_ct_and_its_prelabels_agree_with_people(
 ) -> None:
     stack, truth = real
     catalog = stack.catalog()
-    champion = catalog.champion()
+    champion = catalog.versions.champion()
     assert champion is not None
     overlap = marked = 0
-    for study in catalog.studies():
-        for found in catalog.slices(study_id=study.id):
-            prediction = catalog.prediction(found.id, champion.version)
+    for study in catalog.studies.all():
+        for found in catalog.slices.of_study(study.id):
+            prediction = catalog.predictions.of_slice(found.id, champion.version)
             assert prediction is not None
             lesion = np.isin(catalog.storage.read_label_map(prediction.label_map_path), LESIONS)
             overlap += 2 * int((lesion & truth[study.name][found.index]).sum())

@@ -67,9 +67,9 @@ def another(shown: SeverityGrade) -> SeverityGrade:
 def predicted(stack: Stack, study: str) -> tuple[np.ndarray, SeverityGrade | None]:
     """The champion's masks of a study as the catalog holds them, and the grade that follows."""
     with stack.catalog() as catalog:
-        record, champion = catalog.study(study), catalog.champion()
+        record, champion = catalog.studies.by_name(study), catalog.versions.champion()
         assert champion is not None
-        found = catalog.predictions_of_study(record.id, champion.version)
+        found = catalog.predictions.of_study(record.id, champion.version)
         masks = np.stack([catalog.storage.read_label_map(one.label_map_path) for one in found])
         return masks, severity_of(masks, record.geometry, record.intensity).grade
 
@@ -77,10 +77,10 @@ def predicted(stack: Stack, study: str) -> tuple[np.ndarray, SeverityGrade | Non
 def of_annotation(stack: Stack, annotation: int, state: CorrectionState) -> dict[int, np.ndarray | None]:
     """Slice index -> label map, of the newest delivery of an annotation."""
     with stack.catalog() as catalog:
-        rows = [row for row in catalog.all_corrections() if row.annotation_id == annotation]
+        rows = [row for row in catalog.corrections.all() if row.annotation_id == annotation]
         newest = max((row.annotation_updated_at for row in rows), default="")
         return {
-            catalog.slice(row.slice_id).index: (
+            catalog.slices.get(row.slice_id).index: (
                 None if row.label_map_path is None else catalog.storage.read_label_map(row.label_map_path)
             )
             for row in rows
@@ -147,7 +147,7 @@ def test_a_corrected_study_keeps_exactly_the_touched_slices_and_the_readers_grad
     accepted = of_annotation(stack, annotation, CorrectionState.ACCEPTED)
     assert sorted([*corrected, *accepted]) == list(range(SLICES))
     with stack.catalog() as catalog:
-        (row,) = catalog.current_grades()
+        (row,) = catalog.grades.current()
     assert (row.grade, row.model_grade, row.annotation_id) == (another(model_grade), model_grade, annotation)
     assert row.lead_time_seconds == pytest.approx(120.0)
     counts = stack.json("status")["counts"]
@@ -165,8 +165,8 @@ def test_a_corrected_study_keeps_exactly_the_touched_slices_and_the_readers_grad
     assert stack.json("sync")["updated"] == 0, "a second sync finds nothing new"
     assert of_annotation(stack, annotation, CorrectionState.SUBMITTED) == {}
     with stack.catalog() as catalog:
-        assert catalog.current_corrections() == []
-        assert [one.grade for one in catalog.current_grades()] == [model_grade]
+        assert catalog.corrections.current() == []
+        assert [one.grade for one in catalog.grades.current()] == [model_grade]
     with stack.label_studio as client:
         client.delete(f"/api/annotations/{annotation}/").raise_for_status()
         switch(client, hooks, on=True)
@@ -225,5 +225,5 @@ def test_a_study_of_the_russian_project_carries_the_contracts_names(stack: Stack
     kept = of_annotation(stack, submitted.json()["id"], CorrectionState.SUBMITTED)
     np.testing.assert_array_equal(kept[SLICES - 1], drawn * np.uint8(Label.CONSOLIDATION))
     with stack.catalog() as catalog:
-        grades = {one.annotation_id: one.grade for one in catalog.current_grades()}
+        grades = {one.annotation_id: one.grade for one in catalog.grades.current()}
     assert grades[submitted.json()["id"]] == SeverityGrade.CT_4

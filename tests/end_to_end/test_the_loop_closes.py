@@ -62,7 +62,7 @@ def submit(stack: Stack, task: dict[str, Any], label_map: np.ndarray, seconds: f
 def train_tasks(stack: Stack) -> list[dict[str, Any]]:
     """Open tasks of patients that may train, in a stable order."""
     catalog = stack.catalog()
-    may_train = {study.name for study in catalog.studies() if study.split is Split.TRAIN}
+    may_train = {study.name for study in catalog.studies.all() if study.split is Split.TRAIN}
     catalog.close()
     return sorted(
         (task for task in stack.tasks() if task["data"]["study"] in may_train and not task["annotations"]),
@@ -73,7 +73,7 @@ def train_tasks(stack: Stack) -> list[dict[str, Any]]:
 def corrected(stack: Stack, annotation_id: int) -> Any:
     """The catalog's newest row of an annotation, or None."""
     catalog = stack.catalog()
-    rows = [row for row in catalog.all_corrections() if row.annotation_id == annotation_id]
+    rows = [row for row in catalog.corrections.all() if row.annotation_id == annotation_id]
     catalog.close()
     return rows[-1] if rows else None
 
@@ -139,8 +139,8 @@ def test_start_training_promotes_a_version_and_open_tasks_follow(stack: Stack) -
     catalog = stack.catalog()
     # Readers who agree with the truth: the phantoms' own label maps are what they submit.
     for task in train_tasks(stack)[:6]:
-        found = catalog.slice_by(task["data"]["study"], task["data"]["slice"])
-        record = catalog.record(found.id)
+        found = catalog.slices.by_index(task["data"]["study"], task["data"]["slice"])
+        record = catalog.slices.reference_labels(found.id)
         label_map = np.zeros((256, 256), np.uint8)
         if record is not None:
             label_map[record == 1 << Label.GROUND_GLASS] = Label.GROUND_GLASS
@@ -184,7 +184,9 @@ def test_the_export_is_what_was_submitted_pixel_for_pixel(
     assert len(rows) == stack.json("status")["counts"]["corrected"] >= 8
     catalog = stack.catalog()
     submitted = {
-        (s.study_name, s.index): c for c in catalog.current_corrections() for s in [catalog.slice(c.slice_id)]
+        (s.study_name, s.index): c
+        for c in catalog.corrections.current()
+        for s in [catalog.slices.get(c.slice_id)]
     }
     for row in rows:
         correction = submitted[row["study"], int(row["slice"])]

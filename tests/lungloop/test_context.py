@@ -25,7 +25,7 @@ def test_the_newest_shipped_version_becomes_champion_where_there_is_none(setting
 
 def test_a_champion_stays(settings: Settings) -> None:
     with open_catalog(settings, create=True) as catalog:
-        catalog.ensure_base("mine-11")
+        catalog.versions.ensure_base("mine-11")
     assert ensure_champion(settings) == "mine-11"
 
 

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from chestct.catalog.catalog import Catalog
+from chestct.derived.grade_resolution import grade_chances_of_slices
+from chestct.derived.severity import ensure_severity
 from chestct.errors import InputError, NotFoundError
 from chestct.geometry import Geometry
 from chestct.intensity import Intensity
@@ -28,7 +30,7 @@ def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LUNGLOOP_DATABASE_URL", database)
     monkeypatch.setenv("LUNGLOOP_STORAGE_URL", storage)
     with Catalog.open(database, storage) as opened:
-        opened.ensure_base("base-1")
+        opened.versions.ensure_base("base-1")
         yield opened
 
 
@@ -36,11 +38,11 @@ def add(catalog: Catalog, name: str, deviations: tuple[float, ...] | None, geome
     rng = np.random.default_rng(len(name))
     slices = tuple(rng.integers(-1000, 400, (4, 4)).astype(np.int16) for _ in range(3))
     study = Study(name, name, slices, Intensity.HU, Path(name), geometry=geometry)
-    stored, _ = catalog.add_study(study, "nifti")
-    for one, deviation in zip(catalog.slices(stored.id), deviations or (), strict=False):
+    stored, _ = catalog.studies.add(study, "nifti")
+    for one, deviation in zip(catalog.slices.of_study(stored.id), deviations or (), strict=False):
         found = SlicePrediction(QUARTER, 0.5, 0.1, lesion_expected=1.0, lesion_deviation=deviation)
-        catalog.add_prediction(one.id, "base-1", found)
-    catalog.ensure_severity(stored.id, "base-1", None)
+        catalog.predictions.add(one.id, "base-1", found)
+    ensure_severity(catalog, stored.id, "base-1", None)
 
 
 def test_the_slices_that_settle_a_grade_are_named(catalog: Catalog) -> None:
@@ -57,7 +59,7 @@ def test_the_slices_that_settle_a_grade_are_named(catalog: Catalog) -> None:
     assert found.grade_chance[1] > 0.4
     sure = grade_resolution_of(catalog, "base-1", "sure")
     assert sure.sentence() == "sure: CT-2 is settled already (25.0 to 25.0 % of the lung, not calibrated)"
-    assert set(catalog.grade_chances("base-1")) == {one.id for one in catalog.slices()}
+    assert set(grade_chances_of_slices(catalog, "base-1")) == {one.id for one in catalog.slices.all()}
 
 
 def test_a_study_without_a_grade_says_why(catalog: Catalog) -> None:

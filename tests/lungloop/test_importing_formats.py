@@ -66,7 +66,7 @@ def test_two_patients_in_one_archive_are_two_studies_under_pseudonyms(
     archive = shutil.make_archive(str(home / "day"), "zip", two_patients(home / "day"))
     code, report, _ = imported(capsys, archive)
     assert (code, len(report["created"]), report["failed"]) == (0, 2, [])
-    studies = catalog.studies()
+    studies = catalog.studies.all()
     assert len({study.patient for study in studies}) == 2
     # CT_small.dcm is of CompressedSamples^CT1, 1CT1.
     stored = "".join(f"{study.name}{study.patient}{study.source}" for study in studies)
@@ -108,8 +108,8 @@ def test_masks_with_a_mapping_become_labels_of_record_without_any_model(
         capsys, case, "--masks", home / "given", "--mask-labels", "4=consolidation,9=lesion"
     )
     assert (code, report["created"]) == (0, ["case"])
-    assert catalog.champion() is None
-    record = catalog.record(catalog.slices()[0].id)
+    assert catalog.versions.champion() is None
+    record = catalog.slices.reference_labels(catalog.slices.all()[0].id)
     assert record is not None
     assert (record == bits(Label.CONSOLIDATION)).sum() == 5
     assert (record == LESION_KIND_UNKNOWN).sum() == 3
@@ -123,9 +123,9 @@ def test_masks_as_prelabels_are_no_record_and_twice_is_once(
     for _ in range(2):
         code, report, _ = imported(capsys, case, *given, "--masks-as", "prelabels")
         assert (code, report["failed"]) == (0, [])
-    (one,) = catalog.slices()
+    (one,) = catalog.slices.all()
     assert not one.has_reference_labels
-    shown = catalog.prelabel(one.id, "any")
+    shown = catalog.predictions.prelabel(one.id, "any")
     assert shown is not None
     label_map = catalog.storage.read_label_map(shown.label_map_path)
     assert [int((label_map == label).sum()) for label in Label] == [64 * 64 - 8, 3, 5, 0]
@@ -138,7 +138,7 @@ def test_a_value_without_a_meaning_is_not_imported_and_named(
     assert code == 1
     assert "holds the values 0, 4, 9" in report["failed"][0]["error"]
     assert "holds the values 0, 4, 9" in err
-    assert catalog.studies() == []
+    assert catalog.studies.all() == []
 
 
 def test_wrong_options_of_masks_are_wrong_usage(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,11 +18,11 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
     """Four slices, of which the champion has looked at three."""
     slices = tuple(np.full((64, 64), grey, np.uint8) for grey in range(4))
     with Catalog.open(f"sqlite:///{tmp_path / 'c.sqlite3'}", str(tmp_path / "storage")) as opened:
-        study, _ = opened.add_study(Study("s", "p", slices, Intensity.PICTURE, tmp_path), "images")
-        opened.ensure_base("base-1")
+        study, _ = opened.studies.add(Study("s", "p", slices, Intensity.PICTURE, tmp_path), "images")
+        opened.versions.ensure_base("base-1")
         nothing = np.zeros((64, 64), np.uint8)
-        for record, score in zip(opened.slices(study.id), (0.9, 0.2, 0.6), strict=False):
-            opened.add_prediction(record.id, "base-1", SlicePrediction(nothing, score, 0.1), 0.1)
+        for record, score in zip(opened.slices.of_study(study.id), (0.9, 0.2, 0.6), strict=False):
+            opened.predictions.add(record.id, "base-1", SlicePrediction(nothing, score, 0.1), 0.1)
         yield opened
 
 
@@ -42,8 +42,8 @@ def test_before_an_order_is_kept_it_is_by_the_champions_score(catalog: Catalog) 
 
 
 def test_the_kept_order_comes_first_and_what_it_does_not_hold_behind_it(catalog: Catalog) -> None:
-    ids = [one.id for one in catalog.slices()]
-    catalog.keep_order("base-1", [ids[2], ids[0]], ["may hold consolidation nobody has checked", "unsure"])
+    ids = [one.id for one in catalog.slices.all()]
+    catalog.worklist.keep("base-1", [ids[2], ids[0]], ["may hold consolidation nobody has checked", "unsure"])
     rows = next_slices(catalog, 10)
     assert [(row.slice, row.place) for row in rows] == [(2, 1), (0, 2), (1, None), (3, None)]
     assert rows[0].as_dict() == {
@@ -59,7 +59,7 @@ def test_the_kept_order_comes_first_and_what_it_does_not_hold_behind_it(catalog:
 
 
 def test_an_order_of_a_version_that_serves_no_longer_is_not_followed(catalog: Catalog) -> None:
-    ids = [one.id for one in catalog.slices()]
-    catalog.keep_order("v2", ids[::-1], ["because"] * 4)
+    ids = [one.id for one in catalog.slices.all()]
+    catalog.worklist.keep("v2", ids[::-1], ["because"] * 4)
     assert [row.slice for row in next_slices(catalog, 10)] == [1, 2, 0, 3]
     assert {row.place for row in next_slices(catalog, 10)} == {None}

@@ -77,7 +77,7 @@ class FakeQueue:
         return self._ask("order")
 
     def request_retrain(self, catalog: Catalog, requested_by: str, **_: object) -> Any:
-        request = catalog.add_retrain_request(requested_by)
+        request = catalog.requests.add(requested_by)
         self._ask("retrain", request.id)
         return type("Ticket", (), {"request_id": request.id, "job_id": "job", "coalesced": False})()
 
@@ -227,8 +227,8 @@ def study(catalog: Catalog) -> str:
     slices = [np.full((SIDE, SIDE), 50 + index, np.uint8) for index in range(3)]
     slices[0][10:20, 10:20] = 150
     slices[1][30:40, 30:40] = 250
-    catalog.add_study(Study("case 1", "patient 1", slices, Intensity.PICTURE, Path("case")), "images")
-    catalog.ensure_base("base-1")
+    catalog.studies.add(Study("case 1", "patient 1", slices, Intensity.PICTURE, Path("case")), "images")
+    catalog.versions.ensure_base("base-1")
     return "case 1"
 
 

@@ -50,7 +50,7 @@ def test_sync_brings_corrections_and_asks_for_a_retrain_when_enough_are_new(
     label_studio.annotate(2, [])
     assert jobs.sync(2)["created"] == 1
     assert queue.asked == [("retrain", 1)]
-    assert {row.via for row in catalog.all_corrections()} == {"sync", "webhook"}
+    assert {row.via for row in catalog.corrections.all()} == {"sync", "webhook"}
     # What one request has seen does not count again.
     label_studio.annotate(3, [])
     assert jobs.sync()["created"] == 1
@@ -61,13 +61,13 @@ def test_sync_counts_what_readers_changed_beside_the_prediction(
     environment: pytest.MonkeyPatch, catalog: Catalog, study: str, label_studio: Any, tmp_path: Path
 ) -> None:
     create_missing_tasks(catalog, label_studio.client(), 7, tmp_path)
-    first = catalog.slices()[0]
+    first = catalog.slices.all()[0]
     found = np.zeros((first.height, first.width), np.uint8)
     found[:2, :3] = Label.CONSOLIDATION
-    catalog.add_prediction(first.id, "base-1", SlicePrediction(found, 0.5, 0.1))
+    catalog.predictions.add(first.id, "base-1", SlicePrediction(found, 0.5, 0.1))
     label_studio.annotate(1, [], updated_at="2126-03-01T09:00:00Z")
     jobs.sync()
-    (reading,) = catalog.readings()
+    (reading,) = catalog.reader_log.readings()
     assert reading.changes is not None
     assert reading.changes.consolidation_removed == 6
 

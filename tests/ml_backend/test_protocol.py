@@ -30,7 +30,7 @@ def body(catalog: Catalog, slice_xml: str, study: str) -> dict[str, Any]:
             "id": 10 + one.index,
             "data": {"image": "/data/upload/x.png", "study": one.study_name, "slice": one.index},
         }
-        for one in catalog.slices()
+        for one in catalog.slices.all()
     ]
     return {"tasks": tasks, "project": "7.1767225600", "label_config": slice_xml, "params": {"context": None}}
 
@@ -110,11 +110,11 @@ def test_a_promotion_by_another_process_is_served_at_once(
     client: FlaskClient, body: dict[str, Any], catalog: Catalog
 ) -> None:
     predict(client, body)
-    catalog.register_version("retrained-2", "base-1", None)
-    catalog.set_champion("retrained-2")
+    catalog.versions.register("retrained-2", "base-1", None)
+    catalog.versions.set_champion("retrained-2")
     assert client.post("/setup", json={}).get_json() == {"model_version": "retrained-2"}
     assert {one["model_version"] for one in predict(client, body)} == {"retrained-2"}
-    catalog.rollback()
+    catalog.versions.rollback()
     assert {one["model_version"] for one in predict(client, body)} == {"base-1"}
 
 
@@ -207,7 +207,7 @@ def test_an_annotation_event_only_asks_for_a_sync(
     answer = client.post("/webhook", json={"project": {"id": 7}, **event})
     assert (answer.status_code, answer.get_json()["status"]) == (200, "queued")
     assert queue.asked == [asked]
-    assert catalog.all_corrections() == []
+    assert catalog.corrections.all() == []
 
 
 def test_start_training_is_kept_in_the_catalog_even_while_the_queue_is_down(
@@ -218,7 +218,7 @@ def test_start_training_is_kept_in_the_catalog_even_while_the_queue_is_down(
     queue.is_down = True
     answer = client.post("/webhook", json=event)
     assert (answer.status_code, answer.get_json()["error"]) == (503, "service unavailable")
-    assert [request.requested_by for request in catalog.pending_retrain_requests()] == ["button", "button"]
+    assert [request.requested_by for request in catalog.requests.pending()] == ["button", "button"]
 
 
 def test_events_of_other_projects_and_other_kinds_are_ignored(client: FlaskClient, queue: Any) -> None:
@@ -280,7 +280,7 @@ def test_our_own_fault_tells_nothing_of_the_inside(settings: Settings, backend: 
 def test_versions_and_metrics_tell_what_is_known(
     client: FlaskClient, body: dict[str, Any], catalog: Catalog
 ) -> None:
-    catalog.register_version("retrained-2", "base-1", None)
+    catalog.versions.register("retrained-2", "base-1", None)
     assert client.get("/versions").get_json() == {"versions": ["base-1", "retrained-2"]}
     predict(client, body)
     lines = client.get("/metrics").text.splitlines()

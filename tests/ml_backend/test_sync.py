@@ -28,24 +28,24 @@ def tasks(catalog: Catalog, study: str, label_studio: Any) -> list[int]:
     """A task for each of the three slices, linked."""
     uid = label_studio.client().project(7).uid
     ids = []
-    for one in catalog.slices():
+    for one in catalog.slices.all():
         ids.append(label_studio.add_task(study=study, slice=one.index, image="x"))
-        catalog.link_task(one.id, uid, ids[-1])
+        catalog.tasks.link(one.id, uid, ids[-1])
     return ids
 
 
 def test_a_submit_becomes_one_correction_with_all_that_is_known(
     catalog: Catalog, label_studio: Any, tasks: list[int], slice_xml: str
 ) -> None:
-    first = catalog.slices()[0]
-    catalog.add_prediction(
+    first = catalog.slices.all()[0]
+    catalog.predictions.add(
         first.id, "base-1", SlicePrediction(np.zeros((SIDE, SIDE), np.uint8), 0.2, 0.1), 0.1
     )
     label_studio.predictions[1] = {"task": tasks[0], "model_version": "base-1"}
     label_studio.annotate(tasks[0], painted(slice_xml, 16), parent_prediction=1, ground_truth=True)
 
     assert reconcile(catalog, label_studio.client(), 7) == SyncReport(created=1)
-    (row,) = catalog.current_corrections()
+    (row,) = catalog.corrections.current()
     assert (row.slice_id, row.state) == (first.id, CorrectionState.SUBMITTED)
     assert (row.annotator, row.lead_time_seconds, row.ground_truth) == ("ada@clinic.test", 12.5, True)
     assert (row.model_version, row.changed_fraction, row.via) == ("base-1", 0.25, "sync")
@@ -77,13 +77,13 @@ def test_update_skip_and_deletion_are_followed_and_history_stays(
     label_studio.change(kept, result=painted(slice_xml, 5, label=2))
     del label_studio.annotations[gone]
     assert reconcile(catalog, client, 7) == SyncReport(updated=1, deleted=1, unchanged=1)
-    (row,) = catalog.current_corrections()
+    (row,) = catalog.corrections.current()
     assert catalog.storage.read_label_map(str(row.label_map_path)).max() == 2
 
     label_studio.change(kept, was_cancelled=True)
     assert reconcile(catalog, client, 7).skipped == 1
-    assert catalog.current_corrections() == []
-    assert len(catalog.all_corrections()) == 6
+    assert catalog.corrections.current() == []
+    assert len(catalog.corrections.all()) == 6
     assert reconcile(catalog, client, 7) == SyncReport(unchanged=2)
 
 
@@ -93,7 +93,7 @@ def test_two_annotators_of_one_slice_are_both_kept(
     label_studio.annotate(tasks[0], painted(slice_xml, 3))
     label_studio.annotate(tasks[0], painted(slice_xml, 4), created_username=" B b@clinic.test, 2")
     assert reconcile(catalog, label_studio.client(), 7).created == 2
-    assert {row.annotator for row in catalog.current_corrections()} == {"ada@clinic.test", "b@clinic.test"}
+    assert {row.annotator for row in catalog.corrections.current()} == {"ada@clinic.test", "b@clinic.test"}
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_one_task_can_be_read_alone(
     for task in tasks:
         label_studio.annotate(task, painted(slice_xml, 3))
     assert reconcile(catalog, label_studio.client(), 7, tasks[1], via="webhook") == SyncReport(created=1)
-    (row,) = catalog.all_corrections()
+    (row,) = catalog.corrections.all()
     assert (row.task_id, row.via) == (tasks[1], "webhook")
 
 
@@ -150,7 +150,7 @@ def test_an_annotation_that_slips_between_two_pages_is_not_taken_for_deleted(
     reconcile(catalog, label_studio.client(), 7)
     label_studio.hidden_from_list.add(annotation)
     assert reconcile(catalog, label_studio.client(), 7) == SyncReport()
-    assert len(catalog.current_corrections()) == 1
+    assert len(catalog.corrections.current()) == 1
 
 
 def test_a_task_loaded_by_hand_is_linked_by_study_and_slice_or_set_aside(
@@ -163,7 +163,7 @@ def test_a_task_loaded_by_hand_is_linked_by_study_and_slice_or_set_aside(
     report = reconcile(catalog, label_studio.client(), 7)
     assert report.created == 1
     assert "not in the catalog" in report.set_aside[0].reason
-    linked = catalog.slice_of_task(label_studio.client().project(7).uid, known)
+    linked = catalog.tasks.slice_of(label_studio.client().project(7).uid, known)
     assert linked is not None
     assert linked.index == 2
 
@@ -175,7 +175,7 @@ def test_a_failed_prediction_counts_as_drawn_from_scratch(
     label_studio.annotate(tasks[0], painted(slice_xml, 3), parent_prediction=1)
     label_studio.annotate(tasks[1], painted(slice_xml, 3), parent_prediction=404)
     reconcile(catalog, label_studio.client(), 7)
-    assert {row.model_version for row in catalog.current_corrections()} == {None}
+    assert {row.model_version for row in catalog.corrections.current()} == {None}
 
 
 def test_a_project_that_is_made_anew_under_the_same_id_is_another_project(
@@ -187,7 +187,7 @@ def test_a_project_that_is_made_anew_under_the_same_id_is_another_project(
     label_studio.tasks.clear()
     label_studio.annotations.clear()
     assert reconcile(catalog, label_studio.client(), 7) == SyncReport()
-    assert len(catalog.current_corrections()) == 1
+    assert len(catalog.corrections.current()) == 1
 
 
 def test_label_studio_down_or_the_project_gone_is_said(

@@ -121,7 +121,7 @@ class Hospital:
             hospital.admit(f"frozen {number}", Split.TEST, slices=2, labelled=True)
         card = ModelCard(version=BASE, architecture="threshold", input_size=64, data_licence="none")
         save_version(settings.weights_dir, {"threshold": torch.tensor([BLIND])}, card)
-        catalog.ensure_base(BASE)
+        catalog.versions.ensure_base(BASE)
         return hospital
 
     def admit(self, patient: str, split: Split, slices: int, labelled: bool) -> list[int]:
@@ -135,7 +135,7 @@ class Hospital:
             pictures.append(picture)
             if labelled:
                 truths[index] = partial_labels.from_lesion_label_map(lesion_map(picture))
-        study, _ = self.catalog.add_study(
+        study, _ = self.catalog.studies.add(
             Study(
                 patient,
                 patient,
@@ -147,13 +147,13 @@ class Hospital:
             ),
             "images",
         )
-        return [item.id for item in self.catalog.slices(study_id=study.id)]
+        return [item.id for item in self.catalog.slices.of_study(study.id)]
 
     def correct(self, slice_id: int) -> None:
         """A reader marks exactly the lesion."""
         self.corrections += 1
-        item = self.catalog.slice(slice_id)
-        self.catalog.add_correction(
+        item = self.catalog.slices.get(slice_id)
+        self.catalog.corrections.add(
             slice_id=slice_id,
             project_uid="1:t",
             task_id=slice_id,
@@ -162,16 +162,16 @@ class Hospital:
             state=CorrectionState.SUBMITTED,
             annotator="reader",
             via="test",
-            label_map=lesion_map(self.catalog.read_pixels(item)),
+            label_map=lesion_map(self.catalog.slices.read_pixels(item)),
         )
 
     def champion(self) -> str:
-        champion = self.catalog.champion()
+        champion = self.catalog.versions.champion()
         assert champion is not None
         return champion.version
 
     def states(self) -> dict[str, str]:
-        return {known.version: known.state.value for known in self.catalog.versions()}
+        return {known.version: known.state.value for known in self.catalog.versions.all()}
 
 
 def lesion_map(picture: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:

@@ -25,8 +25,8 @@ def take_snapshot(catalog: Catalog, champion: str) -> Snapshot:
     Raises:
         TrainingDataError: patients of the two sides overlap, which would be a bug of the catalog.
     """
-    train = catalog.slices(split=Split.TRAIN)
-    frozen = catalog.slices(split=Split.TEST)
+    train = catalog.slices.all(split=Split.TRAIN)
+    frozen = catalog.slices.all(split=Split.TEST)
     frozen_keys = {item.key for item in frozen}
     usable = {item.id: item for item in train if item.key not in frozen_keys}
     corrections = _corrections(catalog, usable)
@@ -51,7 +51,7 @@ def take_snapshot(catalog: Catalog, champion: str) -> Snapshot:
 def _corrections(catalog: Catalog, usable: dict[int, SliceRecord]) -> tuple[SliceReference, ...]:
     """One correction a slice: the ground truth where a reader marked one, else the newest."""
     chosen: dict[int, CorrectionRecord] = {}
-    for correction in catalog.current_corrections(Split.TRAIN):
+    for correction in catalog.corrections.current(Split.TRAIN):
         if correction.slice_id not in usable or correction.label_map_path is None:
             continue
         known = chosen.get(correction.slice_id)
@@ -88,7 +88,7 @@ def _distilled(
     """The champion's most confident predictions, against forgetting where records are few."""
     by_id = {item.id: item for item in uncorrected if not item.has_reference_labels}
     confident = sorted(
-        (found for found in catalog.predictions(champion) if found.slice_id in by_id),
+        (found for found in catalog.predictions.by_version(champion) if found.slice_id in by_id),
         key=lambda found: (-found.score, found.slice_id),
     )
     return tuple(

@@ -42,10 +42,10 @@ def _name(reference: SliceReference) -> str:
 
 
 def _load(catalog: Catalog, reference: SliceReference) -> TrainingSample:
-    item = catalog.slice(reference.slice_id)
+    item = catalog.slices.get(reference.slice_id)
     name = _name(reference)
     if reference.truth is Truth.REFERENCE or reference.label_map_path is None:
-        known = catalog.record(reference.slice_id)
+        known = catalog.slices.reference_labels(reference.slice_id)
         if known is None:
             raise UnfitSampleError(name, "its labels of record are gone; ask for a new retrain")
     else:
@@ -58,7 +58,7 @@ def _load(catalog: Catalog, reference: SliceReference) -> TrainingSample:
         )
         known = from_map(label_map)
     return TrainingSample.of_slice(
-        catalog.read_pixels(item),
+        catalog.slices.read_pixels(item),
         item.intensity,
         known,
         source=reference.truth.value,

@@ -99,7 +99,7 @@ def make_challenger(
 
 def _new_cases(catalog: Catalog, champion: str, taken: Snapshot) -> list[SliceReference]:
     """The corrections that the champion has not learned from, the newest of them."""
-    record = catalog.version(champion)
+    record = catalog.versions.get(champion)
     before = snapshots.read_if_kept(catalog, record.snapshot) if record.snapshot else None
     known = {(item.slice_key, item.label_map_path) for item in before.corrections} if before else set()
     new = [item for item in taken.corrections if (item.slice_key, item.label_map_path) not in known]

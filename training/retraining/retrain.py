@@ -64,7 +64,7 @@ def run_retrain(
         NotFoundError: there is no champion to start from.
         TrainingDataError, TrainingDivergedError, WeightsError: nothing was changed.
     """
-    champion = catalog.champion()
+    champion = catalog.versions.champion()
     if champion is None:
         raise NotFoundError(
             "there is no champion to train from; run `lungloop up` or `lungloop models promote V`"
@@ -78,7 +78,7 @@ def run_retrain(
         taken = take_snapshot(catalog, champion.version)
         if not force and (reason := _nothing_new(catalog, champion, taken)):
             return RetrainOutcome(Ending.NOTHING_NEW, reason)
-        names = [*(known.version for known in catalog.versions()), *list_versions(settings.weights_dir)]
+        names = [*(known.version for known in catalog.versions.all()), *list_versions(settings.weights_dir)]
         plan = RetrainPlan(champion.version, snapshots.store(catalog, taken), next_version(taken.id, names))
         work.settle_plan(plan)
     else:
@@ -96,7 +96,7 @@ def _settled(
     plan = work.plan()
     if plan is None:
         return None
-    for known in catalog.versions():
+    for known in catalog.versions.all():
         if known.version == plan.version and known.state is not VersionState.CHALLENGER:
             return _outcome(known)
     if plan.champion != champion.version and plan.version not in list_versions(settings.weights_dir):
@@ -112,7 +112,7 @@ def _nothing_new(catalog: Catalog, champion: VersionRecord, taken: Snapshot) -> 
     """Why there is nothing to learn, None where there is."""
     if not taken.corrections:
         return "nothing new: there is no correction of a patient in training yet"
-    for known in catalog.versions():
+    for known in catalog.versions.all():
         of_champion = champion.version in (known.version, known.parent)
         if not of_champion or known.snapshot is None or known.state is VersionState.CHALLENGER:
             continue
@@ -128,16 +128,16 @@ def _conclude(catalog: Catalog, work: WorkFolder, plan: RetrainPlan) -> RetrainO
     decision = work.decision()
     if decision is None:
         raise NotFoundError(f"{plan.version} was saved without a decision; delete its folder and retrain")
-    catalog.register_version(plan.version, plan.champion, plan.snapshot)
-    now = catalog.champion()
+    catalog.versions.register(plan.version, plan.champion, plan.snapshot)
+    now = catalog.versions.champion()
     if decision["promote"] and now is not None and now.version not in (plan.champion, plan.version):
         reason = (
             f"the champion became {now.version} while this was trained from {plan.champion}; retrain again"
         )
         decision = {**decision, "promote": False, "reasons": [reason, *decision["reasons"]]}
     if decision["promote"]:
-        return _outcome(catalog.set_champion(plan.version, decision))
-    return _outcome(catalog.refuse(plan.version, decision))
+        return _outcome(catalog.versions.set_champion(plan.version, decision))
+    return _outcome(catalog.versions.refuse(plan.version, decision))
 
 
 def _outcome(known: VersionRecord) -> RetrainOutcome:

@@ -133,8 +133,8 @@ def make_study() -> Callable[..., Study]:
 @pytest.fixture
 def one_slice(catalog: Catalog, make_study: Callable[..., Study]) -> SliceRecord:
     """The only slice of a catalog with one study."""
-    record, _ = catalog.add_study(make_study(slice_count=1), "nifti")
-    return catalog.slices(study_id=record.id)[0]
+    record, _ = catalog.studies.add(make_study(slice_count=1), "nifti")
+    return catalog.slices.of_study(record.id)[0]
 
 
 @pytest.fixture
@@ -161,6 +161,6 @@ def correct(catalog: Catalog) -> Callable[..., tuple[CorrectionRecord, bool]]:
             "via": "sync",
             "label_map": np.ones((4, 4), np.uint8) if state is CorrectionState.SUBMITTED else None,
         }
-        return catalog.add_correction(slice_id=slice_id, **{**fields, **given})
+        return catalog.corrections.add(slice_id=slice_id, **{**fields, **given})
 
     return add

@@ -19,15 +19,15 @@ def doubtful(prediction, **figures):
 def test_a_pool_holds_the_open_slices_that_the_version_predicted(
     catalog, make_study, make_prediction, correct
 ):
-    catalog.add_study(make_study("a", slice_count=3, patient="one"), "nifti")
-    catalog.add_study(make_study("b", slice_count=1, seed=1, patient="other"), "nifti")
-    catalog.add_study(make_study("c", slice_count=1, seed=2, patient="one"), "nifti")
-    slices = catalog.slices()
+    catalog.studies.add(make_study("a", slice_count=3, patient="one"), "nifti")
+    catalog.studies.add(make_study("b", slice_count=1, seed=1, patient="other"), "nifti")
+    catalog.studies.add(make_study("c", slice_count=1, seed=2, patient="one"), "nifti")
+    slices = catalog.slices.all()
     for one in slices:
-        catalog.add_prediction(one.id, "v2", doubtful(make_prediction(), disagreement=0.125))
-    catalog.add_prediction(slices[0].id, "base-1", make_prediction())
+        catalog.predictions.add(one.id, "v2", doubtful(make_prediction(), disagreement=0.125))
+    catalog.predictions.add(slices[0].id, "base-1", make_prediction())
     correct(slices[1].id)
-    pool = catalog.acquisition_pool("v2")
+    pool = catalog.pool.of_version("v2")
     kept = [slices[index] for index in (0, 2, 3, 4)]
     assert pool.slice_ids.tolist() == [one.id for one in kept]
     assert pool.study_ids.tolist() == [one.study_id for one in kept]
@@ -39,29 +39,29 @@ def test_a_pool_holds_the_open_slices_that_the_version_predicted(
     assert pool.disagreement.tolist() == [0.125] * 4
     assert pool.lesion_zone.tolist() == [0.25] * 4
     assert np.isnan(pool.grade_chance).all()
-    assert len(catalog.acquisition_pool("nobody's")) == 0
+    assert len(catalog.pool.of_version("nobody's")) == 0
 
 
 def test_fingerprints_come_back_with_all_their_bits_and_missing_ones_are_unknown(
     catalog, make_study, make_prediction
 ):
-    catalog.add_study(make_study(slice_count=3), "nifti")
+    catalog.studies.add(make_study(slice_count=3), "nifti")
     slices = tables.slices
-    for one, kept in zip(catalog.slices(), (-1, 5, None), strict=True):
-        catalog.add_prediction(one.id, "v2", make_prediction())
+    for one, kept in zip(catalog.slices.all(), (-1, 5, None), strict=True):
+        catalog.predictions.add(one.id, "v2", make_prediction())
         with catalog._database.writing() as connection:
             connection.execute(sa.update(slices).where(slices.c.id == one.id).values(fingerprint=kept))
-    assert catalog.acquisition_pool("v2").fingerprints.tolist() == [2**64 - 1, 5, 0]
+    assert catalog.pool.of_version("v2").fingerprints.tolist() == [2**64 - 1, 5, 0]
 
 
 def test_predictions_from_before_the_columns_are_ordered_by_their_confidence(
     catalog, make_study, make_prediction
 ):
-    catalog.add_study(make_study(slice_count=3), "nifti")
-    slices = catalog.slices()
+    catalog.studies.add(make_study(slice_count=3), "nifti")
+    slices = catalog.slices.all()
     for one, score in zip(slices, (0.75, 0.25, 0.5), strict=True):
-        catalog.add_prediction(one.id, "base-1", make_prediction(score=score))
-    pool = catalog.acquisition_pool("base-1")
+        catalog.predictions.add(one.id, "base-1", make_prediction(score=score))
+    pool = catalog.pool.of_version("base-1")
     assert pool.zone_entropy.tolist() == [0.25, 0.75, 0.5]
     for column in (
         pool.ground_glass_entropy,
@@ -72,9 +72,9 @@ def test_predictions_from_before_the_columns_are_ordered_by_their_confidence(
         assert np.isnan(column).all()
     policy = Policy(shares=Shares(control=0.0))
     for strategy in STRATEGIES.values():
-        ordered = order_pool(pool, strategy, catalog.assignments(), policy, seed=0)
-        catalog.keep_order("base-1", ordered.slice_ids, ordered.reasons)
-        served = [one.slice for one in catalog.next_in_order(3)]
+        ordered = order_pool(pool, strategy, catalog.allocations.all(), policy, seed=0)
+        catalog.worklist.keep("base-1", ordered.slice_ids, ordered.reasons)
+        served = [one.slice for one in catalog.worklist.next(3)]
         assert sorted(one.id for one in served) == [one.id for one in slices]
         if strategy.name in ("entropy", "disagreement", "decision"):
             assert [one.index for one in served] == [1, 2, 0]

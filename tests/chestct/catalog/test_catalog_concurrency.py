@@ -29,18 +29,19 @@ print("imported", flush=True)
 sys.stdin.readline()
 study = Study("s", "p", [np.full((4, 4), -700, np.int16)], Intensity.HU, Path("/in/s"))
 with Catalog.open(sys.argv[1], sys.argv[2]) as catalog:
-    catalog.add_study(study, "nifti")
-    shown = catalog.slice_by("s", 0)
-    catalog.link_task(shown.id, "1:2026", 5)
-    catalog.ensure_base("base-1")
+    catalog.studies.add(study, "nifti")
+    shown = catalog.slices.by_index("s", 0)
+    catalog.tasks.link(shown.id, "1:2026", 5)
+    catalog.versions.ensure_base("base-1")
     for turn in range(10):
-        catalog.add_prediction(shown.id, f"v{turn}", SlicePrediction(np.ones((4, 4), np.uint8), 0.5, 0.5))
-        catalog.add_correction(
+        prediction = SlicePrediction(np.ones((4, 4), np.uint8), 0.5, 0.5)
+        catalog.predictions.add(shown.id, f"v{turn}", prediction)
+        catalog.corrections.add(
             slice_id=shown.id, project_uid="1:2026", task_id=5, annotation_id=turn,
             annotation_updated_at="2026-03-01T09:00:00Z", annotator="r", via="sync",
             state=CorrectionState.SUBMITTED, label_map=np.full((4, 4), turn % 3, np.uint8),
         )
-    catalog.add_retrain_request("r")
+    catalog.requests.add("r")
 """
 
 # Adds corrections until it is killed, and says which it was told are kept.
@@ -54,7 +55,7 @@ random = np.random.default_rng(0)
 with Catalog.open(sys.argv[1], sys.argv[2]) as catalog:
     for turn in range(100000):
         label_map = random.integers(0, 4, (4, 4)).astype(np.uint8)
-        catalog.add_correction(
+        catalog.corrections.add(
             slice_id=int(sys.argv[3]), project_uid="1:2026", task_id=5, annotation_id=turn,
             annotation_updated_at="2026-03-01T09:00:00Z", annotator="r", via="sync",
             state=CorrectionState.SUBMITTED, label_map=label_map,
@@ -96,10 +97,10 @@ def test_processes_that_begin_a_catalog_and_add_the_same_at_once_leave_one_of_ea
             "graded": 0,
             "open": 0,
         }
-        assert [len(catalog.predictions(f"v{turn}")) for turn in range(10)] == [1] * 10
-        assert len(catalog.all_corrections()) == 10
-        assert catalog.champion().version == "base-1"
-        assert len(catalog.pending_retrain_requests()) == 3  # each process did ask
+        assert [len(catalog.predictions.by_version(f"v{turn}")) for turn in range(10)] == [1] * 10
+        assert len(catalog.corrections.all()) == 10
+        assert catalog.versions.champion().version == "base-1"
+        assert len(catalog.requests.pending()) == 3  # each process did ask
 
 
 def test_a_correction_that_was_acknowledged_survives_a_kill_and_every_row_has_its_file(
@@ -109,7 +110,7 @@ def test_a_correction_that_was_acknowledged_survives_a_kill_and_every_row_has_it
     acknowledged = [int(process.stdout.readline()) for _ in range(15)]
     process.send_signal(signal.SIGKILL)
     acknowledged += [int(line) for line in process.communicate()[0].split()]
-    kept = catalog.all_corrections()
+    kept = catalog.corrections.all()
     assert set(acknowledged) <= {correction.annotation_id for correction in kept}
     for correction in kept:
         assert catalog.storage.read_label_map(correction.label_map_path).shape == (4, 4)
@@ -120,7 +121,7 @@ def test_threads_adding_the_same_leave_one_row_and_one_of_them_made_it(
 ):
     with ThreadPoolExecutor(8) as threads:
         predictions = list(
-            threads.map(lambda _: catalog.add_prediction(one_slice.id, "v2", make_prediction()), range(16))
+            threads.map(lambda _: catalog.predictions.add(one_slice.id, "v2", make_prediction()), range(16))
         )
         corrections = list(threads.map(lambda _: correct(one_slice.id), range(16)))
     assert len(set(predictions)) == 1
@@ -129,33 +130,33 @@ def test_threads_adding_the_same_leave_one_row_and_one_of_them_made_it(
 
 
 def test_each_request_goes_to_one_of_the_jobs_that_claim_at_once(catalog):
-    requests = [catalog.add_retrain_request("r").id for _ in range(4)]
+    requests = [catalog.requests.add("r").id for _ in range(4)]
     with ThreadPoolExecutor(4) as threads:
-        taken = threads.map(catalog.claim_retrain_requests, [f"job-{number}" for number in range(4)])
+        taken = threads.map(catalog.requests.claim, [f"job-{number}" for number in range(4)])
     assert sorted(request.id for share in taken for request in share) == requests
 
 
 def test_there_is_never_more_or_less_than_one_champion_while_it_changes(catalog):
     names = [f"v{number}" for number in range(4)]
-    catalog.ensure_base("base-1")
+    catalog.versions.ensure_base("base-1")
     for name in names:
-        catalog.register_version(name, "base-1", None)
+        catalog.versions.register(name, "base-1", None)
 
     def champions(_: int) -> int:
-        return sum(version.state is VersionState.CHAMPION for version in catalog.versions())
+        return sum(version.state is VersionState.CHAMPION for version in catalog.versions.all())
 
     with ThreadPoolExecutor(8) as threads:
         watching = threads.map(champions, range(40))
-        changing = threads.map(catalog.set_champion, names * 3)
+        changing = threads.map(catalog.versions.set_champion, names * 3)
         assert set(watching) == {1}
         assert len(list(changing)) == 12
-    assert catalog.champion().version in names
+    assert catalog.versions.champion().version in names
 
 
 @pytest.mark.parametrize("content", ["same", "different"])
 def test_studies_added_at_once_under_one_name_are_one_for_each_content(catalog, make_study, content):
     seeds = [0] * 4 if content == "same" else [0, 1, 2, 3]
     with ThreadPoolExecutor(4) as threads:
-        added = list(threads.map(lambda seed: catalog.add_study(make_study(seed=seed), "nifti"), seeds))
+        added = list(threads.map(lambda seed: catalog.studies.add(make_study(seed=seed), "nifti"), seeds))
     assert sum(created for _, created in added) == len(set(seeds))
-    assert len({study.name for study in catalog.studies()}) == len(set(seeds))
+    assert len({study.name for study in catalog.studies.all()}) == len(set(seeds))

@@ -24,7 +24,7 @@ def test_a_correction_is_kept_exactly_as_submitted(catalog, one_slice, correct):
     assert (stored.lead_time_seconds, stored.ground_truth, stored.annotation_id) == (12.5, True, 2**40)
     assert stored.state is CorrectionState.SUBMITTED
     assert catalog.storage.read_label_map(stored.label_map_path).tolist() == label_map.tolist()
-    assert catalog.all_corrections() == catalog.current_corrections() == [stored]
+    assert catalog.corrections.all() == catalog.corrections.current() == [stored]
 
 
 def test_the_same_state_delivered_twice_is_one_row(catalog, one_slice, correct):
@@ -32,78 +32,78 @@ def test_the_same_state_delivered_twice_is_one_row(catalog, one_slice, correct):
     again, created = correct(one_slice.id, via="sync", annotation_updated_at="2026-03-01T10:00:00+01:00")
     assert not created
     assert again == first
-    assert len(catalog.all_corrections()) == 1
+    assert len(catalog.corrections.all()) == 1
 
 
 def test_a_later_update_replaces_the_earlier_and_both_stay_on_record(catalog, one_slice, correct):
     late, _ = correct(one_slice.id, minute=5)
     early, _ = correct(one_slice.id, minute=1)  # delivered in the wrong order
-    assert catalog.current_corrections() == [late]
-    assert catalog.all_corrections() == [late, early]
+    assert catalog.corrections.current() == [late]
+    assert catalog.corrections.all() == [late, early]
 
 
 def test_an_annotation_that_moved_to_another_slice_counts_there_only(catalog, make_study, correct):
-    catalog.add_study(make_study(), "nifti")
-    first, second = catalog.slices()
+    catalog.studies.add(make_study(), "nifti")
+    first, second = catalog.slices.all()
     correct(first.id, minute=1)
     moved, _ = correct(second.id, minute=2)  # its task was linked to the wrong slice at first
-    assert catalog.current_corrections() == [moved]
-    assert catalog.open_slices() == [first]
+    assert catalog.corrections.current() == [moved]
+    assert catalog.slices.open() == [first]
 
 
 @pytest.mark.parametrize("withdrawn", [SKIPPED, DELETED])
 def test_a_withdrawn_annotation_no_longer_counts(catalog, one_slice, correct, withdrawn):
     correct(one_slice.id)
-    assert catalog.open_slices() == []
+    assert catalog.slices.open() == []
     gone, _ = correct(one_slice.id, state=withdrawn)  # deletions carry the time of the last update
     assert gone.label_map_path is None
-    assert catalog.current_corrections() == []
-    assert catalog.open_slices() == [one_slice]
+    assert catalog.corrections.current() == []
+    assert catalog.slices.open() == [one_slice]
 
 
 def test_deleting_a_second_attempt_leaves_the_first(catalog, one_slice, correct):
     first, _ = correct(one_slice.id, minute=1, annotation_id=1)
     second, _ = correct(one_slice.id, minute=2, annotation_id=2)
-    assert catalog.current_corrections() == [second]
+    assert catalog.corrections.current() == [second]
     correct(one_slice.id, minute=3, annotation_id=2, state=DELETED)
-    assert catalog.current_corrections() == [first]
+    assert catalog.corrections.current() == [first]
 
 
 def test_each_reader_has_a_current_correction_of_their_own(catalog, one_slice, correct):
     mine, _ = correct(one_slice.id, annotation_id=1, annotator="a")
     theirs, _ = correct(one_slice.id, annotation_id=2, annotator="b")
-    assert catalog.current_corrections() == [mine, theirs]
+    assert catalog.corrections.current() == [mine, theirs]
     assert catalog.counts()["corrected"] == 1
 
 
 def test_annotation_ids_of_two_projects_do_not_meet(catalog, one_slice, correct):
     correct(one_slice.id, project_uid="1:2026", annotator="a")
     correct(one_slice.id, project_uid="1:2027", annotator="b")
-    assert len(catalog.current_corrections()) == 2
-    assert list(catalog.annotation_states("1:2026")) == [100]
+    assert len(catalog.corrections.current()) == 2
+    assert list(catalog.corrections.annotation_states("1:2026")) == [100]
 
 
 def test_the_newest_state_of_each_annotation_is_known_for_reconciling(catalog, one_slice, correct):
     correct(one_slice.id, annotation_id=1, task_id=10)
     deleted, _ = correct(one_slice.id, annotation_id=1, task_id=10, state=DELETED)
     other, _ = correct(one_slice.id, annotation_id=2, task_id=11)
-    assert catalog.annotation_states("1:2026-01-01") == {1: deleted, 2: other}
-    assert catalog.annotation_states("1:2026-01-01", task_id=11) == {2: other}
+    assert catalog.corrections.annotation_states("1:2026-01-01") == {1: deleted, 2: other}
+    assert catalog.corrections.annotation_states("1:2026-01-01", task_id=11) == {2: other}
 
 
 def test_corrections_are_told_apart_by_split(catalog, make_study, correct):
-    catalog.add_study(make_study("a", slice_count=1, seed=1, split=Split.TEST), "nifti")
-    catalog.add_study(make_study("b", slice_count=1, seed=2, split=Split.TRAIN), "nifti")
-    on_test, _ = correct(catalog.slice_by("a", 0).id, annotation_id=1)
-    on_train, _ = correct(catalog.slice_by("b", 0).id, annotation_id=2)
-    assert catalog.current_corrections(Split.TEST) == [on_test]
-    assert catalog.current_corrections(Split.TRAIN) == [on_train]
+    catalog.studies.add(make_study("a", slice_count=1, seed=1, split=Split.TEST), "nifti")
+    catalog.studies.add(make_study("b", slice_count=1, seed=2, split=Split.TRAIN), "nifti")
+    on_test, _ = correct(catalog.slices.by_index("a", 0).id, annotation_id=1)
+    on_train, _ = correct(catalog.slices.by_index("b", 0).id, annotation_id=2)
+    assert catalog.corrections.current(Split.TEST) == [on_test]
+    assert catalog.corrections.current(Split.TRAIN) == [on_train]
 
 
 def test_a_correction_knows_how_much_of_its_prediction_was_changed(
     catalog, one_slice, make_prediction, correct
 ):
-    prediction = catalog.add_prediction(one_slice.id, "base-1", make_prediction(label=1))
+    prediction = catalog.predictions.add(one_slice.id, "base-1", make_prediction(label=1))
     label_map = np.ones((4, 4), np.uint8)
     label_map[0] = [0, 2, 1, 1]
     stored, _ = correct(one_slice.id, label_map=label_map, model_version="base-1")
@@ -135,7 +135,7 @@ def test_lung_and_background_are_no_change_of_a_lesion():
 def test_a_damaged_correction_is_refused(catalog, one_slice, correct, given, reason):
     with pytest.raises(InputError, match=reason):
         correct(one_slice.id, **given)
-    assert catalog.all_corrections() == []
+    assert catalog.corrections.all() == []
 
 
 def test_a_correction_of_no_slice_is_refused(correct):
@@ -155,7 +155,7 @@ def test_the_database_itself_refuses_to_change_or_drop_a_correction(
         database.writing() as connection,
     ):
         connection.execute(sa.text(statement))
-    assert catalog.all_corrections() == [stored]
+    assert catalog.corrections.all() == [stored]
 
 
 def test_the_file_is_there_for_good_before_its_row(catalog, one_slice, correct, monkeypatch):
@@ -170,5 +170,5 @@ def test_the_file_is_there_for_good_before_its_row(catalog, one_slice, correct, 
         correct(one_slice.id)
     monkeypatch.undo()
     assert files_at_insert == [1]
-    assert catalog.all_corrections() == []
+    assert catalog.corrections.all() == []
     assert correct(one_slice.id)[1]  # delivered again, it is kept

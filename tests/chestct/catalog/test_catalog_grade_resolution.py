@@ -5,6 +5,8 @@ import pytest
 
 from chestct.acquisition.grade_resolution import grade_chances, interval_percent
 from chestct.catalog.records import CorrectionState
+from chestct.derived.grade_resolution import grade_chances_of_slices, open_studies
+from chestct.derived.severity import ensure_severity
 from chestct.geometry import Geometry
 from chestct.prediction import SlicePrediction
 from chestct.severity.interval import InvolvementCalibration
@@ -17,61 +19,61 @@ HALF = np.array([[0, 0, 0, 0], [1, 1, 0, 3], [3, 3, 0, 3], [0, 0, 0, 0]], np.uin
 
 @pytest.fixture
 def study(catalog, make_study):
-    stored, _ = catalog.add_study(make_study(geometry=GEOMETRY), "nifti")
-    for one in catalog.slices(study_id=stored.id):
+    stored, _ = catalog.studies.add(make_study(geometry=GEOMETRY), "nifti")
+    for one in catalog.slices.of_study(stored.id):
         found = SlicePrediction(HALF, 0.5, 0.25, lesion_expected=2.5, lesion_deviation=0.1 + one.index)
-        catalog.add_prediction(one.id, "base-1", found)
-    catalog.ensure_severity(stored.id, "base-1", CALIBRATION)
+        catalog.predictions.add(one.id, "base-1", found)
+    ensure_severity(catalog, stored.id, "base-1", CALIBRATION)
     return stored
 
 
 def test_the_interval_is_that_of_the_severity_that_was_kept(catalog, study):
-    kept = catalog.severity(study.id, "base-1")
-    (found,) = catalog.open_studies("base-1", CALIBRATION)
+    kept = catalog.severities.of_study(study.id, "base-1")
+    (found,) = open_studies(catalog, "base-1", CALIBRATION)
     assert interval_percent(found.uncertainty) == pytest.approx((kept.interval_low, kept.interval_high))
     assert found.uncertainty.slices_apart_mm == 8.0
     assert found.uncertainty.lung.tolist() == pytest.approx([6.0, 6.0])
 
 
 def test_a_correction_moves_the_percent_and_closes_its_slice(catalog, study, correct):
-    first, second = catalog.slices(study_id=study.id)
-    before = catalog.grade_chances("base-1", CALIBRATION)
+    first, second = catalog.slices.of_study(study.id)
+    before = grade_chances_of_slices(catalog, "base-1", CALIBRATION)
     assert set(before) == {first.id, second.id}
     assert before[second.id] > before[first.id] > 0.0
     healthy = np.where(HALF == 1, np.uint8(3), HALF)
     correct(second.id, label_map=healthy, model_version="base-1")
-    (found,) = catalog.open_studies("base-1", CALIBRATION)
+    (found,) = open_studies(catalog, "base-1", CALIBRATION)
     assert found.is_open.tolist() == [True, False]
     # Two lesion pixels fewer of 12 lung pixels.
     assert found.uncertainty.percent == pytest.approx(50.0 - 100.0 * 2 / 12)
     assert found.uncertainty.known[1] - found.uncertainty.predicted[1] == pytest.approx(-2.0)
-    assert catalog.grade_chances("base-1", CALIBRATION) == {
+    assert grade_chances_of_slices(catalog, "base-1", CALIBRATION) == {
         first.id: pytest.approx(float(grade_chances(found.uncertainty)[0]))
     }
 
 
 def test_a_slice_accepted_as_predicted_moves_nothing(catalog, study, correct):
-    first, _ = catalog.slices(study_id=study.id)
+    first, _ = catalog.slices.of_study(study.id)
     correct(first.id, label_map=HALF, model_version="base-1")
-    (found,) = catalog.open_studies("base-1")
+    (found,) = open_studies(catalog, "base-1")
     assert (found.uncertainty.percent, found.is_open.tolist()) == (pytest.approx(50.0), [False, True])
 
 
 def test_studies_without_open_slices_or_grade_are_left_out(catalog, study, make_study, correct):
-    pictures, _ = catalog.add_study(make_study("pictures", seed=1), "images")
-    for one in catalog.slices(study_id=pictures.id):
-        catalog.add_prediction(one.id, "base-1", SlicePrediction(HALF, 0.5, 0.25))
-    for number, one in enumerate(catalog.slices(study_id=study.id)):
+    pictures, _ = catalog.studies.add(make_study("pictures", seed=1), "images")
+    for one in catalog.slices.of_study(pictures.id):
+        catalog.predictions.add(one.id, "base-1", SlicePrediction(HALF, 0.5, 0.25))
+    for number, one in enumerate(catalog.slices.of_study(study.id)):
         correct(one.id, annotation_id=number, label_map=HALF)
-    assert catalog.open_studies("base-1") == []
+    assert open_studies(catalog, "base-1") == []
     correct(one.id, 1, annotation_id=1, state=CorrectionState.DELETED)
-    assert [found.name for found in catalog.open_studies("base-1")] == [study.name]
-    assert catalog.open_studies("base-1", study_name="pictures") == []
-    assert catalog.open_studies("v2") == []
+    assert [found.name for found in open_studies(catalog, "base-1")] == [study.name]
+    assert open_studies(catalog, "base-1", study_name="pictures") == []
+    assert open_studies(catalog, "v2") == []
 
 
 def test_the_stamp_changes_with_corrections_and_severities(catalog, study, correct):
-    stamps = [catalog.settling_stamp("v2"), catalog.settling_stamp("base-1")]
-    correct(catalog.slices(study_id=study.id)[0].id)
-    stamps.append(catalog.settling_stamp("base-1"))
+    stamps = [catalog.severities.evidence_stamp("v2"), catalog.severities.evidence_stamp("base-1")]
+    correct(catalog.slices.of_study(study.id)[0].id)
+    stamps.append(catalog.severities.evidence_stamp("base-1"))
     assert len(set(stamps)) == 3

@@ -29,9 +29,9 @@ def test_the_newest_revision_is_the_one_that_opening_expects():
 
 
 def test_opening_again_keeps_everything(catalog, make_study, database_url, storage_url):
-    catalog.add_study(make_study(), "nifti")
+    catalog.studies.add(make_study(), "nifti")
     with Catalog.open(database_url, storage_url, create=False) as again:
-        assert again.studies() == catalog.studies()
+        assert again.studies.all() == catalog.studies.all()
 
 
 def test_a_catalog_is_begun_only_where_that_is_wanted(empty_database_url, storage_url, tmp_path):
@@ -50,12 +50,12 @@ def test_a_catalog_of_a_newer_lungloop_is_left_alone(catalog, database_url, stor
 
 def test_counts_of_an_empty_and_of_a_worked_on_catalog(catalog, make_study, make_prediction, correct):
     assert set(catalog.counts().values()) == {0}
-    catalog.add_study(make_study(slice_count=3), "nifti")
-    first, second, _ = catalog.slices()
-    catalog.ensure_base("base-1")
-    catalog.add_prediction(first.id, "base-1", make_prediction())
-    catalog.add_prediction(second.id, "base-1", make_prediction())
-    catalog.add_prediction(second.id, "v2", make_prediction())
+    catalog.studies.add(make_study(slice_count=3), "nifti")
+    first, second, _ = catalog.slices.all()
+    catalog.versions.ensure_base("base-1")
+    catalog.predictions.add(first.id, "base-1", make_prediction())
+    catalog.predictions.add(second.id, "base-1", make_prediction())
+    catalog.predictions.add(second.id, "v2", make_prediction())
     correct(second.id)
     assert catalog.counts() == {
         "studies": 1,
@@ -133,10 +133,10 @@ def test_a_write_that_waits_too_long_for_another_is_unavailable(tmp_path, storag
     ):
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(ServiceUnavailableError, match="locked"):
-            catalog.add_retrain_request("reader")
-        assert catalog.retrain_requests() == []  # readers do not wait
+            catalog.requests.add("reader")
+        assert catalog.requests.all() == []  # readers do not wait
         other.execute("ROLLBACK")
-        catalog.add_retrain_request("reader")
+        catalog.requests.add("reader")
 
 
 def test_a_lock_on_postgresql_that_waits_too_long_is_unavailable(postgres_url, storage_url, monkeypatch):

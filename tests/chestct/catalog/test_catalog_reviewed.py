@@ -55,16 +55,16 @@ def kept_and_derived(catalog):
 @given(steps=st.lists(_steps, min_size=1, max_size=12))
 def test_what_is_kept_is_what_all_rows_say_after_any_history(catalog, make_study, correct, steps):
     seed = next(_seeds)  # every example has a study and a project of its own in one catalog
-    record, _ = catalog.add_study(make_study(f"s{seed}", seed=seed, slice_count=3), "nifti")
-    slices, project = catalog.slices(study_id=record.id), f"{seed}:2026"
+    record, _ = catalog.studies.add(make_study(f"s{seed}", seed=seed, slice_count=3), "nifti")
+    slices, project = catalog.slices.of_study(record.id), f"{seed}:2026"
     for step in steps:
         _take(catalog, correct, project, slices, step)
         kept, derived, order_agrees = kept_and_derived(catalog)
         assert kept == derived
         assert order_agrees
-    assert {one.id for one in catalog.open_slices()} == {one.id for one in catalog.slices()} - derived
+    assert {one.id for one in catalog.slices.open()} == {one.id for one in catalog.slices.all()} - derived
     assert catalog.counts()["open"] == catalog.counts()["slices"] - len(derived)
-    assert catalog.counts()["corrected"] == len({row.slice_id for row in catalog.current_corrections()})
+    assert catalog.counts()["corrected"] == len({row.slice_id for row in catalog.corrections.current()})
 
 
 def _take(catalog, correct, project, slices, step):
@@ -77,24 +77,24 @@ def _take(catalog, correct, project, slices, step):
                 for index, is_drawn in drawn.items()
             }
             updated_at = f"2026-03-01T09:{minute:02}:00Z"
-            catalog.add_study_annotation(
+            catalog.corrections.add_study_annotation(
                 StudyAnnotation(
                     slices[0].study_id, project, 10, annotation, updated_at, state, "r", "sync", given
                 )
             )
         case "delete", annotation:
-            catalog.mark_annotation_deleted(project, annotation, "sync")
+            catalog.corrections.mark_deleted(project, annotation, "sync")
         case "order", indices:
-            catalog.keep_order("v2", [slices[index].id for index in indices], ["because"] * 3)
+            catalog.worklist.keep("v2", [slices[index].id for index in indices], ["because"] * 3)
 
 
 def test_a_slice_is_done_with_while_one_annotation_of_it_stands(catalog, one_slice, correct):
     correct(one_slice.id, annotation_id=1)
     correct(one_slice.id, annotation_id=2)
-    catalog.mark_annotation_deleted("1:2026-01-01", 1, "sync")
-    assert catalog.open_slices() == []
-    catalog.mark_annotation_deleted("1:2026-01-01", 2, "sync")
-    assert catalog.open_slices() == [one_slice]
+    catalog.corrections.mark_deleted("1:2026-01-01", 1, "sync")
+    assert catalog.slices.open() == []
+    catalog.corrections.mark_deleted("1:2026-01-01", 2, "sync")
+    assert catalog.slices.open() == [one_slice]
 
 
 def test_annotations_of_one_slice_that_come_and_go_at_once_do_not_overlook_each_other(
@@ -105,7 +105,7 @@ def test_annotations_of_one_slice_that_come_and_go_at_once_do_not_overlook_each_
 
     def change(annotation):
         if annotation % 2:
-            catalog.mark_annotation_deleted("1:2026-01-01", annotation, "sync")
+            catalog.corrections.mark_deleted("1:2026-01-01", annotation, "sync")
         else:
             correct(one_slice.id, 5, annotation_id=annotation, state=SKIPPED)
 

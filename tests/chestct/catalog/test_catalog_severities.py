@@ -12,6 +12,7 @@ from alembic.config import Config
 from chestct.catalog import migrate
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.database import Database
+from chestct.derived.severity import ensure_severity
 from chestct.geometry import Geometry
 from chestct.labels import SeverityGrade
 from chestct.prediction import SlicePrediction
@@ -29,20 +30,20 @@ def half_diseased() -> SlicePrediction:
 
 @pytest.fixture
 def study(catalog, make_study):
-    stored, _ = catalog.add_study(make_study(geometry=GEOMETRY), "nifti")
+    stored, _ = catalog.studies.add(make_study(geometry=GEOMETRY), "nifti")
     return stored
 
 
 def predict(catalog, study, slices, version="base-1"):
-    for one in catalog.slices(study_id=study.id)[slices]:
-        catalog.add_prediction(one.id, version, half_diseased())
+    for one in catalog.slices.of_study(study.id)[slices]:
+        catalog.predictions.add(one.id, version, half_diseased())
 
 
 def test_a_study_has_its_severity_when_the_last_slice_is_predicted_and_not_before(catalog, study):
     predict(catalog, study, slice(0, 1))
-    assert catalog.ensure_severity(study.id, "base-1", None) is None
+    assert ensure_severity(catalog, study.id, "base-1", None) is None
     predict(catalog, study, slice(1, 2))
-    kept = catalog.ensure_severity(study.id, "base-1", CALIBRATION)
+    kept = ensure_severity(catalog, study.id, "base-1", CALIBRATION)
     assert (kept.grade, kept.percent, kept.interval_low, kept.interval_high) == ("CT-3", 50.0, 49.0, 51.0)
     assert kept.grade is SeverityGrade.CT_3
     assert kept.severity["possible_grades"] == ["CT-2", "CT-3"]
@@ -51,22 +52,22 @@ def test_a_study_has_its_severity_when_the_last_slice_is_predicted_and_not_befor
 
 def test_what_was_kept_first_stays_and_each_version_has_its_own(catalog, study):
     predict(catalog, study, slice(None))
-    first = catalog.ensure_severity(study.id, "base-1", None)
-    assert catalog.ensure_severity(study.id, "base-1", CALIBRATION) == first
-    assert catalog.severity(study.id, "v2") is None
+    first = ensure_severity(catalog, study.id, "base-1", None)
+    assert ensure_severity(catalog, study.id, "base-1", CALIBRATION) == first
+    assert catalog.severities.of_study(study.id, "v2") is None
     predict(catalog, study, slice(None), "v2")
-    assert catalog.ensure_severity(study.id, "v2", None).id != first.id
+    assert ensure_severity(catalog, study.id, "v2", None).id != first.id
 
 
 def test_pictures_have_no_severity(catalog, make_study):
-    pictures, _ = catalog.add_study(make_study(), "images")
+    pictures, _ = catalog.studies.add(make_study(), "images")
     predict(catalog, pictures, slice(None))
-    assert catalog.ensure_severity(pictures.id, "base-1", None) is None
+    assert ensure_severity(catalog, pictures.id, "base-1", None) is None
 
 
 def test_the_doubt_of_a_prediction_is_kept_with_it(catalog, study):
     predict(catalog, study, slice(0, 1))
-    (kept,) = catalog.predictions("base-1")
+    (kept,) = catalog.predictions.by_version("base-1")
     assert (kept.lesion_expected, kept.lesion_deviation) == (2.0, 0.0)
 
 
@@ -81,9 +82,9 @@ def test_a_catalog_of_the_first_version_keeps_its_predictions_which_carry_no_dou
         for statement in _ROWS_OF_0001:
             connection.execute(sa.text(statement))
     with Catalog.open(empty_database_url, storage_url) as catalog:
-        (kept,) = catalog.predictions("base-1")
+        (kept,) = catalog.predictions.by_version("base-1")
         assert (kept.score, kept.lesion_expected) == (0.5, None)
-        assert catalog.severity(1, "base-1") is None
+        assert catalog.severities.of_study(1, "base-1") is None
 
 
 _ROWS_OF_0001 = (

@@ -8,6 +8,7 @@ from chestct.catalog import tables
 from chestct.catalog.database import Database
 from chestct.catalog.predictions import OWN_MASKS
 from chestct.catalog.records import CorrectionState
+from chestct.derived.reader_changes import count_changes
 from chestct.prediction import SlicePrediction
 
 _FIRST_ROW_GLASS = np.array([[1, 1, 1, 1]] + [[3, 3, 3, 3]] * 3, np.uint8)
@@ -31,7 +32,7 @@ def draw(database_url):
 
 
 def _predict(catalog, slice_id, version, label_map=_FIRST_ROW_GLASS, **given):
-    return catalog.add_prediction(slice_id, version, SlicePrediction(label_map, 0.5, 0.1, **given))
+    return catalog.predictions.add(slice_id, version, SlicePrediction(label_map, 0.5, 0.1, **given))
 
 
 def test_a_correction_is_counted_against_the_version_that_it_started_from(catalog, one_slice, correct):
@@ -39,9 +40,9 @@ def test_a_correction_is_counted_against_the_version_that_it_started_from(catalo
     _predict(catalog, one_slice.id, "v2", np.zeros((4, 4), np.uint8))
     given = {"label_map": _CORRECTED, "model_version": "base-1", "lead_time_seconds": 42.0}
     correction, _ = correct(one_slice.id, annotation_updated_at=_LATER, **given)
-    assert catalog.readings()[0].changes is None
-    assert catalog.count_changes() == 1
-    (reading,) = catalog.readings()
+    assert catalog.reader_log.readings()[0].changes is None
+    assert count_changes(catalog) == 1
+    (reading,) = catalog.reader_log.readings()
     changes = reading.changes
     assert (changes.model_version, changes.changed, changes.lesion_before, changes.lesion_after) == (
         "base-1",
@@ -63,10 +64,10 @@ def test_a_correction_is_counted_against_the_version_that_it_started_from(catalo
 def test_counting_again_adds_nothing_and_a_newer_state_is_counted_anew(catalog, one_slice, correct):
     _predict(catalog, one_slice.id, "base-1")
     correct(one_slice.id, minute=1, model_version="base-1", label_map=_FIRST_ROW_GLASS)
-    assert (catalog.count_changes(), catalog.count_changes()) == (1, 0)
+    assert (count_changes(catalog), count_changes(catalog)) == (1, 0)
     correct(one_slice.id, minute=2, model_version="base-1", label_map=_CORRECTED)
-    assert catalog.readings()[0].changes is None
-    assert (catalog.count_changes(), catalog.readings()[0].changes.changed) == (1, 3)
+    assert catalog.reader_log.readings()[0].changes is None
+    assert (count_changes(catalog), catalog.reader_log.readings()[0].changes.changed) == (1, 3)
 
 
 def test_a_blank_slice_stands_beside_the_newest_prediction_of_its_time(catalog, one_slice, correct, draw):
@@ -74,8 +75,8 @@ def test_a_blank_slice_stands_beside_the_newest_prediction_of_its_time(catalog, 
     _predict(catalog, one_slice.id, "base-1", np.zeros((4, 4), np.uint8))
     _predict(catalog, one_slice.id, "v2")
     correct(one_slice.id, annotation_updated_at=_LATER, label_map=_CORRECTED)
-    catalog.count_changes()
-    (reading,) = catalog.readings()
+    count_changes(catalog)
+    (reading,) = catalog.reader_log.readings()
     assert reading.changes.model_version == "v2"
     assert reading.shown_version is None
     assert reading.corrected_pixels is None  # nothing was there to be corrected
@@ -90,43 +91,43 @@ def test_a_blank_slice_stands_beside_the_newest_prediction_of_its_time(catalog, 
 def test_a_prediction_that_came_after_the_reading_stands_beside_it_only_as_the_champions(
     catalog, one_slice, correct
 ):
-    catalog.ensure_base("base-1")
+    catalog.versions.ensure_base("base-1")
     _predict(catalog, one_slice.id, "v2")
     correct(one_slice.id, annotation_updated_at="2020-01-01T00:00:00Z", label_map=_CORRECTED)
-    assert catalog.count_changes() == 0
-    catalog.register_version("v2", "base-1", "snap")
-    catalog.set_champion("v2")
-    assert catalog.count_changes() == 1
-    (reading,) = catalog.readings()
+    assert count_changes(catalog) == 0
+    catalog.versions.register("v2", "base-1", "snap")
+    catalog.versions.set_champion("v2")
+    assert count_changes(catalog) == 1
+    (reading,) = catalog.reader_log.readings()
     assert reading.changes is None
     assert reading.champion_changes.changed == 3
-    catalog.rollback()
-    assert catalog.readings()[0].champion_changes is None
+    catalog.versions.rollback()
+    assert catalog.reader_log.readings()[0].champion_changes is None
 
 
 def test_own_masks_are_marked_and_never_stand_beside_a_reading(catalog, one_slice, correct):
-    catalog.add_prelabel(one_slice.id, _FIRST_ROW_GLASS)
+    catalog.predictions.add_prelabel(one_slice.id, _FIRST_ROW_GLASS)
     correct(one_slice.id, annotation_updated_at=_LATER, label_map=_CORRECTED, model_version=OWN_MASKS)
-    assert catalog.count_changes() == 0
-    (reading,) = catalog.readings()
+    assert count_changes(catalog) == 0
+    (reading,) = catalog.reader_log.readings()
     assert (reading.has_own_mask, reading.changes) == (True, None)
 
 
 def test_readings_of_study_tasks_are_marked(catalog, one_slice, correct):
-    catalog.link_study_task(one_slice.study_id, "1:2026-01-01", 10)
+    catalog.tasks.link_study(one_slice.study_id, "1:2026-01-01", 10)
     correct(one_slice.id, task_id=10)
     correct(one_slice.id, task_id=11, annotation_id=101, annotator="b")
-    assert [one.of_study_task for one in catalog.readings()] == [True, False]
-    catalog.count_changes()
-    assert catalog.reading_pairs(catalog.readings()) == []
+    assert [one.of_study_task for one in catalog.reader_log.readings()] == [True, False]
+    count_changes(catalog)
+    assert catalog.reader_log.pairs(catalog.reader_log.readings()) == []
 
 
 def test_two_readers_of_a_slice_are_a_pair_by_class(catalog, one_slice, correct, draw):
     draw(one_slice.id, read_twice=True)
     correct(one_slice.id, annotation_id=1, annotator="a", label_map=_FIRST_ROW_GLASS)
     correct(one_slice.id, annotation_id=2, annotator="b", label_map=_CORRECTED)
-    assert catalog.count_changes() == 1
-    (pair,) = catalog.reading_pairs(catalog.readings())
+    assert count_changes(catalog) == 1
+    (pair,) = catalog.reader_log.pairs(catalog.reader_log.readings())
     assert (pair.readers, pair.was_drawn, pair.patient) == (("a", "b"), True, "study_0001")
     assert pair.dice == {
         "lesion": pytest.approx(4 / 7),
@@ -134,7 +135,7 @@ def test_two_readers_of_a_slice_are_a_pair_by_class(catalog, one_slice, correct,
         "consolidation": 0.0,
     }
     correct(one_slice.id, annotation_id=2, annotator="b", minute=5, state=CorrectionState.DELETED)
-    assert catalog.reading_pairs(catalog.readings()) == []
+    assert catalog.reader_log.pairs(catalog.reader_log.readings()) == []
 
 
 def test_a_picture_of_doubt_tells_what_the_model_was_sure_of(
@@ -149,13 +150,13 @@ def test_a_picture_of_doubt_tells_what_the_model_was_sure_of(
         connection.execute(sa.update(tables.predictions).where(here).values(doubt_path=uncertainty))
     database.close()
     correct(one_slice.id, annotation_updated_at=_LATER, label_map=_CORRECTED, model_version="base-1")
-    catalog.count_changes()
-    assert catalog.readings()[0].changes.sure == 3
+    count_changes(catalog)
+    assert catalog.reader_log.readings()[0].changes.sure == 3
 
 
 def test_a_missing_mask_leaves_its_row_out_and_the_others_are_counted(catalog, make_study, correct, caplog):
-    catalog.add_study(make_study(), "nifti")
-    first, second = catalog.slices()
+    catalog.studies.add(make_study(), "nifti")
+    first, second = catalog.slices.all()
     lost = _predict(catalog, first.id, "base-1")
     _predict(catalog, second.id, "base-1", _CORRECTED)
     for number, one in enumerate((first, second)):
@@ -164,29 +165,29 @@ def test_a_missing_mask_leaves_its_row_out_and_the_others_are_counted(catalog, m
     kept = path.read_bytes()
     path.unlink()
     # The first slice's correction has the same pixels as its prediction, so both lost their file.
-    assert catalog.count_changes() == 0
+    assert count_changes(catalog) == 0
     assert "is not counted" in caplog.text
     path.write_bytes(kept)
-    assert catalog.count_changes() == 2
+    assert count_changes(catalog) == 2
 
 
 def test_counting_goes_on_where_the_last_run_stopped(catalog, make_study, correct):
-    catalog.add_study(make_study(slice_count=3), "nifti")
-    for number, one in enumerate(catalog.slices()):
+    catalog.studies.add(make_study(slice_count=3), "nifti")
+    for number, one in enumerate(catalog.slices.all()):
         _predict(catalog, one.id, "base-1")
         correct(one.id, annotation_id=number, model_version="base-1")
-    assert [catalog.count_changes(most=2) for _ in range(3)] == [2, 1, 0]
+    assert [count_changes(catalog, most=2) for _ in range(3)] == [2, 1, 0]
 
 
 def test_the_stamp_changes_with_the_log_and_only_then(catalog, one_slice, correct, draw):
-    stamps = [catalog.reader_log_stamp()]
-    assert catalog.reader_log_stamp() == stamps[0]
+    stamps = [catalog.reader_log.stamp()]
+    assert catalog.reader_log.stamp() == stamps[0]
     for step in (
         lambda: _predict(catalog, one_slice.id, "base-1") and correct(one_slice.id, model_version="base-1"),
-        lambda: catalog.count_changes(),
+        lambda: count_changes(catalog),
         lambda: draw(one_slice.id),
-        lambda: catalog.ensure_base("base-1"),
+        lambda: catalog.versions.ensure_base("base-1"),
     ):
         step()
-        stamps.append(catalog.reader_log_stamp())
+        stamps.append(catalog.reader_log.stamp())
     assert len(set(stamps)) == 5

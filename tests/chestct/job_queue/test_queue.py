@@ -22,12 +22,12 @@ class FakeRequests:
     def __init__(self) -> None:
         self.rows: list[RetrainRequest] = []
 
-    def add_retrain_request(self, requested_by: str) -> RetrainRequest:
+    def add(self, requested_by: str) -> RetrainRequest:
         row = RetrainRequest(len(self.rows) + 1, requested_by, "t", RequestState.PENDING, None, None, None)
         self.rows.append(row)
         return row
 
-    def pending_retrain_requests(self) -> list[RetrainRequest]:
+    def pending(self) -> list[RetrainRequest]:
         return [row for row in self.rows if row.state is RequestState.PENDING]
 
     def claim_all(self, job_id: str) -> None:
@@ -150,7 +150,7 @@ def test_a_request_is_kept_where_the_queue_is_down() -> None:
     requests = FakeRequests()
     with pytest.raises(ServiceUnavailableError):
         JobQueue("redis://127.0.0.1:9/0").request_retrain(requests, "button")
-    assert len(requests.pending_retrain_requests()) == 1
+    assert len(requests.pending()) == 1
 
 
 def test_no_address_says_what_to_do() -> None:

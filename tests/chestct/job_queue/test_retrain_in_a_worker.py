@@ -67,14 +67,16 @@ def test_requests_during_a_run_make_one_more_run_and_a_killed_run_is_taken_up_ag
     hospital: Hospital, queue: JobQueue, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _serve_retrains_with(monkeypatch, "retrain_stand_in.retrain_that_hangs_once")
-    queue.request_retrain(hospital.catalog, "button", sync_first=False)
+    queue.request_retrain(hospital.catalog.requests, "button", sync_first=False)
     worker = subprocess.Popen([sys.executable, "-c", _WORKER], env={**os.environ, **environment})
     marker = hospital.settings.home / "fitting"
     try:
         _wait_for(marker.exists)
         state = queue.status()
         assert (state["running"], state["stage"]) == (1, "fitting")
-        tickets = [queue.request_retrain(hospital.catalog, "button", sync_first=False) for _ in range(3)]
+        tickets = [
+            queue.request_retrain(hospital.catalog.requests, "button", sync_first=False) for _ in range(3)
+        ]
         assert {(ticket.job_id, ticket.coalesced) for ticket in tickets} == {
             ("retrain-2", False),
             ("retrain-2", True),
@@ -84,7 +86,7 @@ def test_requests_during_a_run_make_one_more_run_and_a_killed_run_is_taken_up_ag
     finally:
         worker.kill()
         worker.wait()
-    answered = hospital.catalog.retrain_requests()
+    answered = hospital.catalog.requests.all()
     assert [request.state for request in answered] == [RequestState.DONE] * 4
     # The killed run was retried under its own job; the three asks share the one job after it.
     assert [request.job_id for request in answered] == ["retrain-1", *["retrain-2"] * 3]
@@ -100,16 +102,16 @@ def test_requests_during_a_run_make_one_more_run_and_a_killed_run_is_taken_up_ag
 
 
 def test_a_request_stored_while_the_queue_was_down_gets_its_job(hospital: Hospital, queue: JobQueue) -> None:
-    hospital.catalog.add_retrain_request("button")
+    hospital.catalog.requests.add("button")
     _tick(hospital)
     assert queue.status()["queued"] == 1
 
 
 def test_a_request_whose_job_the_queue_has_lost_gets_another(hospital: Hospital, queue: JobQueue) -> None:
-    request = hospital.catalog.add_retrain_request("button")
-    hospital.catalog.claim_retrain_requests("retrain-lost")
+    request = hospital.catalog.requests.add("button")
+    hospital.catalog.requests.claim("retrain-lost")
     _tick(hospital)
-    assert hospital.catalog.retrain_request(request.id).state is RequestState.PENDING
+    assert hospital.catalog.requests.get(request.id).state is RequestState.PENDING
     assert queue.job_state(f"retrain-{request.id}") == "alive"
 
 
@@ -117,10 +119,10 @@ def test_a_job_that_dies_at_every_attempt_is_answered_as_failed(
     hospital: Hospital, queue: JobQueue, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _serve_retrains_with(monkeypatch, "queue_test_jobs.die")
-    ticket = queue.request_retrain(hospital.catalog, "button", sync_first=False)
+    ticket = queue.request_retrain(hospital.catalog.requests, "button", sync_first=False)
     subprocess.run([sys.executable, "-c", _WORKER], env={**os.environ, **environment}, check=True, timeout=60)
     _tick(hospital)
-    answered = hospital.catalog.retrain_request(ticket.request_id)
+    answered = hospital.catalog.requests.get(ticket.request_id)
     assert answered.state is RequestState.FAILED
     assert "signal 9" in str(answered.outcome)
     assert queue.status()["queued"] == 0

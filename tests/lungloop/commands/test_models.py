@@ -27,7 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         card = ModelCard(version, ARCHITECTURE, parents=("base-2",) if version == "mine" else ())
         save_version(tmp_path / "weights", {"tensor": torch.zeros(2, 2)}, card)
     with Catalog.open(f"sqlite:///{tmp_path / 'catalog.sqlite3'}", str(tmp_path / "storage")) as catalog:
-        catalog.ensure_base("base-2")
+        catalog.versions.ensure_base("base-2")
     return tmp_path
 
 
@@ -90,7 +90,7 @@ def test_segment_takes_the_champion_or_the_newest_shipped_model(
 
     (home / "in" / "b.png").unlink()
     with Catalog.open(f"sqlite:///{home / 'catalog.sqlite3'}", str(home / "storage")) as catalog:
-        catalog.ensure_base("base-2")
+        catalog.versions.ensure_base("base-2")
     # The champion's tensors are no network: that it is refused shows that it was the one that was taken.
     assert cli.run(["segment", str(home / "in"), "--out", str(home / "out")]) == 2
     assert "version base-2" in capsys.readouterr().err

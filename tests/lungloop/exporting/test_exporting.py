@@ -35,7 +35,7 @@ def add_volume(catalog: Catalog) -> None:
     rng = np.random.default_rng(3)
     slices = tuple(rng.integers(-1000, 200, (6, 4)).astype(np.int16) for _ in range(3))
     geometry = Geometry((4, 6, 3), RAS)
-    catalog.add_study(Study("study_0001", "P1", slices, Intensity.HU, Path("a.nii.gz"), geometry), "nifti")
+    catalog.studies.add(Study("study_0001", "P1", slices, Intensity.HU, Path("a.nii.gz"), geometry), "nifti")
 
 
 def correct(
@@ -46,8 +46,8 @@ def correct(
     annotation_id: int = 1,
     study: str = "study_0001",
 ) -> None:
-    catalog.add_correction(
-        slice_id=catalog.slice_by(study, index).id,
+    catalog.corrections.add(
+        slice_id=catalog.slices.by_index(study, index).id,
         project_uid="1:2026",
         task_id=index + 1,
         annotation_id=annotation_id,
@@ -99,7 +99,9 @@ def test_a_nifti_mask_lies_on_its_study(catalog, tmp_path):
     assert stored[2, 0, 2] == 2
     assert np.count_nonzero(stored) == 2
     hu = np.asarray(image.dataobj)
-    np.testing.assert_array_equal(hu[3, 5, 2], catalog.read_pixels(catalog.slice_by("study_0001", 2))[0, 0])
+    np.testing.assert_array_equal(
+        hu[3, 5, 2], catalog.slices.read_pixels(catalog.slices.by_index("study_0001", 2))[0, 0]
+    )
 
 
 @pytest.mark.parametrize(("all_versions", "masks"), [(False, 1), (True, 2)])
@@ -117,7 +119,7 @@ def test_the_newest_correction_counts_unless_all_are_asked_for(catalog, tmp_path
 def test_npy_arrays_are_in_the_seeds_class_order_and_in_the_order_of_the_table(catalog, tmp_path):
     add_volume(catalog)
     grey = np.arange(25, dtype=np.uint8).reshape(5, 5)
-    catalog.add_study(Study("loose", "P2", (grey,), Intensity.PICTURE, Path("b")), "images")
+    catalog.studies.add(Study("loose", "P2", (grey,), Intensity.PICTURE, Path("b")), "images")
     correct(catalog, 2, marked(3), "2026-03-01T09:00:00Z", annotation_id=2)
     correct(catalog, 0, marked(1), "2026-03-02T09:00:00Z")
     correct(catalog, 0, np.ones((5, 5), np.uint8), "2026-03-02T09:00:00Z", annotation_id=3, study="loose")
@@ -131,7 +133,7 @@ def test_npy_arrays_are_in_the_seeds_class_order_and_in_the_order_of_the_table(c
     images, masks = (np.load(tmp_path / "out" / f"{kind}_6x4_hu.npy") for kind in ("images", "masks"))
     assert (images.shape, masks.shape) == ((2, 6, 4, 1), (2, 6, 4, 4))
     for item, index in enumerate((0, 2)):
-        expected = catalog.read_pixels(catalog.slice_by("study_0001", index))
+        expected = catalog.slices.read_pixels(catalog.slices.by_index("study_0001", index))
         np.testing.assert_array_equal(images[item, ..., 0], expected)
     assert masks[0, 0, 0].tolist() == [1, 0, 0, 0]
     assert masks[0, 5, 1].tolist() == [0, 1, 0, 0]
@@ -144,7 +146,7 @@ def test_npy_arrays_are_in_the_seeds_class_order_and_in_the_order_of_the_table(c
 def test_npy_arrays_come_back_through_our_own_reader_of_kaggle_arrays(catalog, tmp_path):
     pixels = np.random.default_rng(1).integers(-1000, 200, (2, 64, 80)).astype(np.int16)
     labels = np.random.default_rng(2).integers(0, 4, (2, 64, 80)).astype(np.uint8)
-    catalog.add_study(Study("study_0001", "P1", tuple(pixels), Intensity.HU, Path("a")), "nifti")
+    catalog.studies.add(Study("study_0001", "P1", tuple(pixels), Intensity.HU, Path("a")), "nifti")
     for index, label_map in enumerate(labels):
         correct(catalog, index, label_map, "2026-03-01T09:00:00Z", annotation_id=index + 1)
     export_dataset(catalog, tmp_path / "out", "npy")
@@ -193,7 +195,7 @@ def test_a_dicom_study_exports_as_a_segmentation_of_its_instances_also_when_its_
 ):
     files, geometry = write_series(tmp_path / "ct", SERIES["coronal"]), geometry_of(SERIES["coronal"])
     pixels = np.zeros(geometry.view_shape, np.int16)
-    catalog.add_study(
+    catalog.studies.add(
         Study("study_0001", "P1", tuple(pixels), Intensity.HU, tmp_path, geometry, dicom_files=tuple(files)),
         "dicom",
     )
@@ -220,7 +222,7 @@ def test_studies_that_are_no_dicom_are_named_and_the_rest_is_exported(catalog, t
     add_volume(catalog)
     files, geometry = write_series(tmp_path / "ct", SERIES["oblique"]), geometry_of(SERIES["oblique"])
     pixels = tuple(np.zeros(geometry.view_shape, np.int16))
-    catalog.add_study(
+    catalog.studies.add(
         Study("from_dicom", "P2", pixels, Intensity.HU, tmp_path, geometry, dicom_files=tuple(files)), "dicom"
     )
     correct(catalog, 1, marked(1), "2026-03-01T09:00:00Z")
@@ -254,7 +256,7 @@ def test_an_export_is_replaced_and_anything_else_left_alone(catalog, tmp_path):
 
 def test_loose_pictures_have_no_nifti_and_say_so(catalog, tmp_path):
     picture = np.arange(24, dtype=np.uint8).reshape(6, 4)
-    catalog.add_study(Study("study_0001", "P1", (picture,), Intensity.PICTURE, Path("a")), "images")
+    catalog.studies.add(Study("study_0001", "P1", (picture,), Intensity.PICTURE, Path("a")), "images")
     correct(catalog, 0, marked(1), "2026-03-01T09:00:00Z")
     report = export_dataset(catalog, tmp_path / "out", "nifti")
     assert report.rows == 0

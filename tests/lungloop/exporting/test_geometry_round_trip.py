@@ -167,8 +167,8 @@ def import_and_correct(catalog: Catalog, folder: Path) -> None:
     """The whole way in: files, catalog, a submitted annotation for each slice."""
     report = import_studies(catalog, discover([folder]), "auto")
     assert report.failed == []
-    for found in catalog.slices():
-        catalog.add_correction(
+    for found in catalog.slices.all():
+        catalog.corrections.add(
             slice_id=found.id,
             project_uid="1:2026",
             task_id=found.id,
@@ -176,7 +176,7 @@ def import_and_correct(catalog: Catalog, folder: Path) -> None:
             annotation_updated_at="2026-03-01T09:00:00Z",
             state=CorrectionState.SUBMITTED,
             annotator="a@b.org",
-            label_map=read_by_a_reader(catalog.read_pixels(found)),
+            label_map=read_by_a_reader(catalog.slices.read_pixels(found)),
             via="sync",
         )
 

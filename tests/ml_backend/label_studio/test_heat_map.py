@@ -17,14 +17,14 @@ from ml_backend.prelabelling.preannotate import preannotate
 
 
 def predict(catalog: Catalog, version: str, value: int | None) -> None:
-    for one in catalog.slices():
+    for one in catalog.slices.all():
         uncertainty = None if value is None else np.full((8, 8), value, np.uint8)
         found = SlicePrediction(np.zeros((64, 64), np.uint8), 0.5, 0.1, uncertainty=uncertainty)
-        catalog.add_prediction(one.id, version, found, 0.1)
+        catalog.predictions.add(one.id, version, found, 0.1)
 
 
 def test_the_place_never_changes_and_begins_as_plain_grey(catalog: Catalog, study: str) -> None:
-    one = catalog.slices()[0]
+    one = catalog.slices.all()[0]
     picture = f"/data/local-files/?d=storage/{one.picture_path}"
     address = heat_map_address(catalog, one, picture)
     assert address == f"/data/local-files/?d=storage/picture/doubt/{one.key[:2]}/{one.key}.png"
@@ -34,14 +34,14 @@ def test_the_place_never_changes_and_begins_as_plain_grey(catalog: Catalog, stud
 
 
 def test_it_follows_the_version_and_is_written_only_when_that_changes(catalog: Catalog, study: str) -> None:
-    one = catalog.slices()[0]
+    one = catalog.slices.all()[0]
     predict(catalog, "base-1", 0)
     predict(catalog, "next", 255)
     path = heat_map_path(catalog, one)
-    assert show_heat_map(catalog, one, catalog.prediction(one.id, "base-1"))
+    assert show_heat_map(catalog, one, catalog.predictions.of_slice(one.id, "base-1"))
     sure = path.read_bytes()
-    assert not show_heat_map(catalog, one, catalog.prediction(one.id, "base-1"))
-    assert show_heat_map(catalog, one, catalog.prediction(one.id, "next"))
+    assert not show_heat_map(catalog, one, catalog.predictions.of_slice(one.id, "base-1"))
+    assert show_heat_map(catalog, one, catalog.predictions.of_slice(one.id, "next"))
     assert path.read_bytes() != sure
     assert show_heat_map(catalog, one, None)
     with Image.open(path) as image:
@@ -50,16 +50,16 @@ def test_it_follows_the_version_and_is_written_only_when_that_changes(catalog: C
 
 
 def test_a_damaged_file_is_written_anew(catalog: Catalog, study: str) -> None:
-    one = catalog.slices()[0]
+    one = catalog.slices.all()[0]
     predict(catalog, "base-1", 9)
-    show_heat_map(catalog, one, catalog.prediction(one.id, "base-1"))
+    show_heat_map(catalog, one, catalog.predictions.of_slice(one.id, "base-1"))
     heat_map_path(catalog, one).write_bytes(b"no picture")
-    assert show_heat_map(catalog, one, catalog.prediction(one.id, "base-1"))
+    assert show_heat_map(catalog, one, catalog.predictions.of_slice(one.id, "base-1"))
 
 
 def test_a_key_that_is_no_hash_names_no_file(catalog: Catalog, study: str) -> None:
     with pytest.raises(InputError, match="64 hexadecimal"):
-        heat_map_path(catalog, replace(catalog.slices()[0], key="../../etc/passwd"))
+        heat_map_path(catalog, replace(catalog.slices.all()[0], key="../../etc/passwd"))
 
 
 def test_tasks_made_before_there_were_heat_maps_get_theirs(

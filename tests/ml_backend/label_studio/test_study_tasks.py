@@ -69,7 +69,7 @@ def grade(name: str) -> dict[str, Any]:
 
 def states(catalog: Catalog) -> list[CorrectionState]:
     """Of the newest delivery, slice by slice."""
-    return [row.state for row in catalog.all_corrections()[-3:]]
+    return [row.state for row in catalog.corrections.all()[-3:]]
 
 
 def test_every_study_gets_one_task_with_what_the_contract_says(
@@ -79,7 +79,7 @@ def test_every_study_gets_one_task_with_what_the_contract_says(
     assert create_missing_tasks(catalog, client, 7, tmp_path) == TaskReport(1, 0, 0)
     assert create_missing_tasks(catalog, client, 7, tmp_path) == TaskReport(0, 0, 0)
     assert label_studio.tasks[1] == {
-        "images": [f"/data/local-files/?d=storage/{one.picture_path}" for one in catalog.slices()],
+        "images": [f"/data/local-files/?d=storage/{one.picture_path}" for one in catalog.slices.all()],
         "study": study,
         "slice": [0, 1, 2],
     }
@@ -89,11 +89,11 @@ def test_study_tasks_made_before_a_crash_are_adopted_but_parts_of_a_study_are_no
     catalog: Catalog, study: str, label_studio: Any, tmp_path: Path, task: int
 ) -> None:
     client = label_studio.client()
-    catalog.unlink_tasks(client.project(7).uid, [task])
+    catalog.tasks.unlink(client.project(7).uid, [task])
     whole = label_studio.tasks[task]
     label_studio.tasks[task] = {key: whole[key][:2] if key != "study" else study for key in whole}
     assert create_missing_tasks(catalog, client, 7, tmp_path) == TaskReport(1, 0, 0)
-    catalog.unlink_tasks(client.project(7).uid, [2])
+    catalog.tasks.unlink(client.project(7).uid, [2])
     assert create_missing_tasks(catalog, client, 7, tmp_path) == TaskReport(0, 1, 0)
 
 
@@ -145,14 +145,14 @@ def test_touched_slices_become_corrections_and_the_rest_is_accepted(
     assert reconcile(catalog, label_studio.client(), 7) == SyncReport(created=1)
 
     assert states(catalog) == [SUBMITTED, ACCEPTED, SUBMITTED]
-    empty, drawn = catalog.current_corrections()
+    empty, drawn = catalog.corrections.current()
     assert not catalog.storage.read_label_map(str(empty.label_map_path)).any()
     label_map = catalog.storage.read_label_map(str(drawn.label_map_path))
     assert (label_map[:, :16] == 1).all()
     assert not label_map[:, 16:].any()
     assert (empty.changed_fraction, drawn.changed_fraction) == (100 / SIDE**2, 0.25)
     assert {(row.annotator, row.model_version) for row in (empty, drawn)} == {("ada@clinic.test", "base-1")}
-    (given,) = catalog.current_grades()
+    (given,) = catalog.grades.current()
     assert (given.grade, given.model_grade, given.lead_time_seconds) == (SeverityGrade.CT_3, None, 95.0)
     assert reconcile(catalog, label_studio.client(), 7) == SyncReport(unchanged=1)
 
@@ -167,8 +167,8 @@ def test_a_later_update_counts_whole_and_a_lost_hook_costs_nothing(
     assert states(catalog) == [ACCEPTED, ACCEPTED, SUBMITTED]
     label_studio.change(annotation, result=[*untouched[1:], grade("CT-0")])
     assert reconcile(catalog, client, 7) == SyncReport(updated=1)
-    assert [catalog.slice(row.slice_id).index for row in catalog.current_corrections()] == [0]
-    assert [row.grade for row in catalog.current_grades()] == [SeverityGrade.CT_0]
+    assert [catalog.slices.get(row.slice_id).index for row in catalog.corrections.current()] == [0]
+    assert [row.grade for row in catalog.grades.current()] == [SeverityGrade.CT_0]
 
 
 def test_a_vouched_study_gives_a_label_for_every_slice(
@@ -177,7 +177,7 @@ def test_a_vouched_study_gives_a_label_for_every_slice(
     viewed = {**grade("All slices viewed"), "from_name": "viewed"}
     label_studio.annotate(task, [*prediction["result"], viewed], parent_prediction=1)
     reconcile(catalog, label_studio.client(), 7)
-    rows = catalog.current_corrections()
+    rows = catalog.corrections.current()
     assert [row.changed_fraction for row in rows] == [0.0, 0.0, 0.0]
     painted_pixels = [catalog.storage.read_label_map(str(row.label_map_path)).any() for row in rows]
     assert painted_pixels == [True, True, False]
@@ -193,8 +193,8 @@ def test_skip_and_deletion_take_back_every_slice_and_the_grade(
     label_studio.change(first, was_cancelled=True)
     del label_studio.annotations[second]
     assert reconcile(catalog, client, 7) == SyncReport(skipped=1, deleted=1)
-    assert catalog.current_corrections() == []
-    assert catalog.current_grades() == []
+    assert catalog.corrections.current() == []
+    assert catalog.grades.current() == []
     assert catalog.counts()["open"] == 3
     assert reconcile(catalog, client, 7) == SyncReport(unchanged=1)
 
@@ -206,7 +206,7 @@ def test_a_failed_prediction_was_not_shown(
     label_studio.annotate(task, painted(study_xml, 0, 3), parent_prediction=1)
     reconcile(catalog, label_studio.client(), 7)
     assert states(catalog) == [SUBMITTED, ACCEPTED, ACCEPTED]
-    assert {row.model_version for row in catalog.all_corrections()} == {None}
+    assert {row.model_version for row in catalog.corrections.all()} == {None}
 
 
 def test_a_region_on_a_slice_that_the_task_lacks_sets_the_annotation_aside(
@@ -215,7 +215,7 @@ def test_a_region_on_a_slice_that_the_task_lacks_sets_the_annotation_aside(
     bad = label_studio.annotate(task, painted(study_xml, 3, 3))
     (set_aside,) = reconcile(catalog, label_studio.client(), 7).set_aside
     assert "item_index 3; the task shows 3 slices" in set_aside.reason
-    assert catalog.all_corrections() == []
+    assert catalog.corrections.all() == []
     label_studio.change(bad, result=painted(study_xml, 2, 3))
     assert reconcile(catalog, label_studio.client(), 7) == SyncReport(created=1)
 
@@ -223,14 +223,14 @@ def test_a_region_on_a_slice_that_the_task_lacks_sets_the_annotation_aside(
 def test_slices_are_those_that_the_task_lists_in_its_order(
     catalog: Catalog, label_studio: Any, study: str, study_xml: str
 ) -> None:
-    slices = catalog.slices()
+    slices = catalog.slices.all()
     part = label_studio.add_task(
         study=study, slice=[2, 0], images=[slices[2].picture_path, slices[0].picture_path]
     )
     label_studio.annotate(part, painted(study_xml, 0, 3))
     assert reconcile(catalog, label_studio.client(), 7) == SyncReport(created=1)
-    assert [catalog.slice(row.slice_id).index for row in catalog.current_corrections()] == [2]
-    assert len(catalog.all_corrections()) == 2
+    assert [catalog.slices.get(row.slice_id).index for row in catalog.corrections.current()] == [2]
+    assert len(catalog.corrections.all()) == 2
 
 
 @pytest.mark.parametrize(
@@ -304,10 +304,10 @@ class TestGrade:
     def study(self, catalog: Catalog) -> str:
         geometry = Geometry((SIDE, SIDE, 12), np.diag([5.0, 5.0, 8.0, 1.0]))
         slices = [np.full((SIDE, SIDE), 50, np.uint8) for _ in range(12)]
-        catalog.add_study(
+        catalog.studies.add(
             Study("graded", "patient 2", slices, Intensity.PICTURE, Path("case"), geometry), "nifti"
         )
-        catalog.ensure_base("base-1")
+        catalog.versions.ensure_base("base-1")
         return "graded"
 
     def predict_lungs(self, catalog: Catalog) -> None:
@@ -316,8 +316,8 @@ class TestGrade:
         label_map[10:50, 8:28] = 3
         label_map[10:50, 36:56] = 3
         label_map[10:34, 36:56] = 1
-        for one in catalog.slices():
-            catalog.add_prediction(one.id, "base-1", SlicePrediction(label_map, 0.5, 0.1), 0.1)
+        for one in catalog.slices.all():
+            catalog.predictions.add(one.id, "base-1", SlicePrediction(label_map, 0.5, 0.1), 0.1)
 
     def test_the_grade_of_the_models_masks_is_preset_and_kept_with_the_readers(
         self,
@@ -336,10 +336,9 @@ class TestGrade:
 
         label_studio.annotate(task, [*preset[:-1], grade("CT-4")], parent_prediction=1)
         reconcile(catalog, label_studio.client(), 7)
-        (given,) = catalog.current_grades()
+        (given,) = catalog.grades.current()
         assert (given.grade, given.model_grade) == (SeverityGrade.CT_4, SeverityGrade.CT_3)
-        assert given.is_corrected
-        assert catalog.current_corrections() == []
+        assert catalog.corrections.current() == []
 
     def test_a_part_of_a_study_has_no_grade(
         self, catalog: Catalog, client: FlaskClient, label_studio: Any, task: int, study_xml: str

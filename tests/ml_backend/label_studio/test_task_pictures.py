@@ -39,7 +39,7 @@ def test_study_and_slice_name_the_catalogs_slice(catalog: Catalog, pictures: Tas
 def test_the_content_key_in_the_address_outweighs_a_wrong_name(
     catalog: Catalog, pictures: TaskPictures
 ) -> None:
-    shown = catalog.slices()[1]
+    shown = catalog.slices.all()[1]
     address = f"http://anywhere/data/local-files/?d=storage/{shown.picture_path}"
     for data in ({}, {"study": "case 1", "slice": 0}, {"study": "other", "slice": "1"}):
         found = pictures.find(task(address, **data), "image")

@@ -9,6 +9,7 @@ import pytest
 import ml_backend.page
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import CorrectionState
+from chestct.derived.severity import ensure_severity
 from chestct.geometry import Geometry
 from chestct.intensity import Intensity
 from chestct.prediction import SlicePrediction
@@ -25,14 +26,14 @@ def doubtful(catalog: Catalog) -> list[int]:
     """Slice ids of a study at the border, the second and third slice in doubt."""
     slices = tuple(np.full((4, 4), hu, np.int16) for hu in (-800, -700, -600))
     geometry = Geometry((4, 4, 3), np.diag([-10.0, 10.0, 80.0, 1.0]))
-    stored, _ = catalog.add_study(
+    stored, _ = catalog.studies.add(
         Study("<b>", "p", slices, Intensity.HU, Path("in"), geometry=geometry), "nifti"
     )
-    ids = [one.id for one in catalog.slices(stored.id)]
+    ids = [one.id for one in catalog.slices.of_study(stored.id)]
     for slice_id, deviation in zip(ids, (0.0, 0.2, 0.1), strict=True):
         found = SlicePrediction(QUARTER, 0.5, 0.1, lesion_expected=1.0, lesion_deviation=deviation)
-        catalog.add_prediction(slice_id, "base-1", found)
-    catalog.ensure_severity(stored.id, "base-1", None)
+        catalog.predictions.add(slice_id, "base-1", found)
+    ensure_severity(catalog, stored.id, "base-1", None)
     return ids
 
 
@@ -54,7 +55,7 @@ def test_it_looks_again_only_after_a_correction(catalog: Catalog, doubtful: list
     board = SettlingBoard(catalog, lambda version: None)
     first = board.shown("base-1")
     assert board.shown("base-1") is first
-    catalog.add_correction(
+    catalog.corrections.add(
         slice_id=doubtful[1],
         project_uid="1:2026",
         task_id=1,

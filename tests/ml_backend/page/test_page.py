@@ -27,9 +27,11 @@ def card(settings: Settings) -> Path:
 def test_the_page_shows_champion_figures_work_queue_and_decisions(
     settings: Settings, backend: Backend, catalog: Catalog, study: str, card: Path
 ) -> None:
-    catalog.register_version("retrained-2", "base-1", "snap")
-    catalog.refuse("retrained-2", {"promote": False, "reasons": ["lesion Dice falls <b>"], "figures": {}})
-    catalog.add_retrain_request("button")
+    catalog.versions.register("retrained-2", "base-1", "snap")
+    catalog.versions.refuse(
+        "retrained-2", {"promote": False, "reasons": ["lesion Dice falls <b>"], "figures": {}}
+    )
+    catalog.requests.add("button")
     answer = create_app(settings, backend).test_client().get("/")
     text = re.sub(r"\s+", " ", answer.text)
     for expected in (

@@ -27,18 +27,19 @@ class FakeLog:
     def __init__(self, readings: list[Reading]) -> None:
         self.log = readings
         self.reads = 0
+        self.reader_log = self.versions = self
 
-    def reader_log_stamp(self) -> tuple[object, ...]:
+    def stamp(self) -> tuple[object, ...]:
         return (len(self.log),)
 
-    def versions(self) -> list[Any]:
+    def all(self) -> list[Any]:
         return []
 
     def readings(self) -> list[Reading]:
         self.reads += 1
         return self.log
 
-    def reading_pairs(self, readings: Iterable[Reading]) -> list[ReadingPair]:
+    def pairs(self, readings: Iterable[Reading]) -> list[ReadingPair]:
         return []
 
 
@@ -95,8 +96,8 @@ def test_the_page_shows_the_section_without_names(
 ) -> None:
     client = create_app(settings, backend).test_client()
     assert "No slice has been read yet" in client.get("/").text
-    catalog.add_correction(
-        slice_id=catalog.slices()[0].id,
+    catalog.corrections.add(
+        slice_id=catalog.slices.all()[0].id,
         project_uid="7:2026",
         task_id=1,
         annotation_id=1,

@@ -28,7 +28,7 @@ def test_a_blank_task_holds_its_place_and_shows_nothing(
     catalog: Catalog, champion: Champion, label_studio: Any, tasks: None
 ) -> None:
     preannotate(catalog, champion, label_studio.client(), 7, choices=BLANK)
-    assert not any(lot.prelabelled for lot in catalog.assignments().values())
+    assert not any(lot.prelabelled for lot in catalog.allocations.all().values())
     rows = list(label_studio.predictions.values())
     assert [row["result"] for row in rows] == [[], [], []]
     assert {row["model_version"] for row in rows} == {"base-1"}
@@ -42,7 +42,7 @@ def test_a_reader_who_was_shown_nothing_began_from_nothing(
     (number,) = [number for number, row in label_studio.predictions.items() if row["task"] == 1]
     label_studio.annotate(1, [], parent_prediction=number)
     reconcile(catalog, label_studio.client(), 7)
-    (row,) = catalog.current_corrections()
+    (row,) = catalog.corrections.current()
     assert (row.model_version, row.changed_fraction) == (None, None)
 
 
@@ -55,19 +55,19 @@ def test_a_model_that_found_nothing_is_still_what_a_reader_began_from(
     assert label_studio.predictions[number]["result"] == []
     label_studio.annotate(3, [], parent_prediction=number)
     reconcile(catalog, label_studio.client(), 7)
-    assert [row.model_version for row in catalog.current_corrections()] == ["base-1"]
+    assert [row.model_version for row in catalog.corrections.current()] == ["base-1"]
 
 
 def test_a_mask_that_somebody_brought_is_shown_on_a_blank_slice(
     catalog: Catalog, champion: Champion, label_studio: Any, tasks: None
 ) -> None:
-    catalog.add_prelabel(catalog.slices()[0].id, np.full((64, 64), 2, np.uint8))
+    catalog.predictions.add_prelabel(catalog.slices.all()[0].id, np.full((64, 64), 2, np.uint8))
     preannotate(catalog, champion, label_studio.client(), 7, choices=BLANK)
     ((number, shown),) = [(n, row) for n, row in label_studio.predictions.items() if row["task"] == 1]
     assert shown["result"]
     label_studio.annotate(1, shown["result"], parent_prediction=number)
     reconcile(catalog, label_studio.client(), 7)
-    assert [row.model_version for row in catalog.current_corrections()] == [OWN_MASKS]
+    assert [row.model_version for row in catalog.corrections.current()] == [OWN_MASKS]
 
 
 def test_what_is_read_twice_is_open_for_two_readers_and_goes_on_after_a_promotion(
@@ -78,8 +78,8 @@ def test_what_is_read_twice_is_open_for_two_readers_and_goes_on_after_a_promotio
     assert label_studio.overlaps == {1: 2, 2: 2, 3: 2}
     label_studio.annotate(2, [])
     reconcile(catalog, client, 7)
-    catalog.register_version("next", "base-1", None)
-    catalog.set_champion("next")
+    catalog.versions.register("next", "base-1", None)
+    catalog.versions.set_champion("next")
     preannotate(catalog, champion, client, 7, choices=TWICE)
     of_next = {row["task"]: row["score"] for row in label_studio.predictions.values()}
     newest = {row["task"] for row in label_studio.predictions.values() if row["model_version"] == "next"}
@@ -91,7 +91,7 @@ def test_nothing_in_label_studio_tells_the_arm(
     catalog: Catalog, champion: Champion, label_studio: Any, tasks: None
 ) -> None:
     preannotate(catalog, champion, label_studio.client(), 7, choices=TWICE)
-    assert {lot.arm for lot in catalog.assignments().values()}
+    assert {lot.arm for lot in catalog.allocations.all().values()}
     for data in label_studio.tasks.values():
         assert set(data) == {"image", "study", "slice", "doubt"}
     for row in label_studio.predictions.values():

@@ -29,7 +29,7 @@ def test_every_slice_gets_one_task_with_what_the_contract_says(
     client = label_studio.client()
     assert create_missing_tasks(catalog, client, 7, tmp_path) == TaskReport(3, 0, 0)
     assert create_missing_tasks(catalog, client, 7, tmp_path) == TaskReport(0, 0, 0)
-    first = catalog.slices()[0]
+    first = catalog.slices.all()[0]
     assert label_studio.tasks[1] == {
         "image": f"/data/local-files/?d=storage/{first.picture_path}",
         "study": study,
@@ -42,7 +42,7 @@ def test_tasks_made_before_a_crash_are_adopted_and_deleted_ones_made_again(
     catalog: Catalog, study: str, label_studio: Any, tmp_path: Path, tasks: None
 ) -> None:
     client = label_studio.client()
-    catalog.unlink_tasks(client.project(7).uid, [2])
+    catalog.tasks.unlink(client.project(7).uid, [2])
     del label_studio.tasks[3]
     assert create_missing_tasks(catalog, client, 7, tmp_path) == TaskReport(created=1, adopted=1, forgotten=1)
     assert len(label_studio.tasks) == 3
@@ -91,7 +91,7 @@ def test_label_studio_down_costs_no_computed_prediction(
     label_studio.is_down = True
     with pytest.raises(ServiceUnavailableError, match="Label Studio"):
         preannotate(catalog, champion, label_studio.client(), 7)
-    assert len(catalog.predictions("base-1")) == 3
+    assert len(catalog.predictions.by_version("base-1")) == 3
     label_studio.is_down = False
     assert preannotate(catalog, champion, label_studio.client(), 7).pushed == 3
 
@@ -127,17 +127,17 @@ def test_a_task_deleted_meanwhile_costs_only_its_own_prediction(
 def test_a_champion_promoted_meanwhile_takes_over(
     catalog: Catalog, champion: Champion, segmenters: dict[str, Any], label_studio: Any, tasks: None
 ) -> None:
-    catalog.register_version("next", "base-1", None)
+    catalog.versions.register("next", "base-1", None)
 
     def promote(pixels: Any) -> bool:
-        catalog.set_champion("next")
+        catalog.versions.set_champion("next")
         return False
 
     champion.segmenter().fails_on = promote  # type: ignore[attr-defined]
     report = preannotate(catalog, champion, label_studio.client(), 7)
     assert (report.model_version, report.computed) == ("next", 3)
     assert {row["model_version"] for row in label_studio.predictions.values()} >= {"next"}
-    assert len(catalog.predictions("next")) == 3
+    assert len(catalog.predictions.by_version("next")) == 3
 
 
 def own_mask(columns: int) -> npt.NDArray[np.uint8]:
@@ -149,8 +149,8 @@ def own_mask(columns: int) -> npt.NDArray[np.uint8]:
 def test_a_mask_that_somebody_brought_is_shown_in_place_of_the_models_own(
     catalog: Catalog, champion: Champion, label_studio: Any, tasks: None
 ) -> None:
-    first = catalog.slices()[0]
-    catalog.add_prelabel(first.id, own_mask(8))
+    first = catalog.slices.all()[0]
+    catalog.predictions.add_prelabel(first.id, own_mask(8))
     preannotate(catalog, champion, label_studio.client(), 7)
     config = parse_label_config(label_studio.project["label_config"])
     shown = {row["task"]: row for row in label_studio.predictions.values()}
@@ -158,7 +158,7 @@ def test_a_mask_that_somebody_brought_is_shown_in_place_of_the_models_own(
     # The version and its place stay: Label Studio shows and orders by them.
     assert (shown[1]["model_version"], shown[1]["score"]) == (
         "base-1",
-        catalog.order_score(first.id, "base-1"),
+        catalog.worklist.score(first.id, "base-1"),
     )
     assert {region["value"]["brushlabels"][0] for region in shown[2]["result"]} == {"Consolidation"}
 
@@ -166,15 +166,15 @@ def test_a_mask_that_somebody_brought_is_shown_in_place_of_the_models_own(
 def test_what_a_reader_changed_is_measured_against_the_mask_that_was_shown(
     catalog: Catalog, champion: Champion, label_studio: Any, tasks: None
 ) -> None:
-    first = catalog.slices()[0]
-    catalog.add_prelabel(first.id, own_mask(8))
+    first = catalog.slices.all()[0]
+    catalog.predictions.add_prelabel(first.id, own_mask(8))
     preannotate(catalog, champion, label_studio.client(), 7)
     (number,) = [number for number, row in label_studio.predictions.items() if row["task"] == 1]
     config = parse_label_config(label_studio.project["label_config"])
     result = prediction_result(own_mask(16), 1.0, "reader", config)["result"]
     label_studio.annotate(1, result, parent_prediction=number)
     reconcile(catalog, label_studio.client(), 7)
-    (row,) = catalog.current_corrections()
+    (row,) = catalog.corrections.current()
     assert (row.model_version, row.changed_fraction) == (OWN_MASKS, 8 / 64)
 
 
@@ -182,15 +182,15 @@ def test_a_mask_that_comes_after_the_model_looked_waits_for_the_next_version(
     catalog: Catalog, champion: Champion, label_studio: Any, tasks: None
 ) -> None:
     preannotate(catalog, champion, label_studio.client(), 7)
-    first = catalog.slices()[0]
-    catalog.add_prelabel(first.id, own_mask(8))
-    assert catalog.prelabel(first.id, "base-1") is None
-    assert catalog.prelabel(first.id, "base-2") is not None
+    first = catalog.slices.all()[0]
+    catalog.predictions.add_prelabel(first.id, own_mask(8))
+    assert catalog.predictions.prelabel(first.id, "base-1") is None
+    assert catalog.predictions.prelabel(first.id, "base-2") is not None
 
 
 def test_a_pre_label_never_changes_and_twice_is_once(catalog: Catalog, study: str) -> None:
-    first = catalog.slices()[0]
-    assert catalog.add_prelabel(first.id, own_mask(8))
-    assert not catalog.add_prelabel(first.id, own_mask(8))
+    first = catalog.slices.all()[0]
+    assert catalog.predictions.add_prelabel(first.id, own_mask(8))
+    assert not catalog.predictions.add_prelabel(first.id, own_mask(8))
     with pytest.raises(InputError, match="never changes"):
-        catalog.add_prelabel(first.id, own_mask(9))
+        catalog.predictions.add_prelabel(first.id, own_mask(9))

@@ -56,18 +56,18 @@ def by_entropy(catalog: Catalog, entropies: list[float], version: str = "base-1"
     """A study whose slices one version doubts as given; their ids."""
     rng = np.random.default_rng(3)
     slices = [rng.integers(0, 256, (64, 64), np.uint8) for _ in entropies]
-    catalog.add_study(Study("case", "patient", slices, Intensity.PICTURE, "case"), "images")  # type: ignore[arg-type]
-    catalog.ensure_base("base-1")
+    catalog.studies.add(Study("case", "patient", slices, Intensity.PICTURE, "case"), "images")  # type: ignore[arg-type]
+    catalog.versions.ensure_base("base-1")
     uncertainty(catalog, entropies, version)
-    return [one.id for one in catalog.slices()]
+    return [one.id for one in catalog.slices.all()]
 
 
 def uncertainty(catalog: Catalog, entropies: list[float], version: str) -> None:
-    for one, entropy in zip(catalog.slices(), entropies, strict=True):
+    for one, entropy in zip(catalog.slices.all(), entropies, strict=True):
         found = SlicePrediction(
             np.full((64, 64), 3, np.uint8), 0.5, entropy, zone_entropy=entropy, lesion_zone=0.1
         )
-        catalog.add_prediction(one.id, version, found, 0.1)
+        catalog.predictions.add(one.id, version, found, 0.1)
 
 
 def test_the_first_order_of_a_version_is_whole_and_the_next_one_begins_anew_only_in_front(
@@ -79,7 +79,7 @@ def test_the_first_order_of_a_version_is_whole_and_the_next_one_begins_anew_only
     assert sorted(places.slice_ids) == ids
     assert places.slice_ids[0] == ids[3]
     assert places.scores[ids[3]] == pytest.approx(1 / 5)
-    catalog.keep_order("base-1", ids, ["as they come"] * 4)
+    catalog.worklist.keep("base-1", ids, ["as they come"] * 4)
 
     monkeypatch.setattr(ordering, "HEAD", 1)
     following = update_worklist(catalog, "base-1", ENTROPY)
@@ -88,7 +88,7 @@ def test_the_first_order_of_a_version_is_whole_and_the_next_one_begins_anew_only
 
 def test_an_order_of_another_version_is_none_of_this_one(catalog: Catalog) -> None:
     ids = by_entropy(catalog, [0.1, 0.2])
-    catalog.keep_order("base-0", ids, ["", ""])
+    catalog.worklist.keep("base-0", ids, ["", ""])
     assert update_worklist(catalog, "base-1", ENTROPY).is_new
 
 
@@ -109,8 +109,8 @@ def test_label_studio_is_brought_to_the_order_that_the_catalog_keeps(
     client = label_studio.client()
     create_missing_tasks(catalog, client, 7, tmp_path)
     preannotate(catalog, champion, client, 7, choices=ENTROPY)
-    task_of = catalog.tasks_of_project(client.project(7).uid)
-    kept = [one.slice.id for one in catalog.next_in_order(9)]
+    task_of = catalog.tasks.by_slice(client.project(7).uid)
+    kept = [one.slice.id for one in catalog.worklist.next(9)]
     assert kept[0] == ids[1]
     assert served(label_studio, "base-1") == [task_of[one] for one in kept]
 
@@ -122,7 +122,7 @@ def test_label_studio_is_brought_to_the_order_that_the_catalog_keeps(
     patches = [one for one in label_studio.requests[before:] if one.startswith("PATCH")]
     assert len(patches) == report.placed <= ordering.HEAD
     open_tasks = [one for one in served(label_studio, "base-1") if one != task_of[ids[1]]]
-    assert open_tasks == [task_of[one.slice.id] for one in catalog.next_in_order(9)]
+    assert open_tasks == [task_of[one.slice.id] for one in catalog.worklist.next(9)]
 
 
 def test_a_prediction_that_is_stored_twice_gets_one_place(
@@ -153,4 +153,4 @@ def test_an_order_is_kept_only_once_label_studio_serves_it(
     client.set_score = refuse
     with pytest.raises(RuntimeError, match="killed"):
         preannotate(catalog, champion, client, 7, choices=ENTROPY)
-    assert catalog.order_scores("base-1") == {}
+    assert catalog.worklist.next(99) == []

@@ -171,7 +171,7 @@ def _spoil(network) -> None:
 def test_a_correction_that_cannot_be_read_is_set_aside_and_the_retrain_goes_on(hospital: Hospital):
     hospital.correct(hospital.learning[0])
     hospital.correct(hospital.learning[1])
-    damaged = hospital.catalog.current_corrections()[0]
+    damaged = hospital.catalog.corrections.current()[0]
     storage = hospital.catalog.storage.root_path
     assert storage is not None
     (storage / damaged.label_map_path).write_bytes(b"no picture")
@@ -191,7 +191,7 @@ def test_a_retrain_with_nothing_left_to_learn_from_says_why(hospital: Hospital):
     hospital.correct(hospital.learning[0])
     storage = hospital.catalog.storage.root_path
     assert storage is not None
-    (storage / hospital.catalog.current_corrections()[0].label_map_path).write_bytes(b"no picture")
+    (storage / hospital.catalog.corrections.current()[0].label_map_path).write_bytes(b"no picture")
     before = hospital.states()
     with pytest.raises(TrainingDataError, match="no slice is left to learn from: set aside 1"):
         run_retrain(

@@ -38,7 +38,7 @@ def _add_study(
         np.full((SIZE, SIZE), hash_of(patient, index) if fill is None else fill, dtype=np.uint8)
         for index in range(slices)
     ]
-    study, _ = catalog.add_study(
+    study, _ = catalog.studies.add(
         Study(
             name=f"study of {patient}",
             patient=patient,
@@ -53,7 +53,7 @@ def _add_study(
         ),
         "images",
     )
-    return [item.id for item in catalog.slices(study_id=study.id)]
+    return [item.id for item in catalog.slices.of_study(study.id)]
 
 
 def hash_of(patient: str, index: int) -> int:
@@ -73,7 +73,7 @@ def _correct(
 ) -> int:
     submitted = state is CorrectionState.SUBMITTED
     annotation_id = next(_annotation_ids) if annotation_id is None else annotation_id
-    correction, _ = catalog.add_correction(
+    correction, _ = catalog.corrections.add(
         slice_id=slice_id,
         project_uid="1:t",
         task_id=slice_id,
@@ -89,7 +89,7 @@ def _correct(
 
 
 def _predict(catalog: Catalog, slice_id: int, score: float, version: str = "base-1") -> None:
-    catalog.add_prediction(
+    catalog.predictions.add(
         slice_id, version, SlicePrediction(np.zeros((SIZE, SIZE), np.uint8), score, 0.1), seconds=0.0
     )
 

@@ -11,6 +11,7 @@ from retrain_stand_in import BASE, BLIND, DAMAGED, GOOD, Hospital, ThresholdTrai
 
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import RequestState
+from chestct.catalog.versions import VersionStore
 from chestct.errors import NotFoundError
 from chestct.model.network import architecture_of, build_network
 from chestct.model.weights import ModelCard, load_version, read_card, save_version
@@ -39,7 +40,7 @@ def test_a_better_model_becomes_champion_with_its_card_and_lineage(hospital: Hos
     assert outcome.ending is Ending.PROMOTED
     assert outcome.version == hospital.champion()
     card = read_card(hospital.settings.weights_dir, hospital.champion())
-    known = hospital.catalog.version(hospital.champion())
+    known = hospital.catalog.versions.get(hospital.champion())
     assert card.parents == (BASE,) and known.parent == BASE
     assert card.snapshot == known.snapshot
     assert card.version == f"v0001-{str(card.snapshot)[:8]}"
@@ -59,7 +60,7 @@ def test_a_damaged_model_is_refused_and_keeps_its_card(hospital: Hospital) -> No
     assert hospital.champion() == seeing
     assert outcome.version is not None
     assert read_card(hospital.settings.weights_dir, outcome.version).parents == (seeing, BASE)
-    decision = hospital.catalog.version(outcome.version).decision
+    decision = hospital.catalog.versions.get(outcome.version).decision
     assert decision is not None and "lesion Dice goes from 1.000" in decision["reasons"][0]
 
 
@@ -104,7 +105,7 @@ def test_one_more_correction_is_something_new(hospital: Hospital) -> None:
 def test_a_rolled_back_model_does_not_come_back_by_itself(hospital: Hospital) -> None:
     hospital.correct(hospital.learning[0])
     _retrain(hospital)
-    hospital.catalog.rollback()
+    hospital.catalog.versions.rollback()
     assert _retrain(hospital, job="retrain-2").ending is Ending.NOTHING_NEW
     assert hospital.champion() == BASE
 
@@ -138,8 +139,8 @@ def test_no_champion_says_what_to_do(settings: Settings) -> None:
 
 def test_a_champion_that_changed_meanwhile_is_not_overrun(hospital: Hospital) -> None:
     def promote_by_hand() -> None:
-        hospital.catalog.register_version("by-hand", BASE, None)
-        hospital.catalog.set_champion("by-hand")
+        hospital.catalog.versions.register("by-hand", BASE, None)
+        hospital.catalog.versions.set_champion("by-hand")
 
     hospital.correct(hospital.learning[0])
     outcome = _retrain(hospital, trainer=ThresholdTrainer(meanwhile=promote_by_hand))
@@ -169,9 +170,9 @@ def _dies(after: bool, real: Callable[..., Any]) -> Callable[..., Any]:
         (challenger, "score_patients"),
         (WorkFolder, "settle_decision"),
         (challenger, "save_version"),
-        (Catalog, "register_version"),
-        (Catalog, "set_champion"),
-        (Catalog, "refuse"),
+        (VersionStore, "register"),
+        (VersionStore, "set_champion"),
+        (VersionStore, "refuse"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -209,10 +210,10 @@ def test_a_failed_retrain_answers_its_requests_with_the_reason(
     monkeypatch.setenv("LUNGLOOP_REDIS_URL", "redis://127.0.0.1:9/0")
     monkeypatch.setattr(jobs.JobQueue, "wait_for_sync", lambda queue, seconds: True)
     with Catalog.open(settings.database_url, settings.storage_url) as catalog:
-        request = catalog.add_retrain_request("button")
+        request = catalog.requests.add("button")
         with pytest.raises(NotFoundError):
             jobs.retrain(ThresholdTrainer())
-        answered = catalog.retrain_request(request.id)
+        answered = catalog.requests.get(request.id)
     assert answered.state is RequestState.FAILED
     assert answered.outcome is not None and answered.outcome.startswith("there is no champion to train from")
 

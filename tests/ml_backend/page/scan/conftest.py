@@ -55,7 +55,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def catalog(tmp_path: Path, migrated: Path) -> Iterator[Catalog]:
     shutil.copy(migrated, tmp_path / "catalog.sqlite3")
     with Catalog.open(f"sqlite:///{tmp_path / 'catalog.sqlite3'}", str(tmp_path / "storage")) as opened:
-        opened.ensure_base("bands")
+        opened.versions.ensure_base("bands")
         yield opened
 
 

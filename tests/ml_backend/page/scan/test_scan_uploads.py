@@ -182,7 +182,7 @@ def test_nothing_reaches_the_catalog(upload: Callable[..., str], catalog: Catalo
     before = catalog.counts()
     upload(("a.png", png))
     assert catalog.counts() == before
-    assert catalog.studies() == []
+    assert catalog.studies.all() == []
 
 
 def test_every_answer_is_sealed(client: FlaskClient, upload: Callable[..., str], png: bytes) -> None:
