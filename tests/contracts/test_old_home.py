@@ -16,8 +16,8 @@ import pytest
 from old_home import Ask, pixels_hash
 
 from chestct.catalog.catalog import Catalog
+from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.labels import Split
-from chestct.unet.segmenter import Segmenter
 from lungloop import cli
 
 Json = Any
@@ -44,24 +44,28 @@ def catalog_view(home: Path) -> Json:
     with Catalog.open(
         f"sqlite:///{home / 'catalog.sqlite3'}", str(home / "storage"), create=False
     ) as catalog:
-        slices = {one.id: one for one in catalog.slices()}
+        slices = {one.id: one for one in catalog.slices.all()}
 
         def row(one: Any) -> Json:
             shown = slices[one.slice_id]
             pixels = one.label_map_path and pixels_hash(catalog.storage.read_label_map(one.label_map_path))
             return {**asdict(one), "study": shown.study_name, "slice": shown.index, "pixels": pixels}
 
-        projects = sorted({one.project_uid for one in catalog.all_corrections()})
+        projects = sorted({one.project_uid for one in catalog.corrections.all()})
         view = {
-            "studies": {one.name: [one.key, one.patient, one.split, one.grade] for one in catalog.studies()},
-            "test_patients": sorted({one.patient for one in catalog.studies() if one.split is Split.TEST}),
-            "current_corrections": [row(one) for one in catalog.current_corrections()],
-            "all_corrections": [row(one) for one in catalog.all_corrections()],
-            "current_grades": [asdict(one) for one in catalog.current_grades()],
-            "slice_tasks": {uid: catalog.tasks_of_project(uid) for uid in projects},
-            "study_tasks": {uid: catalog.study_tasks_of_project(uid) for uid in projects},
-            "open_slices": [one.id for one in catalog.open_slices()],
-            "retrain_requests": [asdict(one) for one in catalog.retrain_requests()],
+            "studies": {
+                one.name: [one.key, one.patient, one.split, one.grade] for one in catalog.studies.all()
+            },
+            "test_patients": sorted(
+                {one.patient for one in catalog.studies.all() if one.split is Split.TEST}
+            ),
+            "current_corrections": [row(one) for one in catalog.corrections.current()],
+            "all_corrections": [row(one) for one in catalog.corrections.all()],
+            "current_grades": [asdict(one) for one in catalog.grades.current()],
+            "slice_tasks": {uid: catalog.tasks.by_slice(uid) for uid in projects},
+            "study_tasks": {uid: catalog.tasks.by_study(uid) for uid in projects},
+            "open_slices": [one.id for one in catalog.slices.open()],
+            "retrain_requests": [asdict(one) for one in catalog.requests.all()],
         }
     return json.loads(json.dumps(view))
 
@@ -114,13 +118,13 @@ def test_its_own_weights_load_and_find_what_they_found(unpacked: Path) -> None:
     with Catalog.open(
         f"sqlite:///{home / 'catalog.sqlite3'}", str(home / "storage"), create=False
     ) as catalog:
-        champion = catalog.champion()
+        champion = catalog.versions.champion()
         assert champion is not None
-        segmenter = Segmenter.load(unpacked / old_home.WEIGHTS, champion.version)
-        study = catalog.study("study_0003")
-        slices = catalog.slices(study_id=study.id)
-        found = segmenter.segment_study([catalog.read_pixels(one) for one in slices], study.intensity)
-        kept = catalog.predictions_of_study(study.id, champion.version)
+        segmenter = UNetSegmenter.load(unpacked / old_home.WEIGHTS, champion.version)
+        study = catalog.studies.by_name("study_0003")
+        slices = catalog.slices.of_study(study.id)
+        found = segmenter.segment_study([catalog.slices.read_pixels(one) for one in slices], study.intensity)
+        kept = catalog.predictions.of_study(study.id, champion.version)
         assert len(kept) == len(slices)
         for now, then in zip(found, kept, strict=True):
             # Other processors round otherwise: a pixel at a border may fall to the other side.
