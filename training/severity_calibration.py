@@ -11,7 +11,6 @@ import argparse
 import dataclasses
 import json
 import math
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chestct.errors import TrainingDataError
+from chestct.files import write_atomic
 from chestct.formats.layouts import discover
 from chestct.inference.segmenter import Segmenter
 from chestct.inference.unet_segmenter import UNetSegmenter
@@ -178,10 +178,8 @@ def _measured_of(paths: Sequence[Path], segmenter: Segmenter) -> Iterable[HeldOu
 
 
 def _write_card(weights_dir: Path, card: ModelCard) -> None:
-    path = weights_dir / card.version / "card.json"
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    beside.write_text(json.dumps(card.as_dict(), indent=2, ensure_ascii=False) + "\n")
-    beside.replace(path)
+    text = json.dumps(card.as_dict(), indent=2, ensure_ascii=False) + "\n"
+    write_atomic(weights_dir / card.version / "card.json", text)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,8 @@
 """Bringing a database to the newest schema: one process at a time, whole or not at all."""
 
-import fcntl
 import sqlite3
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -15,6 +13,7 @@ from alembic.script import ScriptDirectory
 from chestct.catalog.database import Database
 from chestct.catalog.engines import LOCK_TIMEOUT_SECONDS
 from chestct.errors import ServiceUnavailableError
+from chestct.files import exclusive_lock
 
 # The newest revision, so that opening an up-to-date catalog reads one row and no script.
 HEAD = "0006"
@@ -85,23 +84,18 @@ def _one_process(path: Path | None) -> Iterator[None]:
         yield
         return
     lock_path = path.with_name(path.name + ".migrate.lock")
-    try:
-        file = lock_path.open("ab")
-    except OSError as error:
-        raise ServiceUnavailableError("the database", f"{lock_path} cannot be written: {error}") from error
-    with file:
-        deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    raise ServiceUnavailableError(
-                        "the database", f"another process migrates {path} for too long; try again"
-                    ) from error
-                time.sleep(0.05)
-        yield  # closing the file, or the process's death, releases the lock
+    with ExitStack() as stack:
+        try:
+            lock = stack.enter_context(exclusive_lock(lock_path, LOCK_TIMEOUT_SECONDS))
+        except OSError as error:
+            raise ServiceUnavailableError(
+                "the database", f"{lock_path} cannot be written: {error}"
+            ) from error
+        if lock is None:
+            raise ServiceUnavailableError(
+                "the database", f"another process migrates {path} for too long; try again"
+            )
+        yield
 
 
 def _use_write_ahead_log(path: Path) -> None:

@@ -5,9 +5,7 @@ that a database row holds stays valid, and the same content is stored once.
 """
 
 import hashlib
-import os
 import re
-import secrets
 from pathlib import Path, PurePosixPath
 
 import fsspec
@@ -17,6 +15,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from chestct.catalog import pixels
 from chestct.errors import InputError, NotFoundError, ServiceUnavailableError, SettingsError
+from chestct.files import sync_folder, write_atomic
 
 PICTURE, PIXELS, LABEL_MAP, PARTIAL_LABELS = "picture", "pixels", "label_map", "candidates"
 DICOM_SOURCE, UNCERTAINTY = "dicom_source", "doubt"
@@ -114,22 +113,9 @@ class Storage:
 
 
 def _write_durably(root: Path, final: Path, data: bytes) -> None:
-    """Written beside, forced to disk, renamed in one step; a file that is there already stays."""
+    """Written atomically; a file that is there already stays."""
     if not (final.is_file() and final.read_bytes() == data):
-        final.parent.mkdir(parents=True, exist_ok=True)
-        beside = final.with_name(f".{secrets.token_hex(8)}.part")
-        try:
-            with beside.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(final)
-        finally:
-            beside.unlink(missing_ok=True)
-    # The names must survive a power cut too, those of new folders included.
+        write_atomic(final, data, parents=True)
+    # The names must survive a power cut too, those of new folders and of another process's file included.
     for folder in (final.parent, final.parent.parent, root):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(folder)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from chestct.errors import InputError
-from chestct.formats.folders import reading
+from chestct.files import reading
 
 # Nested archives by name; .nii.gz is a volume and .xlsx a table, whatever they are inside.
 _ARCHIVE_SUFFIXES = (".zip", ".7z", ".rar", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")

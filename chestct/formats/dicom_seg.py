@@ -5,7 +5,6 @@ Segments are numbered as Label: 1 ground-glass, 2 consolidation, 3 lung (describ
 Source: DICOM PS3.3 A.51 (Segmentation IOD); docs/adr/0014-dicom-seg.md for what is written and why.
 """
 
-import os
 import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -24,8 +23,8 @@ from pydicom.sr.coding import Code
 
 from chestct.dicom_source import require_place
 from chestct.errors import InputError
+from chestct.files import atomic_file, writing
 from chestct.formats.dicom_frames import frames_of_view, sorted_along_slices
-from chestct.formats.folders import reading
 from chestct.geometry import Geometry
 from chestct.labels import BRUSH_LABEL_NAMES, COLOURS_RGB, Label
 
@@ -91,7 +90,7 @@ def write_dicom_seg(
     """One DICOM SEG of a study, pixel for pixel on its source instances.
 
     Args:
-        path: the file to make; written beside and renamed, so never half there.
+        path: the file to make; written atomically.
         view: (S, H, W) uint8 values of Label, radiological view.
         geometry: the study's.
         headers: of all source instances, from `dicom_source.read_headers`, in any order.
@@ -124,10 +123,8 @@ def write_dicom_seg(
         made_by,
         omit_empty_frames=looked_at is None,
     )
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with reading(path):
-        segmentation.save_as(beside)
-        beside.replace(path)
+    with writing(path), atomic_file(path, durable=False) as file:
+        segmentation.save_as(file)
 
 
 def _segmentation(

@@ -1,11 +1,11 @@
 """What a reader sees of a folder: visible entries in the order a person would count them."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from chestct.errors import InputError
+from chestct.files import reading
 from chestct.study import FailedInput
 
 _DIGITS = re.compile("([0-9]+)")
@@ -13,6 +13,12 @@ _DIGITS = re.compile("([0-9]+)")
 _LEFTOVERS = frozenset({"__MACOSX"})
 # Folders whose files are masks of the slices beside them, not images of a patient.
 MASK_FOLDERS = frozenset({"mask", "masks", "label", "labels"})
+_MASK_ENDINGS = tuple(
+    f"{mark}{word}"
+    for mark in "._-"
+    for word in ("mask", "masks", "msk", "seg", "label", "labels", "overlay", "doubt")
+)
+_MASK_ARRAY = re.compile(r"(test_)?masks?([_.-].*)?\.npy")
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
@@ -40,19 +46,45 @@ def visible(folder: Path) -> list[Path]:
     return sorted(entries, key=lambda entry: natural_key(entry.name))
 
 
+def is_mask_name(path: Path) -> bool:
+    """Whether a file's name says that it is a mask or a result, not an image of a patient."""
+    name = path.name.lower()
+    stem = name.removesuffix(".gz").rsplit(".", 1)[0]
+    return stem.endswith(_MASK_ENDINGS) or _MASK_ARRAY.fullmatch(name) is not None
+
+
+def folders_below(
+    folder: Path,
+    skip: Path | None = None,
+    is_leaf: Callable[[Path], bool] = lambda folder: False,
+    _entered: set[Path] | None = None,
+) -> Iterator[tuple[Path, list[Path] | InputError]]:
+    """A folder and those below it with their visible files, or why they cannot be listed.
+
+    Folders of masks are passed over; links in a circle are entered once.
+
+    Args:
+        skip: a resolved folder below the first one that is passed over as well.
+        is_leaf: whether a folder's subfolders are left out.
+    """
+    entered = set() if _entered is None else _entered
+    try:
+        with reading(folder):
+            real = folder.resolve()
+        if real in entered or (entered and real == skip):
+            return
+        entered.add(real)
+        entries = visible(folder)
+    except InputError as error:
+        yield folder, error
+        return
+    yield folder, [entry for entry in entries if not entry.is_dir()]
+    if not is_leaf(folder):
+        for entry in entries:
+            if entry.is_dir() and entry.name.lower() not in MASK_FOLDERS:
+                yield from folders_below(entry, skip, is_leaf, entered)
+
+
 def failed(path: Path, error: InputError) -> FailedInput:
     """An input that failed; the reason names another file (a mask, a table) where that is at fault."""
     return FailedInput(path, error.reason if error.source == str(path) else str(error))
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turns what the operating system refuses into one sentence that names the file."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise InputError(path, "does not exist") from error
-    except IsADirectoryError as error:
-        raise InputError(path, "is a folder; expected a file") from error
-    except OSError as error:
-        raise InputError(path, f"cannot be read: {error.strerror or error}") from error

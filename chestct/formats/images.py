@@ -7,11 +7,11 @@ marks were drawn on it; then the luminance counts. Pixels are taken as stored: a
 not applied, so that a label map fits the file's own rows and columns.
 """
 
-import os
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from chestct.errors import InputError
+from chestct.files import atomic_file, reading, writing
 from chestct.formats.deep_levels import Levels, decided
-from chestct.formats.folders import failed, reading, visible
+from chestct.formats.folders import failed
 from chestct.intensity import Intensity
 from chestct.labels import Label
 from chestct.study import FailedInput, Study
@@ -89,38 +90,29 @@ def read_image_study(path: Path) -> Study:
     return _study(path, path.stem, names, pages)
 
 
-def read_image_folder(folder: Path) -> Iterator[Study | FailedInput]:
-    """The pictures directly in a folder as one study; each unreadable one is named first.
+def read_pictures(folder: Path, pictures: Iterable[Path]) -> Iterator[Study | FailedInput]:
+    """Pictures directly in a folder as one study; each unreadable one is named first.
 
     A TIFF of several pages is a study of its own; so are pictures of more than 8 bits where others of
-    8 bits lie beside them. Segmentation results (`*.label.png`, `*.overlay.png`, `*.doubt.png`) and masks
-    (`*_mask.png`) are left out.
+    8 bits lie beside them.
     """
     flat: dict[str, Levels] = {}
     deep: dict[str, Levels] = {}
-    for path in visible(folder):
-        if is_picture_name(path) and not is_mask_name(path) and path.is_file():
-            try:
-                pages = read_pages(path)
-            except InputError as error:
-                yield failed(path, error)
-                continue
-            if len(pages) > 1:
-                yield read_image_study(path)
-            else:
-                (flat if pages[0].dtype == np.uint8 else deep)[path.name] = pages[0]
+    for path in pictures:
+        try:
+            pages = read_pages(path)
+        except InputError as error:
+            yield failed(path, error)
+            continue
+        if len(pages) > 1:
+            yield read_image_study(path)
+        else:
+            (flat if pages[0].dtype == np.uint8 else deep)[path.name] = pages[0]
     if flat:
         yield _study(folder, folder.name, list(flat), list(flat.values()))
     if deep:
         name = f"{folder.name}-16-bit" if flat else folder.name
         yield _study(folder, name, list(deep), list(deep.values()))
-
-
-def is_mask_name(path: Path) -> bool:
-    """Whether a file's name says that it is a mask or a result, not an image of a patient."""
-    stem = path.name.lower().removesuffix(".gz").rsplit(".", 1)[0]
-    words = ("mask", "masks", "msk", "seg", "label", "labels", "overlay", "doubt")
-    return stem.endswith(tuple(f"{mark}{word}" for mark in "._-" for word in words))
 
 
 def read_label_map_png(path: Path) -> npt.NDArray[np.uint8]:
@@ -170,10 +162,8 @@ def read_mask_values(path: Path) -> list[npt.NDArray[np.integer]]:
 def _mask_page(path: Path, image: Image.Image) -> npt.NDArray[np.integer]:
     if image.mode == "F":
         raise InputError(path, "stores real numbers; expected whole numbers, one for each class")
-    try:
+    with _readable(path):
         numbers = np.array(image.convert("L") if image.mode == "1" else image)
-    except _DAMAGED as error:
-        raise InputError(path, f"is damaged or cut off ({error}); copy or download it again") from error
     if numbers.ndim == 3:
         colours = numbers[..., : 1 if image.mode == "LA" else 3]
         if (colours != colours[..., :1]).any():
@@ -185,11 +175,9 @@ def _mask_page(path: Path, image: Image.Image) -> npt.NDArray[np.integer]:
 
 
 def write_label_map_png(path: Path, label_map: npt.NDArray[np.uint8]) -> None:
-    """A label map as single-channel PNG, bit-exact; written beside and renamed."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with reading(path):
-        Image.fromarray(label_map).save(beside, format="PNG")
-        beside.replace(path)
+    """A label map as single-channel PNG, bit-exact; whole or not there."""
+    with writing(path), atomic_file(path, durable=False) as file:
+        Image.fromarray(label_map).save(file, format="PNG")
 
 
 def _study(source: Path, name: str, names: list[str], pages: list[Levels]) -> Study:
@@ -219,22 +207,19 @@ def _page(path: Path, image: Image.Image) -> Levels:
         return _grey(path, _decoded(path, image, "RGBA"))
     if image.mode not in _DEEP_MODES:
         raise InputError(path, f"stores {image.mode} pixels; expected grey levels")
-    try:
+    with _readable(path):
         numbers = np.array(image)
-    except _DAMAGED as error:
-        raise InputError(path, f"is damaged or cut off ({error}); copy or download it again") from error
     if not np.isfinite(numbers).all():
         raise InputError(path, "holds NaN or infinite numbers; expected a number in each pixel")
     return numbers
 
 
 def _turn_page(path: Path, image: Image.Image, page: int) -> bool:
-    try:
-        image.seek(page)
-    except EOFError:
-        return False
-    except _DAMAGED as error:
-        raise InputError(path, f"is damaged or cut off ({error}); copy or download it again") from error
+    with _readable(path):
+        try:
+            image.seek(page)
+        except EOFError:
+            return False
     return True
 
 
@@ -259,14 +244,20 @@ def _opened(path: Path) -> Image.Image:
     return image
 
 
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except _DAMAGED as error:
+        raise InputError(path, f"is damaged or cut off ({error}); copy or download it again") from error
+
+
 def _decoded(path: Path, image: Image.Image, mode: str | None) -> npt.NDArray[np.uint8]:
     """Decoded pixels, converted to a mode of Pillow unless that is None (palette indices stay)."""
-    try:
+    with _readable(path):
         if image.mode in ("CMYK", "YCbCr"):
             image = image.convert("RGB")
         return np.array(image if mode in (None, image.mode) else image.convert(mode), dtype=np.uint8)
-    except _DAMAGED as error:
-        raise InputError(path, f"is damaged or cut off ({error}); copy or download it again") from error
 
 
 def _grey(path: Path, rgba: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from chestct import partial_labels
 from chestct.errors import InputError
-from chestct.formats.folders import reading
+from chestct.files import reading
 from chestct.formats.images import MIN_SIDE
 from chestct.formats.kaggle_channels import CHANNELS
 from chestct.formats.nifti_stream import MAX_SIDE
@@ -39,7 +39,6 @@ _PAINTED_IN_ORDER = (Label.LUNG, Label.GROUND_GLASS, Label.CONSOLIDATION)
 _HEADER_BYTES = 4096
 _MAGIC = b"\x93NUMPY"
 _IMAGES = re.compile("images?", re.IGNORECASE)
-_MASKS = re.compile("^(test_)?masks?([_.-].*)?$", re.IGNORECASE)
 
 
 class HuPlanes(Sequence[npt.NDArray[np.int16]]):
@@ -105,11 +104,6 @@ def label_map_of_channels(channels: npt.NDArray[np.generic]) -> npt.NDArray[np.u
 def is_array_name(path: Path) -> bool:
     """Whether the name promises a NumPy array."""
     return path.name.lower().endswith(".npy")
-
-
-def is_mask_array_name(path: Path) -> bool:
-    """Whether an array's name says that it holds masks."""
-    return is_array_name(path) and _MASKS.match(path.stem) is not None
 
 
 def read_kaggle(path: Path) -> Study:

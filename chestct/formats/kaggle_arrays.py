@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chestct.errors import InputError
-from chestct.formats.folders import reading
+from chestct.files import writing
 from chestct.formats.kaggle_channels import CHANNELS, one_hot
 
 
@@ -30,7 +30,7 @@ class GrowingArray:
         self.path = path
         self._item_shape, self._dtype = item_shape, np.dtype(dtype)
         self._count = 0
-        with reading(path):
+        with writing(path):
             self._file = path.open("wb")
         self._write_header()
         self._header_bytes = self._file.tell()
@@ -46,7 +46,7 @@ class GrowingArray:
                 self.path,
                 f"holds {self._dtype} of {self._item_shape}, but {item.dtype} of {item.shape} came",
             )
-        with reading(self.path):
+        with writing(self.path):
             self._file.write(np.ascontiguousarray(item).tobytes())
         self._count += 1
 
@@ -54,7 +54,7 @@ class GrowingArray:
         """Writes the final count into the header; again does nothing."""
         if self._file.closed:
             return
-        with reading(self.path), self._file:
+        with writing(self.path), self._file:
             self._file.seek(0)
             self._write_header()
             if self._file.tell() != self._header_bytes:

@@ -21,7 +21,8 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from chestct import partial_labels
 from chestct.errors import InputError
-from chestct.formats.folders import failed, natural_key, reading, visible
+from chestct.files import reading
+from chestct.formats.folders import failed, natural_key, visible
 from chestct.formats.nifti import (
     SUFFIXES,
     is_nifti_name,

@@ -2,7 +2,6 @@
 
 import gzip
 import logging
-import os
 from pathlib import Path
 
 import nibabel as nib
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chestct.errors import InputError
-from chestct.formats.folders import reading
+from chestct.files import write_atomic, writing
 from chestct.formats.nifti_stream import Slab, open_nifti
 from chestct.geometry import Geometry
 from chestct.intensity import Intensity, as_hu
@@ -131,7 +130,7 @@ def write_label_map_nifti(path: Path, view: npt.NDArray[np.uint8], geometry: Geo
     """A label map with its study's shape and affine: uint8, unscaled, bit-exact.
 
     Args:
-        path: ends in .nii.gz or .nii; written beside and renamed, so never half there.
+        path: ends in .nii.gz or .nii; written atomically.
         view: (S, H, W) uint8 values of Label, radiological view.
         geometry: the study's.
     Raises:
@@ -152,7 +151,7 @@ def write_volume_nifti(path: Path, view: npt.NDArray[np.generic], geometry: Geom
     """A volume of the radiological view as the geometry stores it; equal content gives equal bytes.
 
     Args:
-        path: ends in .nii.gz or .nii; written beside and renamed.
+        path: ends in .nii.gz or .nii; written atomically.
         view: (S, H, W), int16 HU or uint8.
         geometry: whose view it is.
     """
@@ -162,10 +161,8 @@ def write_volume_nifti(path: Path, view: npt.NDArray[np.generic], geometry: Geom
     if path.name.lower().endswith(".gz"):
         # Level 1: volumes are noise to gzip, higher levels cost seconds and gain 1 %.
         content = gzip.compress(content, compresslevel=1, mtime=0)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with reading(path):
-        beside.write_bytes(content)
-        beside.replace(path)
+    with writing(path):
+        write_atomic(path, content, durable=False)
 
 
 def refuse_other_geometry(path: Path, found: Geometry, study: Geometry) -> None:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from nibabel.spatialimages import HeaderDataError
 
 from chestct.errors import InputError
-from chestct.formats.folders import reading
+from chestct.files import reading
 from chestct.geometry import Geometry
 
 # 512 x 512 x 2048, or 1024 x 1024 x 512: twice the longest chest CT; 1 GiB as int16.

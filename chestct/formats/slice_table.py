@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from chestct.errors import InputError
-from chestct.formats.folders import reading
+from chestct.files import reading
 from chestct.labels import Split
 
 NAME = "slices.csv"

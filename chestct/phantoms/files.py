@@ -1,13 +1,14 @@
 """Phantoms on disk, in the folder layout of MosMedData."""
 
 import csv
+import io
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from chestct.errors import InputError
-from chestct.formats.folders import reading
+from chestct.files import write_atomic, writing
 from chestct.formats.nifti import write_label_map_nifti, write_volume_nifti
 from chestct.labels import SeverityGrade
 from chestct.phantoms.volume import DEFAULT_SHAPE, phantom_study
@@ -51,7 +52,7 @@ def write_phantoms(
         phantom = phantom_study(seed + number - 1, grade, shape, name)
         geometry = phantom.geometry
         path = folder / "studies" / grade.value / f"{name}.nii.gz"
-        with reading(path):
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             (folder / "labels").mkdir(exist_ok=True)
         write_volume_nifti(path, np.stack(phantom.study.slices), geometry)
@@ -62,6 +63,8 @@ def write_phantoms(
         if on_progress is not None:
             on_progress(number, count)
     table = folder / "dataset_registry.csv"
-    with reading(table), table.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([_COLUMNS, *registry])
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([_COLUMNS, *registry])
+    with writing(table):
+        write_atomic(table, text.getvalue(), durable=False)
     return tuple(written)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chestct.errors import InputError
-from chestct.formats.folders import reading
+from chestct.files import reading
 from chestct.study import Study
 from lungloop.external_masks.targets import (
     MaskLabels,

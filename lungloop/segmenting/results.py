@@ -1,6 +1,5 @@
 """The files that come of a slice or a study: label maps and pictures for people."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import numpy.typing as npt
 
 from chestct.dicom_source import read_headers
 from chestct.errors import InputError
+from chestct.files import write_atomic
 from chestct.formats.dicom_seg import MadeBy, write_dicom_seg
 from chestct.formats.images import write_label_map_png
 from chestct.formats.nifti import write_label_map_nifti
@@ -36,11 +36,11 @@ def write_image(
     """
     written = {"label_map": _beside(stem, ".label.png"), "overlay": _beside(stem, ".overlay.png")}
     write_label_map_png(written["label_map"], prediction.label_map)
-    write_whole(written["overlay"], png_bytes(_overlay(study, index, prediction)))
+    write_atomic(written["overlay"], png_bytes(_overlay(study, index, prediction)), durable=False)
     shown = _uncertainty(study, index, prediction) if uncertainty else None
     if shown is not None:
         written["doubt"] = _beside(stem, ".doubt.png")
-        write_whole(written["doubt"], png_bytes(shown))
+        write_atomic(written["doubt"], png_bytes(shown), durable=False)
     return written
 
 
@@ -53,12 +53,12 @@ def write_study(
     write_label_map_nifti(written["label_map"], view, geometry)
     on_sheet = np.unique(np.linspace(0, len(view) - 1, _SLICES_ON_MONTAGE).round().astype(int))
     overlays = [_overlay(study, index, predictions[index]) for index in on_sheet]
-    write_whole(written["overlay"], png_bytes(montage(overlays)))
+    write_atomic(written["overlay"], png_bytes(montage(overlays)), durable=False)
     shown = [_uncertainty(study, index, predictions[index]) for index in on_sheet] if uncertainty else []
     pictures = [picture for picture in shown if picture is not None]
     if pictures:
         written["doubt"] = _beside(stem, ".doubt.png")
-        write_whole(written["doubt"], png_bytes(montage(pictures)))
+        write_atomic(written["doubt"], png_bytes(montage(pictures)), durable=False)
     return written
 
 
@@ -76,13 +76,6 @@ def write_dicom(
     except InputError as error:
         return {"notes": [*study.notes, f"no DICOM SEG was written: the study {error.reason}"]}
     return {"dicom_seg": path.relative_to(out).as_posix()}
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Written beside and renamed: a result is whole or not there."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    beside.write_bytes(content)
-    beside.replace(path)
 
 
 def _overlay(study: Study, index: int, prediction: SlicePrediction) -> npt.NDArray[np.uint8]:

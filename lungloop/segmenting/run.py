@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 
 from chestct.errors import InputError, LungLoopError
-from chestct.formats.archives import is_archive_name, unpacked
-from chestct.formats.layouts import discover
+from chestct.files import write_atomic
+from chestct.formats.archives import unpacked
+from chestct.formats.sources import Kind
 from chestct.inference.segmenter import Segmenter
 from chestct.labels import Label
 from chestct.prediction import SlicePrediction, fraction_of_lung
 from chestct.severity.grading import severity_of_predictions
-from chestct.study import FailedInput, Study
+from chestct.study import Study
 from lungloop.segmenting.inputs import SegmentInput, find_inputs
-from lungloop.segmenting.results import write_dicom, write_image, write_study, write_whole
+from lungloop.segmenting.results import write_dicom, write_image, write_study
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,12 @@ def segment_inputs(
     for done, one in enumerate(inputs, start=1):
         report += _entries(one, asked)
         on_done(done, one.path.name)
-    write_whole(out / "report.json", json.dumps(report, indent=2, ensure_ascii=False).encode())
+    write_atomic(out / "report.json", json.dumps(report, indent=2, ensure_ascii=False))
     return report
 
 
 def _entries(one: SegmentInput, asked: _Asked) -> list[dict[str, Any]]:
-    if one.error is None and one.path.is_file() and is_archive_name(one.path):
+    if one.error is None and one.source is not None and one.source.kind is Kind.ARCHIVE:
         return list(_entries_of_archive(one, asked))
     started = time.perf_counter()
     try:
@@ -98,11 +99,9 @@ def _reason(error: Exception, path: Path) -> str:
 
 
 def _segment(one: SegmentInput, asked: _Asked) -> Iterator[dict[str, Any]]:
-    if one.error is not None:
-        raise InputError(one.path, one.error)
-    study = one.dicom.read() if one.dicom else next(discover([one.path]))
-    if isinstance(study, FailedInput):
-        raise InputError(study.source, study.reason)
+    if one.error is not None or one.source is None or one.source.read is None:
+        raise InputError(one.path, one.error or "cannot be segmented")
+    study = one.source.read()
     out, segmenter = asked.out, asked.segmenter
     predictions = segmenter.segment_study(
         study.slices, study.intensity, slices_apart_mm=study.slices_apart_mm

@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 
 from chestct.errors import SettingsError
+from chestct.files import PRIVATE, write_atomic
 from chestct.settings import Settings
 from lungloop.context import open_catalog, shipped_version
 from lungloop.stack import label_studio
-from lungloop.stack.credentials import write_private
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.tasks import create_missing_tasks
 
@@ -49,5 +49,5 @@ def connect_label_studio(settings: Settings, *, with_backend: bool) -> dict[str,
             create_missing_tasks(catalog, client, project.id, Path(files_root))
     client.close()
     settings.home.mkdir(parents=True, exist_ok=True)
-    write_private(settings.home / "stack.json", json.dumps(known, indent=2))
+    write_atomic(settings.home / "stack.json", json.dumps(known, indent=2), mode=PRIVATE)
     return known

@@ -1,12 +1,12 @@
 """The login and keys of a local stack: random, made once, readable by their owner only."""
 
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from chestct.errors import SettingsError
+from chestct.files import PRIVATE, write_atomic
 
 READER = "reader@lungloop.local"
 
@@ -38,7 +38,7 @@ def load_or_create(home: Path) -> Credentials:
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True)
         made = Credentials(READER, secrets.token_urlsafe(9), secrets.token_hex(20), secrets.token_hex(20))
-        write_private(path, json.dumps(asdict(made), indent=2))
+        write_atomic(path, json.dumps(asdict(made), indent=2), mode=PRIVATE)
     try:
         return Credentials(**json.loads(path.read_text()))
     except (ValueError, TypeError) as error:
@@ -46,12 +46,3 @@ def load_or_create(home: Path) -> Credentials:
             f"{path} is damaged ({error}): restore it, or delete it together with "
             f"{home / 'label-studio'}, whose accounts it opens (annotations there are lost)"
         ) from error
-
-
-def write_private(path: Path, text: str) -> None:
-    """Writes a file that only its owner can read, in one step."""
-    beside = path.with_name(f"{path.name}.new")
-    beside.unlink(missing_ok=True)
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    beside.replace(path)

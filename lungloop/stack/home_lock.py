@@ -1,6 +1,5 @@
 """One `lungloop up` for one home, and a note of who it is."""
 
-import fcntl
 import json
 import os
 import time
@@ -9,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from chestct.errors import SettingsError
+from chestct.files import exclusive_lock
 from lungloop.stack.processes import ProcessIdentity, identify, is_alive
 
 _POLL_SECONDS = 0.1
@@ -27,7 +27,7 @@ class AlreadyRunningError(SettingsError):
 
 @contextmanager
 def hold(home: Path) -> Iterator[None]:
-    """Holds the home until the block ends; the kernel lets go when the process dies, however it dies.
+    """Holds the home until the block ends.
 
     Raises:
         AlreadyRunningError: another process holds it.
@@ -36,11 +36,9 @@ def hold(home: Path) -> Iterator[None]:
     # Patients' pictures lie in it: for its owner only, where we make it.
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.parent.mkdir(exist_ok=True)
-    with path.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRunningError(home, holder(home)) from None
+    with exclusive_lock(path) as lock:
+        if lock is None:
+            raise AlreadyRunningError(home, holder(home))
         lock.truncate(0)
         me = identify(os.getpid())
         lock.write(json.dumps({"pid": os.getpid(), "started_at": me.started_at if me else ""}))

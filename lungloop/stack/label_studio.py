@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from chestct.errors import NotFoundError, SettingsError
+from chestct.files import PRIVATE, write_atomic
 from chestct.settings import LANGUAGES, TASK_KINDS, Settings
 from lungloop.console import say
-from lungloop.stack.credentials import write_private
 from ml_backend.label_studio import provision
 from ml_backend.label_studio.client import LabelStudio, Project
 
@@ -47,8 +47,10 @@ def ensure_project(client: LabelStudio, settings: Settings) -> Project:
     )
     if settings.language is not None:
         project = _speak(client, project, kind, settings.language)
-    write_private(
-        note, json.dumps({**notes, "in_use": kind, kind: {"project_id": project.id, "uid": project.uid}})
+    write_atomic(
+        note,
+        json.dumps({**notes, "in_use": kind, kind: {"project_id": project.id, "uid": project.uid}}),
+        mode=PRIVATE,
     )
     return project
 

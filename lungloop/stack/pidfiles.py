@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from chestct.files import write_atomic
 from lungloop.stack.processes import ProcessIdentity, end, is_alive, marked_with
 
 # Every process of a stack carries its home in this variable (see `processes.marked_with`).
@@ -12,9 +13,8 @@ _GRACE_SECONDS = 10.0
 
 def write(run_dir: Path, name: str, process: ProcessIdentity) -> None:
     """Notes a service's process, in one step."""
-    beside = run_dir / f"{name}.pid.new"
-    beside.write_text(json.dumps({"pid": process.pid, "started_at": process.started_at}))
-    beside.replace(run_dir / f"{name}.pid")
+    entry = {"pid": process.pid, "started_at": process.started_at}
+    write_atomic(run_dir / f"{name}.pid", json.dumps(entry), durable=False)
 
 
 def remove(run_dir: Path, name: str) -> None:

@@ -41,7 +41,7 @@ def spawn(service: Service, home: Path) -> subprocess.Popen[bytes]:
     path = log_path(home, service.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > _LARGEST_LOG_BYTES:
-        path.replace(path.with_suffix(".log.1"))
+        path.rename(path.with_suffix(".log.1"))
     with path.open("ab") as log:
         return subprocess.Popen(
             service.command,

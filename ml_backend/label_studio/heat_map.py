@@ -6,7 +6,6 @@ champion. Label Studio 1.23 serves it with an ETag of its time and size, so a br
 
 import io
 import re
-import secrets
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from chestct.catalog.catalog import Catalog
 from chestct.catalog.pixels import from_png
 from chestct.catalog.records import PredictionRecord, SliceRecord
 from chestct.errors import InputError, ServiceUnavailableError
+from chestct.files import write_atomic
 from chestct.render.uncertainty import uncertainty_picture
 
 # Shown a few centimetres wide; more pixels would only be served for nothing.
@@ -104,13 +104,8 @@ def _write(path: Path, pixels: npt.NDArray[np.uint8], version: str) -> None:
     note.add_text(_VERSION, version)
     content = io.BytesIO()
     Image.fromarray(pixels).save(content, "PNG", pnginfo=note)
-    beside = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content.getvalue())
         # A reader's browser gets the old picture or the new one, never half of one.
-        beside.replace(path)
+        write_atomic(path, content.getvalue(), durable=False, parents=True)
     except OSError as error:
         raise ServiceUnavailableError("the storage", f"{path.name} cannot be written: {error}") from error
-    finally:
-        beside.unlink(missing_ok=True)

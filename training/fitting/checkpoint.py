@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import os
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import torch
 
+from chestct.files import atomic_file
 from training.data.dataset import TrainingSample
 from training.fitting.average import WeightAverage
 from training.fitting.config import FitConfig
@@ -37,13 +37,9 @@ class CheckpointFile:
         self._identity = identity
 
     def save(self, state: dict[str, Any]) -> None:
-        """Writes the state beside the old one, then swaps."""
-        beside = self._path.with_suffix(".partial")
-        with beside.open("wb") as file:
+        """Replaces the old state by this one."""
+        with atomic_file(self._path) as file:
             torch.save({**state, "identity": self._identity}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self._path)
 
     def load(self) -> dict[str, Any] | None:
         """The newest state of this very fit, or None: there is none, or it is another fit's."""

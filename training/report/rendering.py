@@ -1,13 +1,11 @@
 """Pages from templates, and files that are never half there."""
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from chestct.errors import InputError
+from chestct.files import write_atomic, writing
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -25,21 +23,10 @@ def rendered(template: str, **values: Any) -> str:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes beside and renames: whoever opens the file sees the old one or the new one.
+    """Writes a report atomically, its folder included.
 
     Raises:
         InputError: the folder cannot be made or written to.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-            # mkstemp writes for its own user alone; a report is for everybody who may see the folder.
-            Path(beside).chmod(0o644)
-            Path(beside).replace(path)
-        finally:
-            Path(beside).unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(path, f"cannot be written ({error}); name a folder that can") from error
+    with writing(path):
+        write_atomic(path, text, parents=True)

@@ -1,12 +1,13 @@
 """What a retrain has settled so far, on disk, so that it can be killed at any moment and run again."""
 
 import json
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from chestct.files import write_atomic
 
 _PLAN, _DECISION = "plan.json", "decision.json"
 _NUMBERED = re.compile(r"v(\d+)-")
@@ -71,10 +72,4 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".partial")
-    with beside.open("w") as file:
-        json.dump(content, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    write_atomic(path, json.dumps(content, indent=1), parents=True)

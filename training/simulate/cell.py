@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from chestct.files import exclusive_lock
 from training.simulate.learner import Learner
-from training.simulate.one_process import turn
 from training.simulate.plan import Cell, SimulationPlan, read_plan
 from training.simulate.records import START, Records, RoundRecord
 from training.simulate.rounds import Rounds
@@ -44,15 +44,16 @@ class CellRunner:
         Returns:
             False where another process is at it.
         """
-        with turn(self._folder / "locks" / f"{cell.strategy}-{cell.seed}", wait=wait) as ours:
-            if ours:
+        path = self._folder / "locks" / f"{cell.strategy}-{cell.seed}"
+        with exclusive_lock(path, None if wait else 0.0, parents=True) as lock:
+            if lock:
                 self._start(cell.seed, on_round)
                 self._go_on(cell, on_round)
-        return ours
+        return lock is not None
 
     def _start(self, seed: int, on_round: OnRound) -> None:
         start = Cell(START, seed)
-        with turn(self._folder / "locks" / f"{START}-{seed}", wait=True):
+        with exclusive_lock(self._folder / "locks" / f"{START}-{seed}", None):
             if not self._records.has(start, 0):
                 record, weights = self._rounds.first(seed, start_weights(self._folder, self._plan))
                 self._keep(start, record, weights)

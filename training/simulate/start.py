@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 
+from chestct.files import exclusive_lock
 from training.data.phantom_samples import phantom_samples
 from training.simulate.learner import fit_config, fitted, small_network
-from training.simulate.one_process import turn
 from training.simulate.plan import SimulationPlan
 from training.simulate.slices import small
 from training.simulate.weights import Weights, read_weights, write_weights
@@ -26,7 +26,7 @@ def start_weights(folder: Path, plan: SimulationPlan) -> Weights:
     of the patients. All strategies and seeds start here.
     """
     path = folder / FILE_NAME
-    with turn(folder / "locks" / "start-weights", wait=True):
+    with exclusive_lock(folder / "locks" / "start-weights", None, parents=True):
         if not path.is_file():
             write_weights(path, _made(plan))
     return read_weights(path)

@@ -7,6 +7,7 @@ import safetensors.torch
 import torch
 
 from chestct.errors import InputError
+from chestct.files import write_atomic
 from training.simulate.plan import Cell
 from training.simulate.records import START
 
@@ -46,12 +47,9 @@ class RoundWeights:
 
 
 def write_weights(path: Path, weights: Weights) -> None:
-    """Writes beside and renames."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".partial")
+    """Writes them atomically."""
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    safetensors.torch.save_file(whole, beside)
-    beside.replace(path)
+    write_atomic(path, safetensors.torch.save(whole), parents=True)
 
 
 def read_weights(path: Path) -> Weights:

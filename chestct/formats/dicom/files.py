@@ -1,10 +1,9 @@
 """Which files are DICOM: told by content, since archives name them IM00001 or by a UID."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from chestct.errors import InputError
-from chestct.formats.folders import MASK_FOLDERS, visible
+from chestct.formats.folders import folders_below
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
 # Files of these kinds are never looked into: a folder may hold thousands of pictures.
@@ -45,26 +44,15 @@ def has_magic(path: Path) -> bool:
         return False
 
 
-def dicom_files_below(folder: Path) -> list[Path]:
-    """DICOM files at any depth, in natural order, without hidden ones and folders of masks.
+def dicom_files_below(folder: Path, skip: Path | None = None) -> list[Path]:
+    """DICOM files at any depth, in natural order; see `folders_below`.
 
-    A subfolder that cannot be listed is passed over here; the walk for other formats names it.
+    A subfolder that cannot be listed is passed over here; the search for other formats names it.
     """
-    return list(_below(folder, set()))
-
-
-def _below(folder: Path, seen: set[Path]) -> Iterator[Path]:
-    real = folder.resolve()
-    if real in seen:
-        return
-    seen.add(real)
-    try:
-        entries = visible(folder)
-    except InputError:
-        return
-    for entry in entries:
-        if entry.is_dir():
-            if entry.name.lower() not in MASK_FOLDERS:
-                yield from _below(entry, seen)
-        elif is_dicom(entry):
-            yield entry
+    return [
+        file
+        for _, files in folders_below(folder, skip)
+        if not isinstance(files, InputError)
+        for file in files
+        if is_dicom(file)
+    ]

@@ -16,8 +16,8 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from chestct.errors import InputError
+from chestct.files import reading
 from chestct.formats.dicom.files import has_magic
-from chestct.formats.folders import reading
 
 _TAGS = [
     "ImageType", "SOPClassUID", "SOPInstanceUID", "Modality", "SeriesDescription", "PatientID",

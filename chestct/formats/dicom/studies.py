@@ -92,18 +92,6 @@ class DicomStudy:
         )
 
 
-def read_dicom(paths: Sequence[Path], root: Path) -> Iterator[Study | FailedInput]:
-    """Studies of DICOM files, pixels read one study at a time; see `find_dicom_studies`."""
-    for found in find_dicom_studies(paths, root):
-        if isinstance(found, FailedInput):
-            yield found
-            continue
-        try:
-            yield found.read()
-        except InputError as error:
-            yield failed(found.source, error)
-
-
 def find_dicom_studies(paths: Sequence[Path], root: Path) -> Iterator[DicomStudy | FailedInput]:
     """One study per patient and StudyInstanceUID, by the tags alone; unreadable files come first.
 

@@ -6,7 +6,6 @@ scrolling and a new window need no further request.
 """
 
 import gzip
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from chestct.files import write_atomic
 from chestct.geometry import Geometry
 from chestct.intensity import Intensity
 from chestct.study import Study
@@ -210,9 +210,8 @@ class KeptStudy:
 
 def write_packed(path: Path, pixels: npt.NDArray[np.generic]) -> None:
     """Raw pixels as one gzip file, whole or not there."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    beside.write_bytes(gzip.compress(np.ascontiguousarray(pixels).tobytes(), _LEVEL, mtime=0))
-    beside.replace(path)
+    packed = gzip.compress(np.ascontiguousarray(pixels).tobytes(), _LEVEL, mtime=0)
+    write_atomic(path, packed, durable=False)
 
 
 class KeptSlices(Sequence[npt.NDArray[np.generic]]):

@@ -1,12 +1,13 @@
 """What is known of one upload, as its folder's `scan.json` holds it."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from chestct.files import write_atomic
 
 
 class Phase(StrEnum):
@@ -110,10 +111,8 @@ def read_scan(folder: Path) -> Scan | None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Written beside and renamed: another process sees the old content or the new one."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    beside.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
-    beside.replace(path)
+    """Another process sees the old value or the new one; progress comes too often to wait for the disk."""
+    write_atomic(path, json.dumps(value, ensure_ascii=False), durable=False)
 
 
 def read_json(path: Path) -> Any:

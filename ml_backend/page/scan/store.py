@@ -4,17 +4,16 @@ The folders are the queue and the state as well: a second process, or the same o
 sees what waits, takes it and goes on. Nothing here reaches the catalog.
 """
 
-import fcntl
-import os
 import re
 import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from chestct.errors import NotFoundError
+from chestct.files import PRIVATE, exclusive_lock
 from ml_backend.page.scan.record import Scan, read_scan, write_scan
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -110,28 +109,18 @@ class ScanStore:
 
     @contextmanager
     def taken(self) -> Iterator[tuple[Scan, Path] | None]:
-        """The next scan to work on, held against other processes for the length of the block.
-
-        The lock is the kernel's: it ends with the process, however that ends.
-        """
+        """The next scan to work on, held against other processes for the length of the block."""
         for _, folder in self.unfinished():
-            try:
-                lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-            except FileNotFoundError:
-                continue
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(lock)
-                continue
-            try:
+            with ExitStack() as held:
+                try:
+                    lock = held.enter_context(exclusive_lock(folder / "lock", mode=PRIVATE))
+                except FileNotFoundError:
+                    continue
                 # Between the look and the lock another process may have finished it.
-                fresh = read_scan(folder)
+                fresh = read_scan(folder) if lock else None
                 if fresh is not None and fresh.is_unfinished:
                     yield fresh, folder
                     return
-            finally:
-                os.close(lock)
         yield None
 
     def _folders(self) -> list[Path]:

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from chestct.formats.deep_levels import decided
-from chestct.formats.images import read_image_folder, read_image_study
+from chestct.formats.images import read_image_study
 from chestct.formats.layouts import discover
 from chestct.intensity import Intensity
 from chestct.study import FailedInput
@@ -72,7 +72,7 @@ def test_slices_of_a_folder_are_decided_together(tmp_path):
     """A slice of air alone cannot tell; beside a chest it is the same scanner's air."""
     written(tmp_path / "0.png", np.full((80, 100), 24, np.uint16))
     written(tmp_path / "1.png", (chest_hu() + 1024).astype(np.uint16))
-    (study,) = read_image_folder(tmp_path)
+    (study,) = discover([tmp_path])
     assert [int(part.max()) for part in study.slices] == [-1000, 1200]
 
 

@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from chestct.errors import InputError
+from chestct.formats.folders import is_mask_name
 from chestct.formats.images import (
-    is_mask_name,
-    read_image_folder,
     read_image_study,
     read_label_map_png,
     read_mask_picture,
     read_picture,
     write_label_map_png,
 )
+from chestct.formats.layouts import discover
 from chestct.intensity import Intensity
 from chestct.study import FailedInput, Study
 
@@ -152,7 +152,7 @@ def test_a_folder_of_pictures_is_one_study_in_counting_order(tmp_path, save_pict
     save_picture(folder / ".hidden.png", slope)
     (folder / "s3.png").write_text("broken")
     (folder / "notes.txt").write_text("no picture")
-    found = list(read_image_folder(folder))
+    found = list(discover([folder]))
     assert [type(item) for item in found] == [FailedInput, Study]
     failed, study = found
     assert failed.source == folder / "s3.png"

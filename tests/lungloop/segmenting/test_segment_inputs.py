@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from chestct.formats.sources import EXPECTED
 from lungloop.segmenting import SegmentInput, find_inputs
 
 
@@ -59,7 +60,7 @@ def test_what_is_not_there_or_empty_is_an_entry_not_the_end(tmp_path: Path) -> N
     found = find_inputs([tmp_path / "gone.png", tmp_path / "empty", tmp_path / "in"], tmp_path / "out")
     assert [one.error for one in found] == [
         "does not exist",
-        "holds no picture (.png, .jpg, .tif), volume (.nii, .nii.gz), DICOM, array (.npy) or archive (.zip)",
+        f"holds nothing to read; {EXPECTED}",
         None,
     ]
 
