@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from chestct.catalog.catalog import Catalog
+from chestct.catalog.requests import RequestStore
 from chestct.errors import InputError, ServiceUnavailableError
 from chestct.intensity import Intensity
 from chestct.prediction import SlicePrediction
@@ -76,7 +77,7 @@ class FakeQueue:
     def enqueue_order(self) -> str:
         return self._ask("order")
 
-    def request_retrain(self, catalog: Catalog, requested_by: str, **_: object) -> Any:
+    def request_retrain(self, requests: RequestStore, requested_by: str, **_: object) -> Any:
         request = catalog.requests.add(requested_by)
         self._ask("retrain", request.id)
         return type("Ticket", (), {"request_id": request.id, "job_id": "job", "coalesced": False})()

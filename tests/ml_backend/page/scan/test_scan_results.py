@@ -335,7 +335,7 @@ def test_without_a_champion_the_scan_says_what_to_do(
     png: bytes,
     finish: Callable[..., Any],
 ) -> None:
-    monkeypatch.setattr(type(backend.catalog), "champion", lambda self: None)
+    monkeypatch.setattr(type(backend.catalog.versions), "champion", lambda self: None)
     sent = {"files": [(io.BytesIO(png), "a.png")]}
     address = client.post("/scan", data=sent, content_type="multipart/form-data").headers["Location"]
     assert finish(address, client)["phase"] == "failed"
