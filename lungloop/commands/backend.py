@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from chestct.errors import SettingsError, WeightsError
 from chestct.settings import Settings
 from lungloop.console import AsJson, print_json, say
 
@@ -39,21 +38,9 @@ def serve(
 ) -> None:
     """Serve Label Studio's ML protocol and the pages, without the rest of the stack."""
     # Flask, gunicorn and SQLAlchemy: not for --help.
-    from lungloop.context import ensure_champion
-    from lungloop.serving import is_loopback, serve_with_gunicorn
+    from lungloop.serving import serve_backend
 
-    settings = Settings.load()
-    if not is_loopback(host) and not settings.backend_key:
-        raise SettingsError(
-            f"--host {host} can be reached from other machines: set LUNGLOOP_BACKEND_KEY to a secret that "
-            "callers must send, or listen on 127.0.0.1"
-        )
-    try:
-        ensure_champion(settings)
-    except WeightsError as error:
-        # The pages and webhooks work without a model; what needs one says so.
-        say(f"nothing can be segmented yet: {error}")
-    serve_with_gunicorn(settings, host, port, threads)
+    serve_backend(Settings.load(), host, port, threads)
 
 
 def worker(

@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 from chestct.settings import Settings
 from lungloop.cli import app
 from lungloop.commands.backend import QueueChoice
-from lungloop.serving import is_loopback
 from lungloop.stack import services
 from lungloop.stack.credentials import Credentials
 from lungloop.stack.label_studio import pictures_folder
+from ml_backend.auth import is_loopback
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # Only the file itself uses these; everything else that begins with LUNGLOOP_ must be a setting.
