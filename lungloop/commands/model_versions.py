@@ -126,7 +126,7 @@ def mean(
         answer(f"{made.version} is in {settings.weights_dir / made.version}")
 
 
-@models.command(epilog="Example: lungloop models promote retrain-20260301-093000")
+@models.command(epilog="Example: lungloop models promote v0002-1f3a9c2e")
 def promote(
     version: str,
     reason: Annotated[str, typer.Option(help="Kept with the decision.")] = "",
