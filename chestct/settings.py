@@ -5,12 +5,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from chestct.errors import SettingsError
 
 # What a task of a new project shows, and the languages of the shipped labelling configurations.
-TASK_KINDS = ("slice", "study")
-LANGUAGES = ("en", "ru")
+TaskKind = Literal["slice", "study"]
+TASK_KINDS: tuple[TaskKind, ...] = get_args(TaskKind)
+Language = Literal["en", "ru"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
 # The names of `chestct.acquisition.strategies.STRATEGIES`, whose package needs NumPy (a test compares them).
 STRATEGY_NAMES = ("random", "foreground-random", "entropy", "disagreement", "clasp-pe", "decision")
 

@@ -10,6 +10,7 @@ ignored. Files and folders whose names say mask, label or result (`*_mask.nii.gz
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Literal, get_args
 
 from chestct.errors import InputError
 from chestct.formats.archives import is_archive_name, unpacked
@@ -25,12 +26,13 @@ from chestct.study import FailedInput, Study
 
 Found = Study | FailedInput
 
+Layout = Literal["auto", "nifti", "dicom", "kaggle", "images", "mosmed", "covid-ct-seg", "medseg"]
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 _DATA_SETS: dict[str, tuple[Callable[[Path], bool], Callable[[Path], Iterator[Found]]]] = {
     "mosmed": (is_mosmed, read_mosmed),
     "covid-ct-seg": (is_covid_ct_seg, read_covid_ct_seg),
     "medseg": (is_medseg, read_medseg),
 }
-LAYOUTS = ("auto", "nifti", "dicom", "kaggle", "images", *_DATA_SETS)
 _EXPECTED = "expected .nii.gz, .nii, .dcm, .npy, .png, .jpg, .tif or .zip files, or a folder of them"
 
 
