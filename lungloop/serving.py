@@ -5,6 +5,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 from chestct.errors import WeightsError
+from chestct.logs import CONFIG, JSON, begin_logs
 from chestct.settings import Settings
 from lungloop.console import say
 from lungloop.context import ensure_champion
@@ -38,6 +39,7 @@ def serve_backend(settings: Settings, host: str, port: int, threads: int) -> Non
         SettingsError: others could reach the address, and no key is set.
     """
     require_safe_bind(host, settings.backend_key)
+    begin_logs(settings.log)
     try:
         ensure_champion(settings)
     except WeightsError as error:
@@ -54,4 +56,6 @@ def serve_backend(settings: Settings, host: str, port: int, threads: int) -> Non
         "accesslog": "-",
         "proc_name": "lungloop-serve",
     }
+    if settings.log == JSON:
+        options["logconfig_dict"] = CONFIG
     _Server(settings, options).run()
