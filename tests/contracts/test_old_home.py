@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import old_home
 import pytest
+from chestct.unet.segmenter import Segmenter
 from old_home import Ask, pixels_hash
 
 from chestct.catalog.catalog import Catalog
 from chestct.labels import Split
-from chestct.unet.segmenter import Segmenter
 from lungloop import cli
 
 Json = Any
