@@ -3,18 +3,43 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any, Literal, get_args
 
 from chestct.errors import SettingsError
 
 # What a task of a new project shows, and the languages of the shipped labelling configurations.
-TASK_KINDS = ("slice", "study")
-LANGUAGES = ("en", "ru")
+TaskKind = Literal["slice", "study"]
+TASK_KINDS: tuple[TaskKind, ...] = get_args(TaskKind)
+Language = Literal["en", "ru"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+LOG_STYLES = ("text", "json")
 # The names of `chestct.acquisition.strategies.STRATEGIES`, whose package needs NumPy (a test compares them).
 STRATEGY_NAMES = ("random", "foreground-random", "entropy", "disagreement", "clasp-pe", "decision")
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def _whole(default: int | None, least: int = 0, most: int | None = None) -> Any:
+    """A whole number within limits."""
+
+    def parse(text: str) -> int:
+        value = int(text)
+        if value < least or (most is not None and value > most):
+            raise ValueError(value)
+        return value
+
+    limits = f"of {least} or more" if most is None else f"from {least} to {most}"
+    return field(default=default, metadata={"parse": parse, "expected": f"a whole number {limits}"})
+
+
+def _one_of(choices: tuple[str, ...], default: str | None = None) -> Any:
+    """One of these words."""
+    expected = " or ".join(choices)
+    return field(
+        default=default, metadata={"parse": lambda text: choices[choices.index(text)], "expected": expected}
+    )
 
 
 @dataclass(frozen=True)
@@ -51,35 +76,39 @@ class Settings:
         blank_percent: of slices come without pre-label, to measure what pre-labels save and how they pull.
         twice_percent: of slices are meant to be read by two readers, to measure their agreement.
         train_seed: seed of every random choice in training.
+        log: of the backend and the workers: "text", or "json" (an object a line, with the id of its request
+            or job).
         shared_data: labelled research data for training from scratch, where present.
     """
 
-    home: Path
+    home: Path = field(metadata={"parse": Path})
     database_url: str
     storage_url: str
-    weights_dir: Path
+    weights_dir: Path = field(metadata={"parse": lambda text: Path(text).resolve()})
     redis_url: str | None = None
     label_studio_url: str | None = None
     label_studio_public_url: str | None = None
     label_studio_token: str | None = None
     label_studio_files_root: str | None = None
-    project_id: int | None = None
-    tasks: str | None = None
-    language: str | None = None
-    ml_backend_id: int | None = None
+    project_id: int | None = _whole(None)
+    tasks: str | None = _one_of(TASK_KINDS)
+    language: str | None = _one_of(LANGUAGES)
+    ml_backend_id: int | None = _whole(None)
     backend_url: str | None = None
     backend_key: str | None = None
-    retrain_every: int = 0
-    retrain_steps: int = 120
-    sync_seconds: int = 30
-    scan_max_mib: int = 1024
-    scan_keep_minutes: int = 60
-    strategy: str | None = None
-    control_percent: int = 10
-    blank_percent: int = 5
-    twice_percent: int = 5
-    train_seed: int = 42
-    shared_data: Path | None = None
+    retrain_every: int = _whole(0)
+    retrain_steps: int = _whole(120, least=1)
+    sync_seconds: int = _whole(30, least=1)
+    scan_max_mib: int = _whole(1024, least=1)
+    scan_keep_minutes: int = _whole(60, least=1)
+    strategy: str | None = _one_of(STRATEGY_NAMES)
+    # The limits of `chestct.acquisition.allocation.Shares`.
+    control_percent: int = _whole(10, most=50)
+    blank_percent: int = _whole(5, most=99)
+    twice_percent: int = _whole(5, most=99)
+    train_seed: int = _whole(42)
+    log: str = _one_of(LOG_STYLES, "text")
+    shared_data: Path | None = field(default=None, metadata={"parse": Path})
 
     @classmethod
     def load(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -88,71 +117,30 @@ class Settings:
         Raises:
             SettingsError: a number is not a number, or stack.json is damaged.
         """
-        given = {
+        variables = {
             key.removeprefix("LUNGLOOP_").lower(): value
             for key, value in (os.environ if environment is None else environment).items()
             if key.startswith("LUNGLOOP_") and value
         }
-        home = Path(given.get("home", ".lungloop")).resolve()
-        stack = _read_stack(home / "stack.json")
-
-        def text(name: str) -> str | None:
-            found = given.get(name, stack.get(name))
-            return None if found is None else str(found)
-
-        def number(name: str, default: int, least: int = 0, most: int | None = None) -> int:
-            found = text(name)
-            if found is None:
-                return default
-            try:
-                value = int(found)
-            except ValueError:
-                value = least - 1
-            if value < least or (most is not None and value > most):
-                wanted = f"of {least} or more" if most is None else f"from {least} to {most}"
-                raise SettingsError(f"LUNGLOOP_{name.upper()} is {found!r}; expected a whole number {wanted}")
-            return value
-
-        def row_id(name: str) -> int | None:
-            return None if text(name) is None else number(name, 0)
-
-        def one_of(name: str, known: tuple[str, ...]) -> str | None:
-            found = text(name)
-            if found is not None and found not in known:
-                raise SettingsError(f"LUNGLOOP_{name.upper()} is {found!r}; expected {' or '.join(known)}")
-            return found
-
-        shared = text("shared_data")
+        home = Path(variables.pop("home", ".lungloop")).resolve()
+        texts = {**_read_stack(home / "stack.json"), **variables, "home": home}
         beside_checkout = _CHECKOUT.parent / "shared" / "data"
-        return cls(
-            home=home,
-            database_url=text("database_url") or f"sqlite:///{home / 'catalog.sqlite3'}",
-            storage_url=text("storage_url") or str(home / "storage"),
-            weights_dir=Path(text("weights_dir") or _CHECKOUT / "weights").resolve(),
-            redis_url=text("redis_url"),
-            label_studio_url=text("label_studio_url"),
-            label_studio_public_url=text("label_studio_public_url"),
-            label_studio_token=text("label_studio_token"),
-            label_studio_files_root=text("label_studio_files_root"),
-            project_id=row_id("project_id"),
-            tasks=one_of("tasks", TASK_KINDS),
-            language=one_of("language", LANGUAGES),
-            ml_backend_id=row_id("ml_backend_id"),
-            backend_url=text("backend_url"),
-            backend_key=text("backend_key"),
-            retrain_every=number("retrain_every", 0),
-            retrain_steps=number("retrain_steps", 120, least=1),
-            sync_seconds=number("sync_seconds", 30, least=1),
-            scan_max_mib=number("scan_max_mib", 1024, least=1),
-            scan_keep_minutes=number("scan_keep_minutes", 60, least=1),
-            strategy=one_of("strategy", STRATEGY_NAMES),
-            # The limits of `chestct.acquisition.allocation.Shares`.
-            control_percent=number("control_percent", 10, most=50),
-            blank_percent=number("blank_percent", 5, most=99),
-            twice_percent=number("twice_percent", 5, most=99),
-            train_seed=number("train_seed", 42),
-            shared_data=Path(shared) if shared else beside_checkout if beside_checkout.is_dir() else None,
-        )
+        values: dict[str, Any] = {
+            "database_url": f"sqlite:///{home / 'catalog.sqlite3'}",
+            "storage_url": str(home / "storage"),
+            "weights_dir": _CHECKOUT / "weights",
+            "shared_data": beside_checkout if beside_checkout.is_dir() else None,
+        }
+        for setting in fields(cls):
+            text = texts.get(setting.name)
+            if text is None or text == "":
+                continue
+            try:
+                values[setting.name] = setting.metadata.get("parse", str)(str(text))
+            except ValueError as error:
+                variable, expected = f"LUNGLOOP_{setting.name.upper()}", setting.metadata["expected"]
+                raise SettingsError(f"{variable} is {str(text)!r}; expected {expected}") from error
+        return cls(**values)
 
 
 def _read_stack(path: Path) -> dict[str, object]:

@@ -1,34 +1,16 @@
-"""The front door: every command, and the one place where an error becomes an exit code and a sentence.
-
-Modules of `lungloop.commands` import torch, SQLAlchemy and the rest inside their command functions,
-and only there: `lungloop --help` must answer at once.
-"""
+"""The front door: every command, and the one place where an error becomes an exit code and a sentence."""
 
 import sys
 import traceback
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from chestct.errors import LungLoopError, NotFoundError, ServiceUnavailableError, SettingsError, WeightsError
-from lungloop.commands import (
-    backend,
-    corrections,
-    doctor,
-    evaluate,
-    export,
-    local_stack,
-    model_versions,
-    readers,
-    segment,
-    severity,
-    simulate,
-    status,
-    studies,
-    train,
-)
+from lungloop.commands import COMMANDS, load_command
 from lungloop.console import say
 
 
@@ -41,30 +23,26 @@ class ExitCode(IntEnum):
     SERVICE_MISSING = 3
 
 
+class _OnDemand(TyperGroup):
+    """Shows each command by its name and line, and loads only the one that is called."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = {name: TyperCommand(name, help=line) for name, (_, line) in COMMANDS.items()}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, load_command(name) if name else None, rest
+
+
 app = typer.Typer(
     name="lungloop",
+    cls=_OnDemand,
     help="Annotate chest CT with a model that learns from the corrections.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (
-    local_stack,
-    status,
-    doctor,
-    backend,
-    studies,
-    corrections,
-    readers,
-    train,
-    evaluate,
-    simulate,
-    model_versions,
-    export,
-    segment,
-    severity,
-):
-    commands.register(app)
 
 
 @app.callback()

@@ -1,12 +1,16 @@
 """The backend under gunicorn: one process, several threads, one model in memory."""
 
-import ipaddress
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from chestct.errors import WeightsError
+from chestct.logs import CONFIG, JSON, begin_logs
 from chestct.settings import Settings
+from lungloop.console import say
+from lungloop.context import ensure_champion
 from ml_backend.app import create_app
+from ml_backend.auth import require_safe_bind
 
 # A batch of predictions may keep a thread for long; the time-out is for a process that hangs.
 _TIMEOUT_SECONDS = 120
@@ -28,10 +32,22 @@ class _Server(BaseApplication):
         return create_app(self._settings)
 
 
-def serve_with_gunicorn(settings: Settings, host: str, port: int, threads: int) -> None:
-    """Serves until a signal asks to stop."""
+def serve_backend(settings: Settings, host: str, port: int, threads: int) -> None:
+    """Serves until a signal asks to stop.
+
+    Raises:
+        SettingsError: others could reach the address, and no key is set.
+    """
+    require_safe_bind(host, settings.backend_key)
+    begin_logs(settings.log)
+    try:
+        ensure_champion(settings)
+    except WeightsError as error:
+        # The pages and webhooks work without a model; what needs one says so.
+        say(f"nothing can be segmented yet: {error}")
+    address = host.strip("[]")
     options = {
-        "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        "bind": f"[{address}]:{port}" if ":" in address else f"{address}:{port}",
         "workers": 1,
         "threads": threads,
         "worker_class": "gthread",
@@ -40,14 +56,6 @@ def serve_with_gunicorn(settings: Settings, host: str, port: int, threads: int) 
         "accesslog": "-",
         "proc_name": "lungloop-serve",
     }
+    if settings.log == JSON:
+        options["logconfig_dict"] = CONFIG
     _Server(settings, options).run()
-
-
-def is_loopback(host: str) -> bool:
-    """True where only programs of this machine can reach the address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -1,13 +1,16 @@
 """The backend's web application: the protocol and the pages behind one guard."""
 
 import logging
+import re
 import time
+import uuid
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from chestct.catalog.catalog import Catalog
 from chestct.errors import InputError, LabelConfigError, LungLoopError, NotFoundError, ServiceUnavailableError
+from chestct.logs import log_as
 from chestct.settings import Settings
 from ml_backend.auth import guard, refusal
 from ml_backend.model import Backend
@@ -18,6 +21,7 @@ _LOG = logging.getLogger(__name__)
 
 # "Batch predictions" sends every selected task at once, and a webhook the whole RLE of an annotation.
 _MOST_BODY_BYTES = 64 * 2**20
+_REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
 
 def create_app(settings: Settings, backend: Backend | None = None) -> Flask:
@@ -33,12 +37,13 @@ def create_app(settings: Settings, backend: Backend | None = None) -> Flask:
         backend = Backend.build(settings, Catalog.open(settings.database_url, settings.storage_url))
     app = Flask("ml_backend", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _MOST_BODY_BYTES
+    # Before the guard: what it refuses is counted too, and has an id.
+    _follow_requests(app, backend)
     guard(app, settings.backend_key)
     app.register_blueprint(protocol(backend))
     app.register_blueprint(page(backend))
     app.register_blueprint(scan_page(backend))
     _answer_errors_in_json(app)
-    _count_requests(app, backend)
     return app
 
 
@@ -65,17 +70,21 @@ def _answer_errors_in_json(app: Flask) -> None:
         return refusal("internal error", "the backend's log has the details", 500)
 
 
-def _count_requests(app: Flask, backend: Backend) -> None:
+def _follow_requests(app: Flask, backend: Backend) -> None:
     @app.before_request
     def begin() -> None:
         g.started_at = time.perf_counter()
+        sent = request.headers.get("X-Request-ID", "")
+        g.request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+        log_as(request_id=g.request_id)
 
     @app.after_request
     def end(response: Response) -> Response:
         # By route, never by path: callers must not be able to make up new counters.
         route = request.url_rule.rule if request.url_rule else "unknown"
-        seconds = time.perf_counter() - g.get("started_at", time.perf_counter())
+        seconds = time.perf_counter() - g.started_at
         backend.counters.add("lungloop_requests_total", route=route, status=str(response.status_code))
         backend.counters.add("lungloop_request_seconds_total", seconds, route=route)
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers["X-Request-ID"] = g.request_id
         return response

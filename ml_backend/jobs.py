@@ -11,7 +11,7 @@ from typing import Any
 from chestct.catalog.catalog import Catalog
 from chestct.derived.reader_changes import count_changes
 from chestct.errors import NotFoundError, ServiceUnavailableError
-from chestct.job_queue import JobQueue
+from chestct.job_queue import JobQueue, log_as_job
 from chestct.job_queue.progress import progress_reporter
 from chestct.labels import Split
 from chestct.model.card import calibration_of_version
@@ -129,6 +129,7 @@ class _Workplace:
 @contextmanager
 def _workplace() -> Iterator[_Workplace]:
     settings = Settings.load()
+    log_as_job(settings)
     with Catalog.open(settings.database_url, settings.storage_url) as catalog:
         yield _Workplace(settings, catalog)
 

@@ -10,7 +10,7 @@ from rq import get_current_job
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import RequestState, RetrainRequest
 from chestct.errors import LungLoopError, ServiceUnavailableError
-from chestct.job_queue import JobQueue, end_with_worker, progress_reporter
+from chestct.job_queue import JobQueue, end_with_worker, log_as_job, progress_reporter
 from chestct.settings import Settings
 from training.retraining.retrain import Ending, run_retrain
 from training.retraining.retrain_lock import only_one
@@ -37,6 +37,7 @@ def retrain(trainer: Trainer | None = None) -> str:
     """
     end_with_worker()
     settings = Settings.load()
+    log_as_job(settings)
     job = get_current_job()
     job_id = job.id if job else "retrain-by-hand"
     work_dir = settings.home / "training" / job_id
@@ -74,6 +75,7 @@ def simulate_cell(folder: str, strategy: str, seed: int) -> str:
         LungLoopError: the plan or the data cannot be read, or a fit diverged.
     """
     end_with_worker()
+    log_as_job(Settings.load())
     report = progress_reporter()
     cell = Cell(strategy, seed)
     runner, records = CellRunner(Path(folder)), Records(Path(folder))

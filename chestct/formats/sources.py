@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
 from pathlib import Path
+from typing import Literal, get_args
 
 from chestct.errors import InputError
 from chestct.files import reading
@@ -66,7 +67,8 @@ _FILES: dict[str, tuple[Callable[[Path], bool], Callable[[Path], Study]]] = {
     "kaggle": (is_array_name, read_kaggle),
     "images": (is_picture_name, read_image_study),
 }
-LAYOUTS = ("auto", "nifti", "dicom", "kaggle", "images", *DATA_SETS)
+Layout = Literal["auto", "nifti", "dicom", "kaggle", "images", "mosmed", "covid-ct-seg", "medseg"]
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ job is safe to run twice; the job itself builds its Settings from the environmen
 passes on.
 """
 
-from chestct.job_queue.process_guard import end_with_worker
+from chestct.job_queue.process_guard import end_with_worker, log_as_job
 from chestct.job_queue.progress import progress_reporter, report_progress
 from chestct.job_queue.queue import JobQueue, RetrainTicket
 from chestct.job_queue.worker import run_worker
@@ -14,6 +14,7 @@ __all__ = [
     "JobQueue",
     "RetrainTicket",
     "end_with_worker",
+    "log_as_job",
     "progress_reporter",
     "report_progress",
     "run_worker",

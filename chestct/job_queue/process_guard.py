@@ -5,6 +5,11 @@ import os
 import signal
 import sys
 
+from rq import get_current_job
+
+from chestct.logs import begin_logs, log_as
+from chestct.settings import Settings
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -22,3 +27,11 @@ def end_with_worker() -> None:
     if parent == 1 or os.getppid() != parent:
         # The worker was gone already: prctl only tells of parents that die later.
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def log_as_job(settings: Settings) -> None:
+    """From here on each line of the log names the job that this process runs."""
+    begin_logs(settings.log)
+    job = get_current_job()
+    if job is not None:
+        log_as(job_id=job.id)

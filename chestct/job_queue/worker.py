@@ -13,6 +13,7 @@ from rq.worker import SpawnWorker
 from chestct.errors import ServiceUnavailableError
 from chestct.job_queue.connection import SERIALIZER, connect, queue_errors
 from chestct.job_queue.housekeeping import Housekeeping
+from chestct.logs import begin_logs
 from chestct.settings import Settings
 
 
@@ -59,6 +60,7 @@ def run_worker(settings: Settings, queues: Sequence[str], burst: bool = False) -
     Raises:
         ServiceUnavailableError: the queue does not answer, at the start or after having answered.
     """
+    begin_logs(settings.log)
     connection = connect(settings.redis_url)
     with queue_errors(settings.redis_url):
         connection.ping()

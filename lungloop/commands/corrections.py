@@ -8,8 +8,12 @@ import typer
 
 from chestct.derived.reader_changes import count_changes
 from chestct.errors import LungLoopError, ServiceUnavailableError
+from chestct.job_queue import JobQueue
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, progress, say
+from lungloop.context import open_catalog
+from ml_backend.label_studio.client import LabelStudio
+from ml_backend.sync import reconcile
 
 _POLL_SECONDS = 1.0
 
@@ -18,19 +22,12 @@ class RetrainFailedError(LungLoopError, RuntimeError):
     """The retrain job ended without a decision."""
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands of this module."""
-    app.command(epilog="Example: lungloop sync --json")(sync)
-    app.command(epilog="Example: lungloop retrain --wait")(retrain)
+app = typer.Typer()
 
 
+@app.command(epilog="Example: lungloop sync --json")
 def sync(as_json: AsJson = False) -> None:
     """Bring the catalog's corrections to what Label Studio holds now."""
-    # httpx and SQLAlchemy: not for --help.
-    from lungloop.context import open_catalog
-    from ml_backend.label_studio.client import LabelStudio
-    from ml_backend.sync import reconcile
-
     settings = Settings.load()
     client = LabelStudio.from_settings(settings)
     if settings.project_id is None:
@@ -44,8 +41,9 @@ def sync(as_json: AsJson = False) -> None:
         )
         count_changes(catalog)
     client.close()
-    for one in report.set_aside:
-        say(f"annotation {one.annotation_id} of task {one.task_id} could not be read: {one.reason}")
+    for annotation in report.set_aside:
+        where = f"annotation {annotation.annotation_id} of task {annotation.task_id}"
+        say(f"{where} could not be read: {annotation.reason}")
     if as_json:
         print_json(dataclasses.asdict(report))
     else:
@@ -57,16 +55,13 @@ def sync(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command(epilog="Example: lungloop retrain --wait")
 def retrain(
     wait: Annotated[bool, typer.Option("--wait", help="Until the model is promoted or refused.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Even where no correction is new.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask for the one retrain job; asking twice is asking once."""
-    # RQ and SQLAlchemy: not for --help.
-    from chestct.job_queue import JobQueue
-    from lungloop.context import open_catalog
-
+    """Ask for the one retrain job; a second request joins the first."""
     settings = Settings.load()
     queue = JobQueue(settings.redis_url)
     queue.ping()

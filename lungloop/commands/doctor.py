@@ -1,28 +1,25 @@
-"""`doctor`: what is wrong with this installation, and how to mend it."""
+"""`doctor`: what is wrong with this installation, and how to fix it."""
 
 import typer
 
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json
 
-
-def register(app: typer.Typer) -> None:
-    """Adds the command of this module."""
-    app.command(epilog="Example: lungloop doctor")(doctor)
+app = typer.Typer()
 
 
+@app.command(epilog="Example: lungloop doctor")
 def doctor(as_json: AsJson = False) -> None:
     """Check this installation and, where a stack runs, how its parts fit together."""
-    # Looks at everything, torch included: not for --help.
-    from lungloop.diagnosis import examine
+    from lungloop.diagnosis import examine  # loads torch
 
-    found = [finding.as_dict() for finding in examine(Settings.load())]
+    findings = [finding.as_dict() for finding in examine(Settings.load())]
     if as_json:
-        print_json(found)
+        print_json(findings)
     else:
-        for finding in found:
+        for finding in findings:
             answer(f"{finding['state']:>7}  {finding['check']}: {finding['detail']}")
             if finding["mend"]:
                 answer(f"         -> {finding['mend']}")
-    if any(finding["state"] == "wrong" for finding in found):
+    if any(finding["state"] == "wrong" for finding in findings):
         raise typer.Exit(1)

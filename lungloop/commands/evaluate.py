@@ -7,13 +7,12 @@ import typer
 
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, print_table, progress, say
+from lungloop.context import serving_version
+
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands of this module."""
-    app.command(epilog="Example: lungloop evaluate exported-dataset --model base-1 --out scores")(evaluate)
-
-
+@app.command(epilog="Example: lungloop evaluate exported-dataset --model base-1 --out scores")
 def evaluate(
     folder: Annotated[Path, typer.Argument(help="Labelled data, or an export of this project.")],
     model: Annotated[str | None, typer.Option(help="Version; the champion where not given.")] = None,
@@ -24,9 +23,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Score a model version on labelled data, by patient, with intervals."""
-    # torch: not for --help.
-    from lungloop.context import serving_version
-    from training.commands.evaluate import run_evaluate
+    from training.commands.evaluate import run_evaluate  # loads torch
 
     settings = Settings.load()
     version = model or serving_version(settings)

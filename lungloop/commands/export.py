@@ -1,7 +1,6 @@
 """`export`: corrected masks as a dataset."""
 
 import dataclasses
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,23 +8,13 @@ import typer
 
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, progress, say
+from lungloop.context import open_catalog
+from lungloop.exporting import ExportFormat, export_dataset
+
+app = typer.Typer()
 
 
-class ExportFormat(StrEnum):
-    """What files an export holds."""
-
-    PNG = "png"
-    NIFTI = "nifti"
-    NPY = "npy"
-    COCO = "coco"
-    DICOM_SEG = "dicom-seg"
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the commands of this module."""
-    app.command(epilog="Example: lungloop export corrected --format nifti")(export)
-
-
+@app.command(epilog="Example: lungloop export corrected --format nifti")
 def export(
     out: Annotated[Path, typer.Argument(help="Folder to make; an earlier export there is replaced.")],
     file_format: Annotated[
@@ -35,19 +24,15 @@ def export(
             help="png: a picture a slice. nifti: a volume a study. npy: Kaggle's arrays. coco: COCO JSON. "
             "dicom-seg: DICOM SEG for studies that came as DICOM.",
         ),
-    ] = ExportFormat.PNG,
+    ] = "png",
     all_versions: Annotated[
         bool, typer.Option("--all-versions", help="Every version of a correction, not only the newest.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the corrected masks with their pictures and a table that says whose they are."""
-    # nibabel, Pillow and SQLAlchemy: not for --help.
-    from lungloop.context import open_catalog
-    from lungloop.exporting import export_dataset
-
-    with open_catalog(Settings.load()) as catalog, progress(f"export as {file_format.value}") as update:
-        report = export_dataset(catalog, out, file_format.value, all_versions=all_versions, on_study=update)
+    with open_catalog(Settings.load()) as catalog, progress(f"export as {file_format}") as update:
+        report = export_dataset(catalog, out, file_format, all_versions=all_versions, on_study=update)
     for warning in report.warnings:
         say(f"warning: {warning}")
     if as_json:

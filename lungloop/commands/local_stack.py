@@ -2,47 +2,31 @@
 
 import os
 import signal
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from chestct.errors import ServiceUnavailableError
-from chestct.settings import Settings
+from chestct.formats.sources import Layout
+from chestct.settings import Language, Settings, TaskKind
 from lungloop.console import answer, say
+from lungloop.stack import home_lock, pidfiles, stack_file
+from lungloop.stack.up import UpOptions, run
 
 # Label Studio, the backend and the workers each get a few seconds to end in order.
 _DOWN_SECONDS = 90.0
 
 
-class TaskKind(StrEnum):
-    """What a task of Label Studio shows."""
-
-    SLICE = "slice"
-    STUDY = "study"
+app = typer.Typer()
 
 
-class Language(StrEnum):
-    """Languages of the shipped labelling configurations."""
-
-    EN = "en"
-    RU = "ru"
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the commands of this module."""
-    app.command(epilog="Example: lungloop up --data ~/MosMedData --label-studio-port 8081")(up)
-    app.command(epilog="Example: lungloop down")(down)
-
-
+@app.command(epilog="Example: lungloop up --data ~/MosMedData --label-studio-port 8081")
 def up(
     data: Annotated[
         list[Path] | None, typer.Option(exists=True, help="Studies to import; without it, phantoms are made.")
     ] = None,
-    layout: Annotated[
-        str, typer.Option(help="auto, mosmed, nifti, dicom, kaggle, images, covid-ct-seg, medseg.")
-    ] = "auto",
+    layout: Annotated[Layout, typer.Option(help="Of the studies; `auto` tells by content.")] = "auto",
     tasks: Annotated[
         TaskKind | None,
         typer.Option(help="One slice a task, or a whole study; without it as before, slices at first."),
@@ -60,15 +44,12 @@ def up(
     ] = 15.0,
 ) -> None:
     """Start Label Studio, the queue, the backend and workers; pre-annotate; run until Ctrl-C."""
-    # httpx, SQLAlchemy and RQ come with it: half a second that --help need not wait for.
-    from lungloop.stack.up import UpOptions, run
-
     run(
         UpOptions(
             data=tuple(data or ()),
             layout=layout,
-            tasks=None if tasks is None else tasks.value,
-            language=None if language is None else language.value,
+            tasks=tasks,
+            language=language,
             port=port,
             label_studio_port=label_studio_port,
             label_studio_environment=label_studio_env,
@@ -78,10 +59,9 @@ def up(
     )
 
 
+@app.command(epilog="Example: lungloop down")
 def down() -> None:
     """Stop the stack of this home, and what an interrupted one left running."""
-    from lungloop.stack import home_lock, pidfiles, stack_file
-
     home = Settings.load().home
     supervisor = home_lock.holder(home)
     if supervisor is not None:

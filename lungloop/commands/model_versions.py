@@ -7,23 +7,21 @@ from typing import Annotated
 import typer
 
 from chestct.errors import LungLoopError, NotFoundError, ServiceUnavailableError, WeightsError
+from chestct.job_queue import JobQueue
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, print_table, say
+from lungloop.context import open_catalog
 
 models = typer.Typer(no_args_is_help=True, help="Model versions: list, show, card, mean, promote, rollback.")
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands of this module."""
-    app.add_typer(models, name="models", epilog="Example: lungloop models list")
+app = typer.Typer()
+app.add_typer(models, name="models", epilog="Example: lungloop models list")
 
 
 @models.command("list", epilog="Example: lungloop models list --json")
 def list_(as_json: AsJson = False) -> None:
     """Every version, its state and what was decided about it."""
-    # SQLAlchemy: not for --help.
-    from lungloop.context import open_catalog
-
     with open_catalog(Settings.load()) as catalog:
         versions = catalog.versions.all()
     if as_json:
@@ -49,9 +47,7 @@ def list_(as_json: AsJson = False) -> None:
 @models.command(epilog="Example: lungloop models show base-1")
 def show(version: str, as_json: AsJson = False) -> None:
     """A version's card and the decision about it."""
-    # SQLAlchemy and torch: not for --help.
-    from chestct.model.weights import read_card
-    from lungloop.context import open_catalog
+    from chestct.model.weights import read_card  # loads torch
 
     settings = Settings.load()
     card = read_card(settings.weights_dir, version).as_dict()
@@ -81,9 +77,8 @@ def card(
     ] = None,
 ) -> None:
     """A version's card as a page to read: data, scores, calibration, failures, how to reproduce."""
-    # SQLAlchemy, torch and Jinja2: not for --help.
+    # These load torch.
     from chestct.model.weights import read_card
-    from lungloop.context import open_catalog
     from training.report.document import as_html, as_markdown
     from training.report.model_card import model_card_page
     from training.report.rendering import write_whole
@@ -115,8 +110,7 @@ def mean(
     as_json: AsJson = False,
 ) -> None:
     """Average the weights of versions, scored on the shared labelled data (LUNGLOOP_SHARED_DATA)."""
-    # torch: not for --help.
-    from training.commands.mean_of_versions import run_mean
+    from training.commands.mean_of_versions import run_mean  # loads torch
 
     settings = Settings.load()
     made = run_mean(settings, version, of)
@@ -126,16 +120,14 @@ def mean(
         answer(f"{made.version} is in {settings.weights_dir / made.version}")
 
 
-@models.command(epilog="Example: lungloop models promote retrain-20260301-093000")
+@models.command(epilog="Example: lungloop models promote v0002-1f3a9c2e")
 def promote(
     version: str,
     reason: Annotated[str, typer.Option(help="Kept with the decision.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Make a version the champion, whatever the gate said; Label Studio follows."""
-    # SQLAlchemy and torch: not for --help.
-    from chestct.model.weights import load_version
-    from lungloop.context import open_catalog
+    from chestct.model.weights import load_version  # loads torch
 
     settings = Settings.load()
     try:
@@ -155,9 +147,6 @@ def promote(
 @models.command(epilog="Example: lungloop models rollback")
 def rollback(as_json: AsJson = False) -> None:
     """Back to the champion before the present one; Label Studio follows."""
-    # SQLAlchemy: not for --help.
-    from lungloop.context import open_catalog
-
     settings = Settings.load()
     with open_catalog(settings) as catalog:
         champion = catalog.versions.rollback()
@@ -166,9 +155,6 @@ def rollback(as_json: AsJson = False) -> None:
 
 def _follow(settings: Settings, version: str, as_json: bool) -> None:
     """The switch is made; Label Studio's order and pre-labels follow in a job."""
-    # RQ: not for --help.
-    from chestct.job_queue import JobQueue
-
     try:
         job_id = JobQueue(settings.redis_url).enqueue_follow_champion(version)
     except LungLoopError as error:

@@ -5,15 +5,16 @@ from typing import Annotated
 
 import typer
 
+from chestct.model.views import THOROUGH
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, progress, say
+from lungloop.context import serving_version
+from lungloop.segmenting import find_inputs, segment_inputs
+
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command of this module."""
-    app.command(epilog="Example: lungloop segment ~/slices --out segmented")(segment)
-
-
+@app.command(epilog="Example: lungloop segment ~/slices --out segmented")
 def segment(
     inputs: Annotated[
         list[Path],
@@ -39,11 +40,7 @@ def segment(
     as_json: AsJson = False,
 ) -> None:
     """Segment ground-glass, consolidation and lung; needs no services."""
-    # torch, nibabel and Pillow: not for --help.
-    from chestct.inference.unet_segmenter import UNetSegmenter
-    from chestct.model.views import THOROUGH
-    from lungloop.context import serving_version
-    from lungloop.segmenting import find_inputs, segment_inputs
+    from chestct.inference.unet_segmenter import UNetSegmenter  # loads torch
 
     settings = Settings.load()
     version = model or serving_version(settings)

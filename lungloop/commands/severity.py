@@ -1,16 +1,15 @@
 """`severity`: the grade of studies and what it rests on, without any service."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from chestct.settings import Settings
+from chestct.severity.rule import SeverityRule
 from lungloop.console import AsJson, print_json, print_table, progress, say
-
-if TYPE_CHECKING:
-    from chestct.severity.grading import SeverityRule
+from lungloop.context import serving_version
+from lungloop.grading import by_mask, by_model, grade_inputs
 
 _COLUMNS = (
     "study",
@@ -25,18 +24,10 @@ _COLUMNS = (
 )
 
 
-class DecidingPercent(StrEnum):
-    """Whose percent decides."""
-
-    WORST_LUNG = "worst-lung"
-    WHOLE = "whole"
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command of this module."""
-    app.command(epilog="Example: lungloop severity study_0255.nii.gz")(severity)
-
-
+@app.command(epilog="Example: lungloop severity study_0255.nii.gz")
 def severity(
     inputs: Annotated[
         list[Path],
@@ -51,21 +42,19 @@ def severity(
         ),
     ] = None,
     rule: Annotated[
-        DecidingPercent,
+        Literal["worst-lung", "whole"],
         typer.Option(help="Which percent decides: the worse lung's, or both lungs' together."),
-    ] = DecidingPercent.WORST_LUNG,
+    ] = "worst-lung",
     model: Annotated[str | None, typer.Option(help="Version; the champion where not given.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Grade studies CT-0 to CT-4 by the diseased share of the lungs; needs no services."""
-    from chestct.severity.grading import SeverityRule
-
     if mask is not None and len(inputs) != 1:
         raise typer.BadParameter(f"--mask belongs to one input; {len(inputs)} came", param_hint="--mask")
     if mask is not None and model is not None:
         raise typer.BadParameter("--mask grades the given masks; leave --model out", param_hint="--model")
     settings = Settings.load()
-    deciding = SeverityRule(deciding="whole" if rule is DecidingPercent.WHOLE else "worst_lung")
+    deciding = SeverityRule(deciding="whole" if rule == "whole" else "worst_lung")
     report = _graded(inputs, mask, deciding, settings, model)
     failed = [entry for entry in report if "error" in entry]
     for entry in failed:
@@ -79,15 +68,11 @@ def severity(
 
 
 def _graded(
-    inputs: list[Path], mask: Path | None, rule: "SeverityRule", settings: Settings, model: str | None
+    inputs: list[Path], mask: Path | None, rule: SeverityRule, settings: Settings, model: str | None
 ) -> list[dict[str, Any]]:
-    # torch, nibabel and Pillow: not for --help.
-    from lungloop.grading import by_mask, by_model, grade_inputs
-
     if mask is not None:
         return grade_inputs(inputs, by_mask(mask, rule))
-    from chestct.inference.unet_segmenter import UNetSegmenter
-    from lungloop.context import serving_version
+    from chestct.inference.unet_segmenter import UNetSegmenter  # loads torch
 
     segmenter = UNetSegmenter.load(settings.weights_dir, model or serving_version(settings))
     with progress(f"grade with {segmenter.version}") as update:

@@ -13,13 +13,12 @@ _STRATEGIES = tuple(name for name in STRATEGY_NAMES if name != "decision")
 _COLUMNS = ("compared by", "strategy", "difference", "95 % interval", "p", "p adjusted")
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands of this module."""
-    app.command(
-        epilog="Example: lungloop simulate first-simulation --data exported-dataset --seeds 3 --rounds 6"
-    )(simulate)
+app = typer.Typer()
 
 
+@app.command(
+    epilog="Example: lungloop simulate first-simulation --data exported-dataset --seeds 3 --rounds 6"
+)
 def simulate(
     out: Annotated[Path, typer.Argument(help="Folder of the simulation; named again, it goes on.")],
     data: Annotated[
@@ -54,7 +53,7 @@ def simulate(
 
     Killed anywhere, the same command goes on. Several processes may work on one folder.
     """
-    # torch: not for --help.
+    # These load torch.
     from training.simulate.command import REPORT_NAME, run_simulate, shared_data_folders
     from training.simulate.plan import SimulationPlan
 

@@ -6,18 +6,14 @@ import typer
 
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, print_table
+from lungloop.state import state_of
+
+app = typer.Typer()
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command of this module."""
-    app.command(epilog="Example: lungloop status --json")(status)
-
-
+@app.command(epilog="Example: lungloop status --json")
 def status(as_json: AsJson = False) -> None:
     """Show services, queue, champion and counts, whether the stack is up or down."""
-    # httpx, RQ and SQLAlchemy: not for --help.
-    from lungloop.state import state_of
-
     state = state_of(Settings.load())
     if as_json:
         print_json(state)

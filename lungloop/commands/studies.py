@@ -1,49 +1,33 @@
 """`import`, `preannotate` and `next`: studies on their way to a reader."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from chestct.catalog.catalog import Catalog
 from chestct.errors import LungLoopError, NotFoundError, ServiceUnavailableError, SettingsError
+from chestct.formats.layouts import discover
+from chestct.formats.sources import Layout
+from chestct.job_queue import JobQueue
+from chestct.model.card import calibration_of_version
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, print_table, progress, say
+from lungloop.context import open_catalog
+from lungloop.external_masks import MasksAs, parse_mask_labels, with_masks
+from lungloop.grade_resolution import grade_resolution_of, undecided_grades
+from lungloop.importing import import_studies
+from lungloop.next_slices import next_slices
+from lungloop.stack.handing_over import hand_over
+from lungloop.stack.waiting import wait_for_preannotation
 
-if TYPE_CHECKING:
-    from chestct.catalog.catalog import Catalog
-
-
-class Layout(StrEnum):
-    """How a folder of studies is laid out."""
-
-    AUTO = "auto"
-    MOSMED = "mosmed"
-    NIFTI = "nifti"
-    IMAGES = "images"
-    COVID_CT_SEG = "covid-ct-seg"
-    MEDSEG = "medseg"
-    DICOM = "dicom"
-    KAGGLE = "kaggle"
+app = typer.Typer()
 
 
-class MasksAs(StrEnum):
-    """What masks made elsewhere become; `lungloop.external_masks` loads too much for --help."""
-
-    LABELS = "labels"
-    PRELABELS = "prelabels"
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the commands of this module."""
-    app.command("import", epilog="Example: lungloop import ~/MosMedData --layout mosmed")(import_)
-    app.command(epilog="Example: lungloop preannotate --wait")(preannotate)
-    app.command("next", epilog="Example: lungloop next -n 5 --json")(next_)
-
-
+@app.command("import", epilog="Example: lungloop import ~/MosMedData --layout mosmed")
 def import_(
     paths: Annotated[list[Path], typer.Argument(help="Files, folders and zip archives.", show_default=False)],
-    layout: Annotated[Layout, typer.Option(help="`auto` tells by content.")] = Layout.AUTO,
+    layout: Annotated[Layout, typer.Option(help="`auto` tells by content.")] = "auto",
     masks: Annotated[
         Path | None,
         typer.Option(
@@ -64,23 +48,17 @@ def import_(
     ] = MasksAs.LABELS,
     as_json: AsJson = False,
 ) -> None:
-    """Take studies into the catalog and, where a stack runs, into Label Studio. Twice is once."""
-    # nibabel, SQLAlchemy and the rest: not for --help.
-    from chestct.formats.layouts import discover
-    from lungloop.context import open_catalog
-    from lungloop.external_masks import joining, parse_mask_labels
-    from lungloop.importing import import_studies
-
+    """Take studies into the catalog and a running Label Studio. Re-importing changes nothing."""
     if masks is None and (mask_labels is not None or masks_as is not MasksAs.LABELS):
         raise SettingsError("--mask-labels and --masks-as speak of masks; give them with --masks")
     settings = Settings.load()
-    found = discover(paths, layout.value)
+    found = discover(paths, layout)
     if masks is not None:
         labels = None if mask_labels is None else parse_mask_labels(mask_labels)
-        found = joining.with_masks(found, masks, labels, joining.MasksAs(masks_as.value))
+        found = with_masks(found, masks, labels, masks_as)
     with open_catalog(settings, create=True) as catalog:
         with progress("import") as update:
-            report = import_studies(catalog, found, layout.value, lambda done, name: update(done, None, name))
+            report = import_studies(catalog, found, layout, lambda done, name: update(done, None, name))
         follow_up = _hand_over(catalog, settings)
     for source, note in report.notes:
         say(f"note: {source}: {note}")
@@ -94,11 +72,8 @@ def import_(
         raise typer.Exit(1)
 
 
-def _hand_over(catalog: "Catalog", settings: Settings) -> dict[str, object]:
+def _hand_over(catalog: Catalog, settings: Settings) -> dict[str, object]:
     """Tasks and predictions for what is new; the studies are safe in the catalog whatever happens."""
-    # httpx and RQ: not for --help.
-    from lungloop.stack.handing_over import hand_over
-
     if settings.label_studio_url is None or settings.project_id is None:
         say("no stack runs: tasks and predictions follow with `lungloop up`")
         return {"tasks": None, "preannotate_job": None}
@@ -109,16 +84,12 @@ def _hand_over(catalog: "Catalog", settings: Settings) -> dict[str, object]:
         return {"tasks": None, "preannotate_job": None}
 
 
+@app.command(epilog="Example: lungloop preannotate --wait")
 def preannotate(
     wait: Annotated[bool, typer.Option("--wait", help="Until every slice has its prediction.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask for predictions of whatever lacks one of the champion."""
-    # RQ and SQLAlchemy: not for --help.
-    from chestct.job_queue import JobQueue
-    from lungloop.context import open_catalog
-    from lungloop.stack.waiting import wait_for_preannotation
-
     settings = Settings.load()
     queue = JobQueue(settings.redis_url)
     with open_catalog(settings) as catalog:
@@ -137,6 +108,7 @@ def preannotate(
         )
 
 
+@app.command("next", epilog="Example: lungloop next -n 5 --json")
 def next_(
     count: Annotated[int, typer.Option("-n", min=1, help="How many slices, or studies to settle.")] = 10,
     study: Annotated[
@@ -147,14 +119,10 @@ def next_(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """What to label next, and why."""
+    """Show what to label next, and why."""
     if study is not None or to_settle:
         _to_settle(study, count, as_json)
         return
-    # SQLAlchemy: not for --help.
-    from lungloop.context import open_catalog
-    from lungloop.next_slices import next_slices
-
     with open_catalog(Settings.load()) as catalog:
         rows = next_slices(catalog, count)
     if as_json:
@@ -178,11 +146,6 @@ def next_(
 
 
 def _to_settle(study: str | None, count: int, as_json: bool) -> None:
-    # SQLAlchemy: not for --help.
-    from chestct.model.card import calibration_of_version
-    from lungloop.context import open_catalog
-    from lungloop.grade_resolution import grade_resolution_of, undecided_grades
-
     settings = Settings.load()
     with open_catalog(settings) as catalog:
         champion = catalog.versions.champion()

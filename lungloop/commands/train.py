@@ -11,11 +11,10 @@ from lungloop.console import AsJson, answer, print_json, progress, say
 _STEPS = 1800
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands of this module."""
-    app.command(epilog="Example: lungloop fit base-2 --steps 1800 --work-dir fit-base-2")(fit)
+app = typer.Typer()
 
 
+@app.command(epilog="Example: lungloop fit base-2 --steps 1800 --work-dir fit-base-2")
 def fit(
     version: Annotated[str, typer.Argument(help="Name of the new version.")],
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = _STEPS,
@@ -45,8 +44,7 @@ def fit(
     as_json: AsJson = False,
 ) -> None:
     """Train a model on the shared labelled data (LUNGLOOP_SHARED_DATA)."""
-    # torch: not for --help.
-    from training.commands.fit import run_fit
+    from training.commands.fit import run_fit  # loads torch
 
     settings = Settings.load()
     with progress(f"fit {version}") as update:

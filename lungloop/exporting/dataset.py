@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import CorrectionRecord, CorrectionState
@@ -22,14 +23,15 @@ from lungloop.exporting.npy import NpyWriter
 from lungloop.exporting.png import PngWriter
 from lungloop.exporting.rows import COLUMNS, FormatWriter, LeftOutError, Line, Row
 
-_WRITERS: dict[str, Callable[[Catalog, Path], FormatWriter]] = {
+ExportFormat = Literal["png", "nifti", "npy", "coco", "dicom-seg"]
+FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
+_WRITERS: dict[ExportFormat, Callable[[Catalog, Path], FormatWriter]] = {
     "png": PngWriter,
     "nifti": NiftiWriter,
     "npy": NpyWriter,
     "coco": CocoWriter,
     "dicom-seg": DicomSegWriter,
 }
-FORMATS = tuple(_WRITERS)
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class ExportReport:
 def export_dataset(
     catalog: Catalog,
     out: Path,
-    file_format: str,
+    file_format: ExportFormat,
     *,
     all_versions: bool = False,
     on_study: Callable[[int, int, str], None] = lambda done, total, name: None,

@@ -27,7 +27,9 @@ def test_a_number_that_cannot_be_used_names_its_variable(tmp_path, name, value):
         Settings.load({"LUNGLOOP_HOME": str(tmp_path), f"LUNGLOOP_{name}": value})
 
 
-@pytest.mark.parametrize(("name", "known"), [("TASKS", "slice or study"), ("LANGUAGE", "en or ru")])
+@pytest.mark.parametrize(
+    ("name", "known"), [("TASKS", "slice or study"), ("LANGUAGE", "en or ru"), ("LOG", "text or json")]
+)
 def test_a_word_that_is_none_of_the_known_ones_is_answered_with_them(tmp_path, name, known):
     with pytest.raises(SettingsError, match=f"LUNGLOOP_{name} is 'other'; expected {known}"):
         Settings.load({"LUNGLOOP_HOME": str(tmp_path), f"LUNGLOOP_{name}": "other"})
@@ -59,3 +61,17 @@ def test_a_damaged_stack_file_says_what_to_do(tmp_path):
     (tmp_path / "stack.json").write_text("{")
     with pytest.raises(SettingsError, match="stop the stack and delete it"):
         Settings.load({"LUNGLOOP_HOME": str(tmp_path)})
+
+
+def test_what_is_loaded_from_nothing_is_what_the_fields_declare(tmp_path):
+    # Nine defaults were written twice: in the class, and in the function that loads it.
+    loaded = Settings.load({"LUNGLOOP_HOME": str(tmp_path)})
+    derived = ("home", "database_url", "storage_url", "weights_dir", "shared_data")
+    declared = Settings(**{name: getattr(loaded, name) for name in derived})
+    assert loaded == declared
+
+
+def test_a_zero_of_the_running_stack_is_a_number_and_an_empty_variable_is_none(tmp_path):
+    (tmp_path / "stack.json").write_text(json.dumps({"project_id": 0, "retrain_every": None}))
+    given = Settings.load({"LUNGLOOP_HOME": str(tmp_path), "LUNGLOOP_LOG": ""})
+    assert (given.project_id, given.retrain_every, given.log) == (0, 0, "text")

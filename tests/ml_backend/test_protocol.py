@@ -1,5 +1,6 @@
 """The ML protocol as Label Studio 1.23 speaks it."""
 
+import re
 import threading
 import time
 from dataclasses import replace
@@ -7,11 +8,13 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
 
 from chestct.catalog.catalog import Catalog
 from chestct.errors import ServiceUnavailableError
 from chestct.settings import Settings
 from ml_backend.app import create_app
+from ml_backend.metrics import Counters
 from ml_backend.model import Backend
 
 BRUSH = "brushlabels"
@@ -284,10 +287,10 @@ def test_versions_and_metrics_tell_what_is_known(
     assert client.get("/versions").get_json() == {"versions": ["base-1", "retrained-2"]}
     predict(client, body)
     lines = client.get("/metrics").text.splitlines()
-    assert 'lungloop_predicted_tasks_total{outcome="computed"} 3' in lines
-    assert 'lungloop_requests_total{route="/predict",status="200"} 1' in lines
-    assert "lungloop_slices 3" in lines
-    assert 'lungloop_champion_info{version="base-1"} 1' in lines
+    assert 'lungloop_predicted_tasks_total{outcome="computed"} 3.0' in lines
+    assert 'lungloop_requests_total{route="/predict",status="200"} 1.0' in lines
+    assert "lungloop_slices 3.0" in lines
+    assert 'lungloop_champion_info{version="base-1"} 1.0' in lines
 
 
 def test_a_catalog_that_does_not_answer_is_503_and_health_stays_up(
@@ -339,3 +342,24 @@ def test_without_a_key_only_this_machine_is_served(
 ) -> None:
     answer = client.get("/versions", headers={"Host": host}, environ_base={"REMOTE_ADDR": remote})
     assert answer.status_code == status
+
+
+def test_a_scraper_reads_every_number_and_two_applications_share_none(
+    settings: Settings, backend: Backend, client: FlaskClient
+) -> None:
+    client.get("/nowhere")
+    families = {family.name: family for family in text_string_to_metric_families(client.get("/metrics").text)}
+    (sample,) = families["lungloop_requests"].samples
+    assert sample.labels == {"route": "unknown", "status": "404"}
+    assert "lungloop_slices" in families
+    assert not [name for name in families if name.endswith("_created")]
+    other = create_app(settings, replace(backend, counters=Counters())).test_client()
+    assert "unknown" not in other.get("/metrics").text
+
+
+def test_each_answer_names_its_request_by_the_callers_id_or_one_of_ours(client: FlaskClient) -> None:
+    assert client.get("/health", headers={"X-Request-ID": "abc-1"}).headers["X-Request-ID"] == "abc-1"
+    # A foreign id goes into our logs: nothing but a short word is taken over.
+    for sent in ("", "x" * 200, "two words"):
+        ours = client.get("/health", headers={"X-Request-ID": sent}).headers["X-Request-ID"]
+        assert re.fullmatch("[0-9a-f]{32}", ours)

@@ -31,6 +31,7 @@ from typing import Any
 import dicom_series
 import httpx
 import numpy as np
+from ml_backend.brush_rle import encode
 from old_home import answers, in_label_studio, pixels_hash
 from PIL import Image
 from running_stack import Stack, start_stack, stop_stack, wait_until
@@ -39,7 +40,6 @@ from small_model import write_small_version
 from chestct.catalog.catalog import Catalog
 from chestct.labels import BRUSH_LABEL_NAMES, LESIONS, Label, Split
 from chestct.phantoms import write_phantoms
-from ml_backend.brush_rle import encode
 
 ROOT = Path("/tmp/old-home")
 HOME, WEIGHTS, DATA, LATER = ROOT / "home", ROOT / "weights", ROOT / "data", ROOT / "later"

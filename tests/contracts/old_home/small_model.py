@@ -9,14 +9,14 @@ import tempfile
 from pathlib import Path
 
 import torch
-
-from chestct.labels import SeverityGrade
-from chestct.phantoms import phantom_study
 from chestct.unet.network import DEFAULT_ENCODER, architecture_of, build_network
 from chestct.unet.weights import ModelCard, save_version
 from training.config import FitConfig
 from training.dataset import TrainingSample
 from training.fit import fit
+
+from chestct.labels import SeverityGrade
+from chestct.phantoms import phantom_study
 
 CHANNELS = 12
 # Channels that come from the decoder block before; the rest of a block's input is the encoder's.
