@@ -7,6 +7,7 @@ import numpy as np
 
 from chestct.reader_study.estimates import Estimate, nothing
 from chestct.reader_study.resampling import Draws, percentile_interval
+from chestct.wording import Message
 
 UNIT = "Dice"
 # What is scored; as in `training.evaluate.metrics.GROUPS`.
@@ -57,10 +58,10 @@ def agreement(pairs: Sequence[ReadingPair], class_name: str, *, seed: int = 0) -
         patients=len({pair.patient for pair, _ in known}),
         unit=UNIT,
         resampled=draws.by,
-        reason="" if interval else "All pairs are of one slice.",
+        why=None if interval else Message("one_slice"),
     )
 
 
-def _too_few(marked: int, drawn: int, others: int) -> str:
-    reason = f"It is marked on {marked} of {drawn} slices drawn for two readers; {FEWEST_PAIRS} are needed"
-    return f"{reason} ({others} others were not drawn and do not count)." if others else f"{reason}."
+def _too_few(marked: int, drawn: int, others: int) -> Message:
+    values = {"marked": marked, "drawn": drawn, "others": others, "needed": FEWEST_PAIRS}
+    return Message("too_few_drawn_pairs" if others else "too_few_pairs", values)

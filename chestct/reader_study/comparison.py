@@ -15,6 +15,7 @@ from chestct.reader_study.estimates import Estimate, Part, nothing
 from chestct.reader_study.reading import Reading
 from chestct.reader_study.resampling import RESAMPLES, Draws, Floats, percentile_interval
 from chestct.reader_study.robust import resampled_means, trimmed_means
+from chestct.wording import Message
 
 # On the smaller side; under ten readings an interval says more about luck than about readers.
 FEWEST_READINGS = 10
@@ -46,8 +47,7 @@ def difference(
     useful = np.isin(readers, sorted(set(readers[side]) & set(readers[~side])))
     first, second = int((useful & side).sum()), int((useful & ~side).sum())
     if min(first, second) < FEWEST_READINGS:
-        reason = f"Too few readings: {first} {names[0]} and {second} {names[1]} by the same readers"
-        return nothing(unit, f"{reason}; {FEWEST_READINGS} of each are needed.", first + second)
+        return nothing(unit, too_few("too_few", names, (first, second)), first + second)
     kept = [reading for reading, counts in zip(readings, useful, strict=True) if counts]
     side = side[useful]
     usual = _usual(np.asarray(values, dtype=np.float64)[useful], readers[useful], _larger(side), trim)
@@ -56,6 +56,7 @@ def difference(
     sides = np.flatnonzero(side), np.flatnonzero(~side)
     drawn = [resampled_means(relative, rows, draws, trim) for rows in sides]
     interval = percentile_interval(drawn[0] - drawn[1], min(map(draws.units_of, (side, ~side))))
+    one_unit = Message("one_unit", {"first_name": names[0], "second_name": names[1], "unit": draws.by})
     # What is usual for the readers of the rare side, so that the parts are figures that people know.
     level = float(usual[~_larger(side)].mean())
     means = [level + float(trimmed_means(relative[rows], np.ones((1, len(rows))), trim)[0]) for rows in sides]
@@ -66,9 +67,15 @@ def difference(
         patients=len({one.patient for one in kept}),
         unit=unit,
         resampled=draws.by,
-        reason="" if interval else f"All {names[0]} or all {names[1]} readings are of one {draws.by}.",
+        why=None if interval else one_unit,
         parts={names[0]: Part(means[0], first), names[1]: Part(means[1], second)},
     )
+
+
+def too_few(kind: str, names: tuple[str, str], counts: tuple[int, int]) -> Message:
+    """That a side has fewer readings than FEWEST_READINGS."""
+    values = {"first": counts[0], "second": counts[1], "needed": FEWEST_READINGS}
+    return Message(kind, {**values, "first_name": names[0], "second_name": names[1]})
 
 
 def _larger(side: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from chestct.reader_study.wording import said
+from chestct.wording import Message
+
 
 @dataclass(frozen=True)
 class Part:
@@ -18,13 +21,13 @@ class Estimate:
     """What the readings say of one question.
 
     Args:
-        mean: the figure; None where `reason` says why nothing can be said.
+        mean: the figure; None where `why` says why nothing can be said.
         interval: of 95 %, lower and upper end.
         n: readings (or pairs of readings) that it rests on.
         patients: whom they are of.
         resampled: "patient", or "slice" where there are too few patients: then it speaks of these alone.
         unit: of the mean.
-        reason: one sentence where the mean or the interval is missing, else empty.
+        why: where the mean or the interval is missing.
         parts: what was compared, by name.
     """
 
@@ -34,8 +37,13 @@ class Estimate:
     patients: int
     unit: str
     resampled: str = ""
-    reason: str = ""
+    why: Message | None = None
     parts: Mapping[str, Part] = field(default_factory=dict)
+
+    @property
+    def reason(self) -> str:
+        """`why` as one English sentence, else empty."""
+        return "" if self.why is None else said(self.why)
 
     @property
     def excludes_zero(self) -> bool:
@@ -44,9 +52,11 @@ class Estimate:
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return {**asdict(self), "interval": None if self.interval is None else list(self.interval)}
+        interval = None if self.interval is None else list(self.interval)
+        values = {**asdict(self), "interval": interval, "why": self.reason}
+        return {"reason" if name == "why" else name: value for name, value in values.items()}
 
 
-def nothing(unit: str, reason: str, n: int = 0, patients: int = 0) -> Estimate:
+def nothing(unit: str, why: Message, n: int = 0, patients: int = 0) -> Estimate:
     """No figure, and why."""
-    return Estimate(None, None, n, patients, unit, reason=reason)
+    return Estimate(None, None, n, patients, unit, why=why)

@@ -16,11 +16,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from chestct.acquisition.allocation import Arm
-from chestct.reader_study.comparison import FEWEST_READINGS, difference
+from chestct.reader_study.comparison import FEWEST_READINGS, difference, too_few
 from chestct.reader_study.estimates import Estimate, Part, nothing
 from chestct.reader_study.pace import capped_seconds
 from chestct.reader_study.reading import Reading
 from chestct.reader_study.resampling import Draws, percentile_interval
+from chestct.wording import Message
 
 _ACTIVE, _CONTROL = Arm.ACTIVE.value, Arm.CONTROL.value
 PER_SLICE, PER_MINUTE = "corrected pixels a slice", "corrected pixels a minute"
@@ -62,8 +63,8 @@ def gain_per_minute(readings: Sequence[Reading], *, seed: int = 0) -> Estimate:
     active = np.asarray([one.arm is Arm.ACTIVE for one, *_ in timed], dtype=bool)
     first, second = int(active.sum()), int((~active).sum())
     if min(first, second) < FEWEST_READINGS:
-        reason = f"Too few timed readings: {first} {_ACTIVE} and {second} {_CONTROL}"
-        return nothing(PER_MINUTE, f"{reason}; {FEWEST_READINGS} of each are needed.", len(timed))
+        why = too_few("too_few_timed", (_ACTIVE, _CONTROL), (first, second))
+        return nothing(PER_MINUTE, why, len(timed))
     pixels = np.asarray([changed for _, changed, _ in timed], dtype=np.float64)
     minutes = np.asarray([seconds / 60 for *_, seconds in timed])
     draws = Draws.of([one.patient for one, *_ in timed], [one.slice_id for one, *_ in timed], seed)
@@ -81,7 +82,7 @@ def gain_per_minute(readings: Sequence[Reading], *, seed: int = 0) -> Estimate:
         patients=len({one.patient for one, *_ in timed}),
         unit=PER_MINUTE,
         resampled=draws.by,
-        reason="" if interval else f"All readings of one arm are of one {draws.by}.",
+        why=None if interval else Message("one_arm", {"unit": draws.by}),
         parts={_ACTIVE: Part(own[0], first), _CONTROL: Part(own[1], second)},
     )
 

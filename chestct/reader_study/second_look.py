@@ -9,15 +9,18 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log1p
+from operator import itemgetter
 from statistics import median
 from typing import Any
 
 from chestct.reader_study.changes import Changes
 from chestct.reader_study.reading import Reading
+from chestct.reader_study.wording import said
+from chestct.wording import Message
 
 # A z-score beyond this is rare for readings that resemble the others.
 FARTHEST_USUAL = 3.0
-# Sure pixels must be this share of all lesion that either side marks, and this many: an edge is no doubt.
+# Sure pixels must be this share of all lesion that either side marks, and this many: edges are never sure.
 LEAST_SURE_SHARE, LEAST_SURE_PIXELS = 0.25, 50
 # The spread of fewer corrected slices than this is luck.
 _FEWEST_USUAL = 10
@@ -32,12 +35,17 @@ class Suspicion:
 
     Args:
         score: 1 where it just counts as suspicious, more the farther beyond.
-        reasons: sentences for people, the weightiest first.
+        evidence: why, the weightiest first.
     """
 
     reading: Reading
     score: float
-    reasons: tuple[str, ...]
+    evidence: tuple[Message, ...]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The evidence as English sentences."""
+        return tuple(map(said, self.evidence))
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready: which label, and why."""
@@ -88,19 +96,19 @@ def _suspicion(one: Reading, usual: Mapping[str, tuple[float, float]]) -> Suspic
     if one.corrected_pixels is not None and one.annotator in usual:
         far = unusual_changes(one.corrected_pixels, *usual[one.annotator])
         if far >= FARTHEST_USUAL:
-            times = f"{one.corrected_pixels} pixels changed, far more than this reader usually does"
-            evidence.append((far / FARTHEST_USUAL, f"{times} (z = {far:.1f})."))
+            message = Message("far_more", {"pixels": one.corrected_pixels, "z": far})
+            evidence.append((far / FARTHEST_USUAL, message))
     compared = [changes for changes in (one.champion_changes, one.changes) if changes is not None]
     sure = [found for changes in compared if (found := _sure(changes)) is not None]
     if sure:
-        evidence.append(max(sure))
+        evidence.append(max(sure, key=itemgetter(0)))
     if not evidence:
         return None
-    evidence.sort(reverse=True)
-    return Suspicion(one, sum(weight for weight, _ in evidence), tuple(reason for _, reason in evidence))
+    evidence.sort(key=itemgetter(0), reverse=True)
+    return Suspicion(one, sum(weight for weight, _ in evidence), tuple(message for _, message in evidence))
 
 
-def _sure(changes: Changes) -> tuple[float, str] | None:
+def _sure(changes: Changes) -> tuple[float, Message] | None:
     """Changed pixels of which the model was sure, beside the lesion that either side marks."""
     if changes.sure is None or changes.sure < LEAST_SURE_PIXELS:
         return None
@@ -108,11 +116,14 @@ def _sure(changes: Changes) -> tuple[float, str] | None:
     if share < LEAST_SURE_SHARE:
         return None
     added, removed = changes.lesion_after - changes.lesion_before > 0, changes.lesion_after == 0
-    did = "cleared" if removed else "drew" if added else "changed"
-    return share / LEAST_SURE_SHARE, (
-        f"The reader {did} {changes.sure} pixels of which {changes.model_version} was sure, "
-        f"{100 * min(share, 1.0):.0f} % of the lesion that either marks (Dice {changes.dice:.2f})."
-    )
+    kind = "sure_cleared" if removed else "sure_drew" if added else "sure_changed"
+    values = {
+        "pixels": changes.sure,
+        "version": changes.model_version,
+        "percent": 100 * min(share, 1.0),
+        "dice": changes.dice,
+    }
+    return share / LEAST_SURE_SHARE, Message(kind, values)
 
 
 def _either(changes: Changes) -> float:

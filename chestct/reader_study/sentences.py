@@ -4,97 +4,108 @@ from collections.abc import Callable
 
 from chestct.reader_study.estimates import Estimate
 from chestct.reader_study.figures import WHOLE, ReadersEstimates
+from chestct.reader_study.wording import said
+from chestct.wording import Message, written
+
+_Form = Callable[[float], str]
 
 
-def sentences(estimates: ReadersEstimates) -> list[str]:
+def sentences(estimates: ReadersEstimates, language: str = "en") -> list[str]:
     """One sentence a question, with its interval, or with the reason why there is none."""
+    speaker = _Speaker(language)
     return [
-        _seconds(estimates.seconds_saved),
-        _pull(estimates.pull),
-        _gain(estimates.gain_per_slice, estimates.gain_per_minute),
-        _agreement(estimates.agreement[WHOLE]),
+        speaker.seconds(estimates.seconds_saved),
+        speaker.pull(estimates.pull),
+        speaker.gain(estimates.gain_per_slice, estimates.gain_per_minute),
+        speaker.agreement(estimates.agreement[WHOLE]),
     ]
 
 
-def _seconds(found: Estimate) -> str:
-    if found.mean is None:
-        return f"Seconds that a pre-label saves: not known yet. {found.reason}"
-    does = "saves" if found.mean >= 0 else "costs"
-    return (
-        f"A pre-label {does} {_amount(abs(found.mean))} s on a middling slice"
-        f"{_between(found, _amount, negate=found.mean < 0)}: {_parts(found, lambda mean: f'{mean:.0f} s')}."
-        f"{_caution(found)}"
-    )
+class _Speaker:
+    def __init__(self, language: str) -> None:
+        self._language = language
 
+    def _say(self, kind: str, **values: object) -> str:
+        return said(Message(kind, values), self._language)
 
-def _pull(found: Estimate) -> str:
-    if found.mean is None:
-        return f"How far readers are pulled toward the pre-label: not known yet. {found.reason}"
-    way = "nearer to" if found.mean >= 0 else "farther from"
-    return (
-        f"Readers who see the pre-label end {abs(found.mean):.2f} Dice {way} the model than readers who do "
-        f"not{_between(found, _dice, negate=found.mean < 0)}: {_parts(found, _dice)}.{_caution(found)}"
-    )
+    def seconds(self, estimate: Estimate) -> str:
+        if estimate.mean is None:
+            return self._say("seconds_unknown", reason=self._reason(estimate))
+        return self._say(
+            "seconds_saved" if estimate.mean >= 0 else "seconds_lost",
+            **self._compared(estimate, self._amount, lambda mean: self._say("in_seconds", value=mean)),
+        )
 
+    def pull(self, estimate: Estimate) -> str:
+        if estimate.mean is None:
+            return self._say("pull_unknown", reason=self._reason(estimate))
+        kind = "pull_nearer" if estimate.mean >= 0 else "pull_farther"
+        return self._say(kind, **self._compared(estimate, self._dice, self._dice))
 
-def _gain(slices: Estimate, minutes: Estimate) -> str:
-    if slices.mean is None:
-        return f"What active learning gains: not known yet. {slices.reason}"
-    said = (
-        f"On slices that active learning chose, readers correct {_more(slices.mean)} pixels a slice than on "
-        f"the control slices{_between(slices, _amount, negate=slices.mean < 0)}"
-    )
-    if minutes.mean is not None:
-        said += f", and {_more(minutes.mean)} a minute{_between(minutes, _amount, negate=minutes.mean < 0)}"
-    return f"{said}; {_parts(slices, _amount)}.{_caution(slices)}"
+    def gain(self, by_slice: Estimate, by_minute: Estimate) -> str:
+        if by_slice.mean is None:
+            return self._say("gain_unknown", reason=self._reason(by_slice))
+        minute = ""
+        if by_minute.mean is not None:
+            between = self._between(by_minute, self._amount)
+            minute = self._say("gain_by_minute", more=self._more(by_minute.mean), between=between)
+        compared = self._compared(by_slice, self._amount, self._amount)
+        return self._say("gain", more=self._more(by_slice.mean), by_minute=minute, **compared)
 
+    def agreement(self, estimate: Estimate) -> str:
+        if estimate.mean is None:
+            return self._say("agreement_unknown", reason=self._reason(estimate))
+        return self._say(
+            "agreement",
+            amount=self._dice(estimate.mean),
+            between=self._between(estimate, self._dice),
+            slices=estimate.n,
+            patients=self._patients(estimate.patients),
+            caution=self._few_patients(estimate),
+        )
 
-def _agreement(found: Estimate) -> str:
-    if found.mean is None:
-        return f"Agreement between readers: not known yet. {found.reason}"
-    return (
-        f"Two readers of one slice agree with a lesion Dice of {found.mean:.2f}{_between(found, _dice)}, "
-        f"over {found.n} slices of {_patients(found.patients)}.{_alone(found)}"
-    )
+    def _compared(self, estimate: Estimate, form: _Form, form_of_part: _Form) -> dict[str, str]:
+        """What every sentence about a difference is filled in with."""
+        first, second = (
+            self._say("part", figure=form_of_part(part.mean), n=part.n, name=name)
+            for name, part in estimate.parts.items()
+        )
+        patients = self._patients(estimate.patients)
+        unsure = "" if estimate.excludes_zero else self._say("maybe_nothing")
+        return {
+            "amount": form(abs(estimate.mean or 0.0)),
+            "between": self._between(estimate, form),
+            "parts": self._say("parts", first=first, second=second, patients=patients),
+            "caution": unsure + self._few_patients(estimate),
+        }
 
+    def _between(self, estimate: Estimate, form: _Form) -> str:
+        """The interval, turned round with a figure whose sign a word tells."""
+        if estimate.interval is None:
+            return self._say("no_interval", reason=self._reason(estimate).rstrip("."))
+        low, high = estimate.interval
+        if (estimate.mean or 0.0) < 0:
+            low, high = -high, -low
+        return self._say("between", low=form(low), high=form(high))
 
-def _between(found: Estimate, form: Callable[[float], str], *, negate: bool = False) -> str:
-    """The interval, turned round with a figure whose sign a word tells."""
-    if found.interval is None:
-        return f" (no interval: {found.reason.rstrip('.')})"
-    low, high = found.interval
-    ends = (-high, -low) if negate else (low, high)
-    return f" (95 % interval {form(ends[0])} to {form(ends[1])})"
+    def _few_patients(self, estimate: Estimate) -> str:
+        return self._say("few_patients") if estimate.resampled == "slice" else ""
 
+    def _reason(self, estimate: Estimate) -> str:
+        return "" if estimate.why is None else said(estimate.why, self._language)
 
-def _parts(found: Estimate, form: Callable[[float], str]) -> str:
-    sides = [f"{form(part.mean)} on {part.n} {name}" for name, part in found.parts.items()]
-    return f"{' and '.join(sides)} readings of {_patients(found.patients)}"
+    def _more(self, mean: float) -> str:
+        return self._say("more" if mean >= 0 else "fewer", amount=self._amount(abs(mean)))
 
+    def _patients(self, count: int) -> str:
+        return self._say("patient") if count == 1 else self._say("patients", count=count)
 
-def _caution(found: Estimate) -> str:
-    unsure = "" if found.excludes_zero else " This does not rule out that there is no difference."
-    return unsure + _alone(found)
+    def _amount(self, value: float) -> str:
+        """Whole numbers, with one more digit where they are small."""
+        is_large = abs(value) >= 10
+        # + 0.0: no minus before a zero.
+        rounded = round(value, 0 if is_large else 1) + 0.0
+        return written(rounded, ",.0f" if is_large else ".1f", self._language)
 
-
-def _alone(found: Estimate) -> str:
-    alone = found.resampled == "slice"
-    return " So few patients speak for themselves only." if alone else ""
-
-
-def _more(mean: float) -> str:
-    return f"{_amount(abs(mean))} {'more' if mean >= 0 else 'fewer'}"
-
-
-def _patients(count: int) -> str:
-    return f"{count} patient{'' if count == 1 else 's'}"
-
-
-def _amount(value: float) -> str:
-    """Whole numbers, with one more digit where they are small."""
-    rounded = round(value, 0 if abs(value) >= 10 else 1)
-    return f"{rounded + 0.0:,.0f}" if abs(value) >= 10 else f"{rounded + 0.0:.1f}"
-
-
-def _dice(value: float) -> str:
-    return f"{value:.2f}"
+    def _dice(self, value: float) -> str:
+        return written(value, ".2f", self._language)

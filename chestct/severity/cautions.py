@@ -1,4 +1,8 @@
-"""What a reader must know before believing a severity, in sentences."""
+"""What a reader must know before believing a severity, as values; `chestct.severity.wording` says it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum, auto
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +12,7 @@ from chestct.intensity import Intensity
 from chestct.severity.involvement import Involvement
 from chestct.severity.lungs import Side
 from chestct.severity.rule import SeverityRule
+from chestct.wording import Message
 
 # Our choice: diagnostic chest CT is read at 5 mm and thinner; below ten slices a lung is a few discs.
 _SPARSE_ABOVE_MM, _FEW_SLICES = 5.0, 10
@@ -15,66 +20,94 @@ _SPARSE_ABOVE_MM, _FEW_SLICES = 5.0, 10
 _CUT_OFF_SHARE = 0.10
 
 
-def warnings_of(
-    found: Involvement,
+class CautionKind(StrEnum):
+    """Everything that makes a severity less sure."""
+
+    NO_LUNG = auto()
+    ONE_SLICE = auto()
+    NO_GEOMETRY = auto()
+    FEW_SLICES = auto()
+    UNKNOWN_WINDOW = auto()
+    NO_RIGHT_LUNG = auto()
+    NO_LEFT_LUNG = auto()
+    SMALL_RIGHT_LUNG = auto()
+    SMALL_LEFT_LUNG = auto()
+    CUT_OFF_AT_TOP = auto()
+    CUT_OFF_AT_BOTTOM = auto()
+    UNEVEN_SLICES = auto()
+    SPARSE_SLICES = auto()
+    NOT_CALIBRATED = auto()
+    NO_UNCERTAINTY = auto()
+    SEVERAL_GRADES = auto()
+
+
+@dataclass(frozen=True)
+class Caution(Message):
+    """One of them, with its numbers.
+
+    Args:
+        kind: which.
+        values: for the blanks of its sentence.
+    """
+
+    kind: CautionKind
+
+
+_NONE = {Side.RIGHT: CautionKind.NO_RIGHT_LUNG, Side.LEFT: CautionKind.NO_LEFT_LUNG}
+_SMALL = {Side.RIGHT: CautionKind.SMALL_RIGHT_LUNG, Side.LEFT: CautionKind.SMALL_LEFT_LUNG}
+
+
+def cautions_of(
+    involvement: Involvement,
     geometry: Geometry | None,
     intensity: Intensity,
     rule: SeverityRule,
     apart_mm: float,
     uneven: bool,
-) -> tuple[str, ...]:
-    """Everything about a study that makes its severity less sure, a sentence each.
+) -> Iterator[Caution]:
+    """What makes the severity of a study less sure.
 
     Args:
-        found: counts of the study.
+        involvement: counts of the study.
         geometry: None for pictures.
         intensity: what the study's numbers mean.
         rule: which share makes a lung a small one.
         apart_mm: mean distance between slices.
         uneven: whether the slices are unevenly apart.
     """
-    said = []
-    lung = found.counts[:, 1:].sum(axis=(1, 2))
+    lung = involvement.counts[:, 1:].sum(axis=(1, 2))
     if not lung.any():
-        said.append("no lung: there is no share of it and no grade")
+        yield Caution(CautionKind.NO_LUNG)
     if len(lung) == 1:
-        said.append("one slice: a grade belongs to a whole study")
+        yield Caution(CautionKind.ONE_SLICE)
     elif geometry is None:
-        said.append("pictures without geometry: no volumes, and no grade")
+        yield Caution(CautionKind.NO_GEOMETRY)
     elif len(lung) < _FEW_SLICES:
-        said.append(f"{len(lung)} slices only: shares and volumes are rough")
+        yield Caution(CautionKind.FEW_SLICES, {"slices": len(lung)})
     if intensity is Intensity.PICTURE:
-        said.append("8-bit pictures of an unknown window: density is not known, so the masks are less sure")
+        yield Caution(CautionKind.UNKNOWN_WINDOW)
     if lung.any():
-        said += _small_lungs(found, rule)
+        yield from _small_lungs(involvement, rule)
     if geometry is not None and len(lung) > 1:
-        said += _cut_off(lung, geometry)
+        yield from _cut_off(lung, geometry)
         if uneven:
-            said.append(f"slices are unevenly apart, {apart_mm:.1f} mm in the mean")
+            yield Caution(CautionKind.UNEVEN_SLICES, {"apart_mm": apart_mm})
         if apart_mm > _SPARSE_ABOVE_MM:
-            said.append(f"slices are {apart_mm:.1f} mm apart: small lesions between them are missed")
-    return tuple(said)
+            yield Caution(CautionKind.SPARSE_SLICES, {"apart_mm": apart_mm})
 
 
-def _small_lungs(found: Involvement, rule: SeverityRule) -> list[str]:
-    said = []
+def _small_lungs(involvement: Involvement, rule: SeverityRule) -> Iterator[Caution]:
     for side in Side:
-        share = found.share(side)
+        share = involvement.share(side)
         if share == 0.0:
-            said.append(f"no {side.name.lower()} lung")
+            yield Caution(_NONE[side])
         elif share < rule.smallest_lung_share:
-            said.append(
-                f"the {side.name.lower()} lung is small ({100 * share:.0f} % of both): it does not decide"
-            )
-    return said
+            yield Caution(_SMALL[side], {"percent": 100 * share})
 
 
-def _cut_off(lung: npt.NDArray[np.int64], geometry: Geometry) -> list[str]:
-    ends = (
-        {"top": lung[0], "bottom": lung[-1]} if geometry.head_first else {"top": lung[-1], "bottom": lung[0]}
-    )
-    return [
-        f"the lung is cut off at the {end} of the stack"
-        for end, pixels in ends.items()
-        if pixels > _CUT_OFF_SHARE * lung.max()
-    ]
+def _cut_off(lung: npt.NDArray[np.int64], geometry: Geometry) -> Iterator[Caution]:
+    top, bottom = (lung[0], lung[-1]) if geometry.head_first else (lung[-1], lung[0])
+    if top > _CUT_OFF_SHARE * lung.max():
+        yield Caution(CautionKind.CUT_OFF_AT_TOP)
+    if bottom > _CUT_OFF_SHARE * lung.max():
+        yield Caution(CautionKind.CUT_OFF_AT_BOTTOM)

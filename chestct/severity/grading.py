@@ -5,7 +5,7 @@ pattern words of the grades describe, the share decides.
 Source: MosMedData README; Morozov et al. 2020, arXiv 2005.06465.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +17,13 @@ from chestct.geometry import Geometry
 from chestct.intensity import Intensity
 from chestct.labels import Label, SeverityGrade
 from chestct.prediction import SlicePrediction
-from chestct.severity.cautions import warnings_of
+from chestct.severity.cautions import Caution, CautionKind, cautions_of
 from chestct.severity.interval import InvolvementCalibration
-from chestct.severity.involvement import Involvement
+from chestct.severity.involvement import Involvement, spacing_of
 from chestct.severity.lungs import Side
 from chestct.severity.rule import SeverityRule
 from chestct.severity.uncertainty import involvement_uncertainty_percent
+from chestct.severity.wording import sentence
 
 __all__ = [
     "InvolvementCalibration",
@@ -33,9 +34,6 @@ __all__ = [
     "uncertainty_percent_of",
 ]
 
-# Pictures carry no millimetres; a chest CT shows about this much from side to side.
-_PICTURE_WIDTH_MM = 350.0
-_SLICES_APART_IN_NO_STACK_MM = 8.0
 # Distances between slices that differ by more than this share are uneven.
 _UNEVEN = 0.05
 
@@ -54,7 +52,7 @@ class Severity:
         volume_ml: `lung` (lesions included), `ground_glass`, `consolidation`; None without millimetres.
         rule: thresholds, and which percent decides.
         model_version: whose masks; None for masks that were given.
-        warnings: sentences for the reader, empty where nothing is amiss.
+        cautions: for the reader, empty where nothing is amiss.
     """
 
     grade: SeverityGrade | None
@@ -64,7 +62,7 @@ class Severity:
     volume_ml: dict[str, float | None]
     rule: SeverityRule
     model_version: str | None
-    warnings: tuple[str, ...]
+    cautions: tuple[Caution, ...]
 
     @property
     def deciding_percent(self) -> float | None:
@@ -72,9 +70,9 @@ class Severity:
         return self.percent["worst" if self.rule.deciding == "worst_lung" else "whole"]
 
     @property
-    def needs_a_reader(self) -> bool:
-        """Whether more than one grade is possible, so that a radiologist must look."""
-        return len(self.possible_grades) > 1
+    def warnings(self) -> tuple[str, ...]:
+        """The cautions as English sentences."""
+        return tuple(map(sentence, self.cautions))
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready, with the keys that scripts rely on."""
@@ -105,49 +103,42 @@ def severity_of(
 
     Args:
         label_maps: (S, H, W) uint8, values of Label, radiological view.
-        geometry: the study's; None for pictures, which have no millimetres and get no grade.
+        geometry: None for pictures, which have no millimetres and get no grade.
         intensity: what the study's numbers mean; 8-bit pictures are warned of.
-        rule: thresholds, and which percent decides.
         calibration: of the model's card (`InvolvementCalibration.of_card`); None for no interval.
-        uncertainty: the model's doubt of the involvement in percentage points, see
-            `chestct.severity.uncertainty`.
+        uncertainty: the model's, in percentage points (`chestct.severity.uncertainty`).
         model_version: whose masks; None for masks that were given.
-        slice_positions_mm: (S,) along the slice axis where slices are not evenly apart; by default the
-            affine's spacing holds for all.
+        slice_positions_mm: (S,) along the slice axis where slices are not evenly apart.
     Raises:
         InputError: not (S, H, W), values other than Label's, or another shape than the geometry's.
     """
     _refuse_what_is_no_label_map(label_maps, geometry)
     thickness_mm, weights, uneven = _thickness(len(label_maps), geometry, slice_positions_mm)
-    spacing_mm = _spacing(label_maps.shape, geometry)
-    found = Involvement.of(label_maps, spacing_mm, weights)
-    worst = _worst(found, rule)
+    involvement = Involvement.of(label_maps, spacing_of(label_maps.shape, geometry), weights)
     percent = {
-        "left": found.percent(Side.LEFT),
-        "right": found.percent(Side.RIGHT),
-        "worst": worst,
-        "whole": found.percent(*Side),
+        "left": involvement.percent(Side.LEFT),
+        "right": involvement.percent(Side.RIGHT),
+        "worst": _worst(involvement, rule),
+        "whole": involvement.percent(*Side),
     }
     deciding = percent["worst" if rule.deciding == "worst_lung" else "whole"]
-    warnings = warnings_of(found, geometry, intensity, rule, thickness_mm, uneven)
-    if deciding is None or geometry is None or len(label_maps) == 1:
-        grade, possible, interval = None, (), None
-    else:
+    cautions = [*cautions_of(involvement, geometry, intensity, rule, thickness_mm, uneven)]
+    grade, possible, interval = None, (), None
+    if deciding is not None and geometry is not None and len(label_maps) > 1:
         grade = rule.grade_of(deciding)
-        interval, interval_cautions = _interval(deciding, calibration, uncertainty, model_version)
+        if calibration is not None and uncertainty is not None:
+            interval = calibration.interval(deciding, uncertainty)
         possible = (grade,) if interval is None else rule.grades_touched(*interval)
-        warnings += interval_cautions
-        if len(possible) > 1:
-            warnings += (f"{possible[0]} to {possible[-1]} are possible: a radiologist must look",)
+        cautions += _cautions_of_grade(possible, interval, calibration, model_version)
     return Severity(
         grade=grade,
         possible_grades=possible,
         percent=percent,
         interval_percent=interval,
-        volume_ml=_volumes(found, geometry, thickness_mm),
+        volume_ml=_volumes(involvement, geometry, thickness_mm),
         rule=rule,
         model_version=model_version,
-        warnings=warnings,
+        cautions=tuple(cautions),
     )
 
 
@@ -159,9 +150,8 @@ def severity_of_predictions(
     rule: SeverityRule = SeverityRule(),  # noqa: B008 (frozen)
     calibration: InvolvementCalibration | None = None,
     model_version: str,
-    slice_positions_mm: Sequence[float] | None = None,
 ) -> Severity:
-    """The severity that a model finds in one study, with the doubt that its predictions carry.
+    """The severity that a model finds in one study, with the uncertainty that its predictions carry.
 
     Args:
         predictions: of every slice of the study in its order, all of one size.
@@ -176,22 +166,21 @@ def severity_of_predictions(
         calibration=calibration,
         uncertainty=uncertainty_percent_of(predictions, geometry),
         model_version=model_version,
-        slice_positions_mm=slice_positions_mm,
     )
 
 
 def uncertainty_percent_of(predictions: Sequence[SlicePrediction], geometry: Geometry | None) -> float | None:
-    """The model's doubt of a study's involvement in percentage points; None where its predictions carry none.
+    """The model's uncertainty of an involvement in percentage points; None where predictions carry none.
 
     Raises:
         InputError: the slices differ in size.
     """
-    expected = [one.lesion_expected for one in predictions if one.lesion_expected is not None]
-    deviation = [one.lesion_deviation for one in predictions if one.lesion_deviation is not None]
+    expected = [each.lesion_expected for each in predictions if each.lesion_expected is not None]
+    deviation = [each.lesion_deviation for each in predictions if each.lesion_deviation is not None]
     label_maps = _stacked(predictions)
     if not len(expected) == len(deviation) == len(predictions):
         return None
-    apart_mm = _spacing(label_maps.shape, geometry)[0]
+    apart_mm = spacing_of(label_maps.shape, geometry)[0]
     return involvement_uncertainty_percent(label_maps, expected, deviation, apart_mm)
 
 
@@ -219,13 +208,6 @@ def _refuse_what_is_no_label_map(label_maps: npt.NDArray[np.uint8], geometry: Ge
         )
 
 
-def _spacing(shape: tuple[int, ...], geometry: Geometry | None) -> tuple[float, float, float]:
-    if geometry is not None:
-        return geometry.spacing_mm
-    pixel = _PICTURE_WIDTH_MM / shape[2]
-    return _SLICES_APART_IN_NO_STACK_MM, pixel, pixel
-
-
 def _thickness(
     slices: int, geometry: Geometry | None, positions_mm: Sequence[float] | None
 ) -> tuple[float, npt.NDArray[np.float64], bool]:
@@ -244,14 +226,16 @@ def _thickness(
     return float(each.mean()), each / each.mean(), True
 
 
-def _worst(found: Involvement, rule: SeverityRule) -> float | None:
+def _worst(involvement: Involvement, rule: SeverityRule) -> float | None:
     """The larger percent of the lungs that may decide."""
-    deciding = [side for side in Side if found.share(side) >= rule.smallest_lung_share]
-    percents = [percent for side in deciding if (percent := found.percent(side)) is not None]
+    deciding = [side for side in Side if involvement.share(side) >= rule.smallest_lung_share]
+    percents = [percent for side in deciding if (percent := involvement.percent(side)) is not None]
     return max(percents, default=None)
 
 
-def _volumes(found: Involvement, geometry: Geometry | None, thickness_mm: float) -> dict[str, float | None]:
+def _volumes(
+    involvement: Involvement, geometry: Geometry | None, thickness_mm: float
+) -> dict[str, float | None]:
     groups = {
         "lung": tuple(Label),
         "ground_glass": (Label.GROUND_GLASS,),
@@ -260,19 +244,17 @@ def _volumes(found: Involvement, geometry: Geometry | None, thickness_mm: float)
     if geometry is None:
         return dict.fromkeys(groups)
     ml = geometry.voxel_volume_ml * thickness_mm / geometry.spacing_mm[0]
-    return {name: found.voxels(labels=labels) * ml for name, labels in groups.items()}
+    return {name: involvement.voxels(labels=labels) * ml for name, labels in groups.items()}
 
 
-def _interval(
-    percent: float,
+def _cautions_of_grade(
+    possible: tuple[SeverityGrade, ...],
+    interval: tuple[float, float] | None,
     calibration: InvolvementCalibration | None,
-    uncertainty: float | None,
     model_version: str | None,
-) -> tuple[tuple[float, float] | None, tuple[str, ...]]:
-    """The interval, and a warning where a model's masks get none; given masks are the truth."""
-    if calibration is not None and uncertainty is not None:
-        return calibration.interval(percent, uncertainty), ()
-    if model_version is None:
-        return None, ()
-    missing = "the predictions carry no doubt" if calibration is not None else "interval not calibrated"
-    return None, (f"{missing}: other grades may be possible",)
+) -> Iterator[Caution]:
+    # Masks that were given are the truth: they need no interval.
+    if interval is None and model_version is not None:
+        yield Caution(CautionKind.NOT_CALIBRATED if calibration is None else CautionKind.NO_UNCERTAINTY)
+    if len(possible) > 1:
+        yield Caution(CautionKind.SEVERAL_GRADES, {"mildest": possible[0], "worst": possible[-1]})

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from chestct.geometry import Geometry
 from chestct.labels import LESIONS, Label
 from chestct.severity.lungs import Side, sides_of
 
 # Rows and columns of the table of counts.
 _SIDES, _LABELS = len(Side) + 1, len(Label)
+# Pictures carry no millimetres; a chest CT shows about this much from side to side.
+_PICTURE_WIDTH_MM = 350.0
+_SLICES_APART_IN_NO_STACK_MM = 8.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,3 +68,11 @@ class Involvement:
         """A lung's part of both, in [0, 1]; 0 where there is no lung."""
         both = self.voxels()
         return self.voxels((side,)) / both if both else 0.0
+
+
+def spacing_of(shape: tuple[int, ...], geometry: Geometry | None) -> tuple[float, float, float]:
+    """Millimetres along (S, H, W); of pictures usual ones, good enough to tell the lungs apart."""
+    if geometry is not None:
+        return geometry.spacing_mm
+    pixel_mm = _PICTURE_WIDTH_MM / shape[2]
+    return _SLICES_APART_IN_NO_STACK_MM, pixel_mm, pixel_mm

@@ -120,7 +120,6 @@ def test_the_interval_names_every_grade_it_touches() -> None:
     assert found.interval_percent == (21.0, 27.0)  # 24 +- 2 * (1 + 0.5)
     assert found.grade == "CT-1"
     assert found.possible_grades == ("CT-1", "CT-2")
-    assert found.needs_a_reader
     assert "CT-1 to CT-2 are possible: a radiologist must look" in found.warnings
 
 
