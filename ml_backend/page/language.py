@@ -1,16 +1,77 @@
 """Which language a page speaks, and its texts in it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from flask import Request, Response
+from flask import Request, Response, make_response, render_template, request
 
+from chestct.wording import LANGUAGES, Message, worded, written
 from ml_backend.page.strings import TEXTS
 
-LANGUAGES = ("en", "ru")
 _COOKIE = "lang"
 _YEAR_SECONDS = 365 * 24 * 3600
 
-Translate = Callable[..., str]
+
+@dataclass(frozen=True)
+class Translator:
+    """The texts in one language: `text(key, **values)`.
+
+    Args:
+        language: one of LANGUAGES.
+    """
+
+    language: str
+
+    def __call__(self, key: str, **values: object) -> str:
+        """A text, filled in.
+
+        Raises:
+            KeyError: no such text, or a value that it needs is missing.
+        """
+        return self.of(Message(key, values))
+
+    def of(self, message: Message) -> str:
+        """A message in words."""
+        return worded(message, TEXTS, self.language)
+
+    def named(self, prefix: str, name: object) -> str:
+        """The word for one of a few names of ours; a name without one as it is."""
+        key = f"{prefix}_{name}"
+        return self(key) if key in TEXTS else str(name or "")
+
+    def written(self, value: object, form: str = "") -> str:
+        """A number or a grade as the language writes it."""
+        return written(value, form, self.language)
+
+    def number(self, value: float, form: str = ".1f") -> str:
+        """The same with a true minus sign."""
+        return self.written(value, form).replace("-", "\N{MINUS SIGN}")
+
+    def share(self, value: float | None) -> str:
+        """A percentage without its sign; what is not nothing is never written as 0."""
+        if value is None:
+            return "\N{EN DASH}"
+        return f"< {self.number(0.1)}" if 0 < value < 0.1 else self.number(value)
+
+    def percent(self, value: float | None) -> str:
+        """The same with its sign."""
+        return self.share(value) if value is None else f"{self.share(value)} %"
+
+    def time_left(self, seconds: float | None) -> str:
+        """How long something still takes, in the largest fitting unit; nothing where nobody knows."""
+        if seconds is None:
+            return ""
+        if seconds < 90:
+            return self("seconds_left", count=max(1, round(seconds)))
+        if seconds < 90 * 60:
+            return self("minutes_left", count=round(seconds / 60))
+        return self("hours_left", count=seconds / 3600)
+
+    def for_script(self) -> Mapping[str, str]:
+        """The texts that scripts use, not filled in."""
+        keys = [key for key in TEXTS if key.startswith("js_") or key in ("too_large", "no_lung")]
+        return {key.removeprefix("js_"): TEXTS[key][LANGUAGES.index(self.language)] for key in keys}
 
 
 def language_of(call: Request) -> str:
@@ -34,46 +95,22 @@ def remember_language(call: Request, response: Response) -> None:
         )
 
 
-def translator(language: str) -> Translate:
-    """`text(key, **values)` in that language.
-
-    Raises (the result does):
-        KeyError: no such text, or a value that it needs is missing.
-    """
-    column = LANGUAGES.index(language)
-
-    def text(key: str, **values: object) -> str:
-        return TEXTS[key][column].format(**values)
-
-    return text
+def asked_translator() -> Translator:
+    """The texts in the language of the request."""
+    return Translator(language_of(request))
 
 
-def number(value: float, language: str, digits: int = 1) -> str:
-    """A number as that language writes it; a true minus sign."""
-    written = f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
-    return written.replace(".", ",") if language == "ru" else written
-
-
-def share(value: float | None, language: str) -> str:
-    """A percentage for people, without its sign; what is not nothing is never written as 0."""
-    if value is None:
-        return "\N{EN DASH}"
-    return f"< {number(0.1, language)}" if 0 < value < 0.1 else number(value, language)
-
-
-def percent(value: float | None, language: str) -> str:
-    """The same with its sign."""
-    return share(value, language) if value is None else f"{share(value, language)} %"
-
-
-def duration(seconds: float, text: Translate) -> str:
-    """About how long something still takes, in the largest fitting unit."""
-    if seconds < 90:
-        return text("about_seconds", count=max(1, round(seconds)))
-    return text("about_minutes", count=round(seconds / 60))
-
-
-def texts_of(prefix: str, language: str) -> Mapping[str, str]:
-    """The texts whose keys begin so, without the prefix and not filled in, for a script."""
-    column = LANGUAGES.index(language)
-    return {key.removeprefix(prefix): TEXTS[key][column] for key in TEXTS if key.startswith(prefix)}
+def rendered(template: str, status: int = 200, **context: Any) -> Response:
+    """A page in the language of the request."""
+    text = asked_translator()
+    page = render_template(
+        template,
+        t=text,
+        languages=LANGUAGES,
+        here=request.path,
+        query={key: value for key, value in request.args.items() if key != _COOKIE},
+        **context,
+    )
+    response = make_response(page, status)
+    remember_language(request, response)
+    return response

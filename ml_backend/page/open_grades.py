@@ -1,10 +1,5 @@
-"""Grades in doubt, and the slices to correct, for the state page.
+"""Uncertain grades, and the slices whose correction resolves them, for the state page."""
 
-The page asks for itself every few seconds and the answer takes seconds for a large catalog, so it is worked
-out anew only when a correction or a severity has come.
-"""
-
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,6 +7,7 @@ from chestct.catalog.catalog import Catalog
 from chestct.derived.grade_plan import GradePlan, undecided_plans
 from chestct.derived.grade_resolution import open_studies
 from chestct.severity.interval import InvolvementCalibration
+from ml_backend.page.remembered import Remembered
 
 _STUDIES_SHOWN = 10
 
@@ -22,7 +18,7 @@ class OpenGrades:
 
     Args:
         rows: the studies that need the fewest corrections, first.
-        in_doubt: how many studies there are in all.
+        undecided: how many studies there are in all.
         is_calibrated: whether held-out studies stand behind the intervals.
     """
 
@@ -31,8 +27,8 @@ class OpenGrades:
     is_calibrated: bool
 
 
-class SettlingBoard:
-    """The section's content, kept until something changes.
+class GradesBoard:
+    """The section's content, kept until a correction or a severity has come.
 
     Args:
         catalog: studies, predictions and corrections.
@@ -44,23 +40,18 @@ class SettlingBoard:
     ) -> None:
         self._catalog = catalog
         self._calibration_of = calibration_of
-        self._working = threading.Lock()
-        self._kept: tuple[object, OpenGrades] | None = None
+        self._remembered = Remembered[OpenGrades]()
 
-    def shown(self, version: str) -> OpenGrades:
-        """What to show for a version.
+    def open_grades(self, version: str) -> OpenGrades:
+        """Studies whose grade is uncertain by a version, as the catalog stands.
 
         Raises:
             ServiceUnavailableError: the catalog does not answer.
         """
-        with self._working:
-            stamp = (version, self._catalog.severities.evidence_stamp(version))
-            if self._kept is None or self._kept[0] != stamp:
-                self._kept = (stamp, open_grades(self._catalog, version, self._calibration_of(version)))
-            return self._kept[1]
+        stamp = (version, self._catalog.severities.evidence_stamp(version))
+        return self._remembered.get(stamp, lambda: self._work_out(version))
 
-
-def open_grades(catalog: Catalog, version: str, calibration: InvolvementCalibration | None) -> OpenGrades:
-    """Studies whose grade is in doubt by a version, as the catalog stands."""
-    plans = undecided_plans(open_studies(catalog, version, calibration))
-    return OpenGrades(tuple(plans[:_STUDIES_SHOWN]), len(plans), calibration is not None)
+    def _work_out(self, version: str) -> OpenGrades:
+        calibration = self._calibration_of(version)
+        plans = undecided_plans(open_studies(self._catalog, version, calibration))
+        return OpenGrades(tuple(plans[:_STUDIES_SHOWN]), len(plans), calibration is not None)

@@ -1,6 +1,6 @@
 """The section of the page about readers: sentences with intervals, times over versions, a second look."""
 
-import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from string import ascii_uppercase
 
@@ -11,7 +11,11 @@ from chestct.reader_study.effort import Effort
 from chestct.reader_study.figures import ReadersFigures, figures_of
 from chestct.reader_study.second_look import Suspicion
 from chestct.reader_study.sentences import sentences
+from chestct.reader_study.wording import said
 from chestct.settings import Settings
+from ml_backend.page.language import Translator
+from ml_backend.page.remembered import Remembered
+from ml_backend.page.state import label_studio_address
 from ml_backend.page.times_plot import times_plot
 
 _VERSIONS_SHOWN, _SUSPICIONS_SHOWN = 12, 8
@@ -22,6 +26,8 @@ class SecondLook:
     """A label to look at again.
 
     Args:
+        name: study and slice.
+        reasons: a sentence each.
         link: its task in Label Studio; None where the task is of another project, or none is known.
     """
 
@@ -32,23 +38,59 @@ class SecondLook:
 
 @dataclass(frozen=True)
 class ReadersSection:
-    """Everything in the section.
+    """Everything in the section, worded when it is shown.
 
     Args:
-        rows: (letter of a reader, what slices took). Readers are told apart and not named: whoever
-            reaches the page sees it, and how fast a colleague works is not everybody's business.
-        plot: of seconds a slice; None before any time is known.
+        figures: of the readers' log.
+        settings: where Label Studio is.
     """
 
-    readings: int
-    sentences: tuple[str, ...]
-    plot: Markup | None
-    rows: tuple[tuple[str, Effort], ...]
-    second_look: tuple[SecondLook, ...]
+    figures: ReadersFigures
+    settings: Settings
+
+    @property
+    def readings(self) -> int:
+        """How many there are."""
+        return self.figures.estimates.readings
+
+    @property
+    def rows(self) -> list[tuple[str, Effort]]:
+        """(letter of a reader, what slices took).
+
+        Readers are told apart and not named: whoever reaches the page sees it, and how fast a colleague
+        works is not everybody's business.
+        """
+        return [(_letters(number), row) for number, row in enumerate(self.figures.by_reader)]
+
+    def sentences(self, text: Translator) -> list[str]:
+        """What the figures say."""
+        return sentences(self.figures.estimates, text.language)
+
+    def plot(self, text: Translator) -> Markup | None:
+        """Seconds a slice by version; None before any time is known."""
+        rows = [
+            (text.named("version", row.name), row.seconds) for row in self.figures.by_version if row.seconds
+        ]
+        return times_plot(rows[-_VERSIONS_SHOWN:], text) if rows else None
+
+    def second_look(self, text: Translator) -> Iterator[SecondLook]:
+        """Labels to look at again, the most suspicious first."""
+        for suspicion in self.figures.second_look[:_SUSPICIONS_SHOWN]:
+            reading = suspicion.reading
+            name = text("slice_of_study", study=reading.study_name, index=reading.slice_index)
+            reasons = tuple(said(reason, text.language) for reason in suspicion.evidence)
+            yield SecondLook(name, reasons, self._link(suspicion))
+
+    def _link(self, suspicion: Suspicion) -> str | None:
+        project_id = suspicion.reading.project_uid.partition(":")[0]
+        address = label_studio_address(self.settings)
+        if not address or project_id != str(self.settings.project_id):
+            return None
+        return f"{address}/projects/{project_id}/data?task={suspicion.reading.task_id}"
 
 
 class ReadersPanel:
-    """Works the figures out when the log has changed, and keeps them until then: the page reloads itself.
+    """Works the figures out when the log has changed.
 
     Args:
         settings: where Label Studio is.
@@ -58,9 +100,7 @@ class ReadersPanel:
     def __init__(self, settings: Settings, catalog: Catalog) -> None:
         self._settings = settings
         self._catalog = catalog
-        self._lock = threading.Lock()
-        self._stamp: tuple[object, ...] | None = None
-        self._section: ReadersSection | None = None
+        self._remembered = Remembered[ReadersSection]()
 
     def section(self) -> ReadersSection:
         """What the log says now.
@@ -68,35 +108,13 @@ class ReadersPanel:
         Raises:
             ServiceUnavailableError: the catalog does not answer.
         """
-        with self._lock:
-            stamp = self._catalog.reader_log.stamp()
-            if self._section is None or stamp != self._stamp:
-                versions = [version.version for version in self._catalog.versions.all()]
-                readings = self._catalog.reader_log.readings()
-                figures = figures_of(readings, self._catalog.reader_log.pairs(readings), versions)
-                self._section, self._stamp = _section(figures, self._settings), stamp
-            return self._section
+        return self._remembered.get(self._catalog.reader_log.stamp(), self._work_out)
 
-
-def _section(figures: ReadersFigures, settings: Settings) -> ReadersSection:
-    times = [(row.name, row.seconds) for row in figures.by_version if row.seconds is not None]
-    return ReadersSection(
-        readings=figures.estimates.readings,
-        sentences=tuple(sentences(figures.estimates)),
-        plot=times_plot(times[-_VERSIONS_SHOWN:]) if times else None,
-        rows=tuple((_letters(number), row) for number, row in enumerate(figures.by_reader)),
-        second_look=tuple(_second_look(one, settings) for one in figures.second_look[:_SUSPICIONS_SHOWN]),
-    )
-
-
-def _second_look(one: Suspicion, settings: Settings) -> SecondLook:
-    reading = one.reading
-    address = settings.label_studio_public_url or settings.label_studio_url
-    project_id = reading.project_uid.partition(":")[0]
-    link = None
-    if address and project_id == str(settings.project_id):
-        link = f"{address.rstrip('/')}/projects/{project_id}/data?task={reading.task_id}"
-    return SecondLook(f"{reading.study_name}, slice {reading.slice_index}", one.reasons, link)
+    def _work_out(self) -> ReadersSection:
+        versions = [version.version for version in self._catalog.versions.all()]
+        readings = self._catalog.reader_log.readings()
+        figures = figures_of(readings, self._catalog.reader_log.pairs(readings), versions)
+        return ReadersSection(figures, self._settings)
 
 
 def _letters(number: int) -> str:
@@ -104,6 +122,6 @@ def _letters(number: int) -> str:
     letters = ""
     number += 1
     while number:
-        number, place = divmod(number - 1, len(ascii_uppercase))
-        letters = ascii_uppercase[place] + letters
+        number, letter = divmod(number - 1, len(ascii_uppercase))
+        letters = ascii_uppercase[letter] + letters
     return letters

@@ -1,4 +1,4 @@
-"""The state of the loop, gathered for the page; a part that does not answer is said, not an error."""
+"""The state of the loop, gathered for the page; a service that is down is said, not an error."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,19 +11,21 @@ from chestct.catalog.records import RetrainRequest, VersionRecord
 from chestct.errors import ServiceUnavailableError
 from chestct.job_queue import JobQueue
 from chestct.settings import Settings
+from chestct.wording import Message
 
 _DECISIONS_SHOWN, _REQUESTS_SHOWN = 5, 3
+# Scores of a card -> the texts that name them.
 _FIGURES = {
-    "lesion_dice": "Lesion",
-    "ground_glass_dice": "Ground glass",
-    "consolidation_dice": "Consolidation",
-    "lung_dice": "Lung",
+    "lesion_dice": "figure_lesion",
+    "ground_glass_dice": "ground_glass",
+    "consolidation_dice": "consolidation",
+    "lung_dice": "lung",
 }
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One Dice score of a card: mean over patients in [0, 1] and its 95 % interval."""
+    """One Dice score of a card: mean over patients in [0, 1], its 95 % interval, the key of its name."""
 
     source: str
     name: str
@@ -34,12 +36,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class Card:
-    """What the page shows of a model card."""
+    """What the page shows of a model card; `missing` says why it shows nothing."""
 
-    architecture: str = ""
     data_licence: str = ""
     figures: tuple[Figure, ...] = ()
-    missing: str = ""
+    missing: Message | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class LoopState:
 
     Args:
         counts: as `Catalog.counts`.
-        queue: as `JobQueue.status`, None where `queue_trouble` says why not.
+        queue: as `JobQueue.status`, None where none is configured or `queue_trouble` says what is wrong.
         label_studio_url: the project's page, or Label Studio's; None where none is configured.
     """
 
@@ -62,15 +63,9 @@ class LoopState:
     queue_trouble: str
     label_studio_url: str | None
 
-    @property
-    def corrected_percent(self) -> float:
-        """Share of the slices that a reader has corrected, in [0, 100]."""
-        return 100.0 * self.counts["corrected"] / self.counts["slices"] if self.counts["slices"] else 0.0
-
-    @property
-    def predicted_percent(self) -> float:
-        """Share of the slices that the champion has looked at, in [0, 100]."""
-        return 100.0 * self.counts["predicted"] / self.counts["slices"] if self.counts["slices"] else 0.0
+    def percent(self, count: str) -> float:
+        """Share of the slices that a count names, in [0, 100]."""
+        return 100.0 * self.counts[count] / self.counts["slices"] if self.counts["slices"] else 0.0
 
 
 def loop_state(settings: Settings, catalog: Catalog, queue: JobQueue | None) -> LoopState:
@@ -81,7 +76,12 @@ def loop_state(settings: Settings, catalog: Catalog, queue: JobQueue | None) -> 
     """
     champion = catalog.versions.champion()
     versions = tuple(reversed(catalog.versions.all()))
-    queue_status, queue_trouble = _queue_state(queue)
+    queue_status, queue_trouble = None, ""
+    if queue is not None:
+        try:
+            queue_status = queue.status()
+        except ServiceUnavailableError as error:
+            queue_trouble = str(error)
     requests = catalog.requests.all()
     return LoopState(
         champion=champion,
@@ -96,23 +96,15 @@ def loop_state(settings: Settings, catalog: Catalog, queue: JobQueue | None) -> 
     )
 
 
-def _queue_state(queue: JobQueue | None) -> tuple[Mapping[str, Any] | None, str]:
-    """What runs, or the sentence that says why nobody knows."""
-    if queue is None:
-        return None, "No queue is configured."
-    try:
-        return queue.status(), ""
-    except ServiceUnavailableError as error:
-        return None, str(error)
+def label_studio_address(settings: Settings) -> str:
+    """As browsers reach it, without a slash at its end; empty where none is configured."""
+    return (settings.label_studio_public_url or settings.label_studio_url or "").rstrip("/")
 
 
 def _project_page(settings: Settings) -> str | None:
-    address = settings.label_studio_public_url or settings.label_studio_url
-    if not address:
-        return None
-    home = address.rstrip("/")
+    home = label_studio_address(settings)
     # At the very first `lungloop up` the server starts before its project exists.
-    return home if settings.project_id is None else f"{home}/projects/{settings.project_id}/data"
+    return f"{home}/projects/{settings.project_id}/data" if home and settings.project_id else home or None
 
 
 def _card(weights_dir: Path, version: str) -> Card:
@@ -121,12 +113,11 @@ def _card(weights_dir: Path, version: str) -> Card:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        return Card(missing=f"{path} cannot be read ({type(error).__name__}).")
+        return Card(missing=Message("card_unreadable", {"path": path, "error": type(error).__name__}))
     if not isinstance(card, dict):
-        return Card(missing=f"{path} is not a model card.")
+        return Card(missing=Message("card_strange", {"path": path}))
     metrics = card.get("metrics")
     return Card(
-        architecture=str(card.get("architecture", "")),
         data_licence=str(card.get("data_licence", "")),
         figures=tuple(_figures(metrics)) if isinstance(metrics, Mapping) else (),
     )
@@ -141,7 +132,13 @@ def _figures(metrics: Mapping[str, Any]) -> Iterator[Figure]:
             score = scores.get(key)
             if isinstance(score, Mapping) and isinstance(score.get("mean"), int | float):
                 interval = _interval(score.get("interval"))
-                yield Figure(str(source), name, float(score["mean"]), interval, score.get("patients"))
+                yield Figure(
+                    str(source or "test_patients"),
+                    name,
+                    float(score["mean"]),
+                    interval,
+                    score.get("patients"),
+                )
 
 
 def _interval(ends: object) -> tuple[float, float] | None:

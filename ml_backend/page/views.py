@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from flask import Blueprint, Response, make_response, render_template
+from flask import Blueprint, Response
 
 from chestct.model.card import calibration_of_version
 from ml_backend.model import Backend
-from ml_backend.page.open_grades import SettlingBoard
+from ml_backend.page.language import rendered
+from ml_backend.page.open_grades import GradesBoard
 from ml_backend.page.readers import ReadersPanel
 from ml_backend.page.state import loop_state
 
@@ -19,25 +20,21 @@ def page(backend: Backend) -> Blueprint:
     routes = Blueprint(
         "page", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
     )
-
     panel = ReadersPanel(backend.settings, backend.catalog)
-    board = SettlingBoard(
+    board = GradesBoard(
         backend.catalog, lambda version: calibration_of_version(backend.settings.weights_dir, version)
     )
 
     @routes.get("/")
     def state() -> Response:
-        shown = loop_state(backend.settings, backend.catalog, backend.queue)
-        to_settle = board.shown(shown.champion.version) if shown.champion else None
-        response = make_response(
-            render_template("state.html", state=shown, readers=panel.section(), to_settle=to_settle)
-        )
+        state = loop_state(backend.settings, backend.catalog, backend.queue)
+        open_grades = board.open_grades(state.champion.version) if state.champion else None
+        response = rendered("state.html", state=state, readers=panel.section(), open_grades=open_grades)
         response.headers["Content-Security-Policy"] = _CONTENT_POLICY
         response.headers["Cache-Control"] = "no-store"
         return response
 
     routes.add_app_template_filter(short_time)
-    routes.add_app_template_filter(duration)
     return routes
 
 
@@ -49,14 +46,3 @@ def short_time(moment: str | None) -> str:
         return datetime.fromisoformat(moment).strftime("%Y-%m-%d %H:%M UTC")
     except ValueError:
         return moment
-
-
-def duration(seconds: float | None) -> str:
-    """How long something still takes, in the largest fitting unit."""
-    if seconds is None:
-        return ""
-    if seconds < 90:
-        return f"{seconds:.0f} s left"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min left"
-    return f"{seconds / 3600:.1f} h left"

@@ -2,20 +2,12 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Any
 
-from flask import Blueprint, Response, jsonify, make_response, render_template, request
+from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import ClientDisconnected, HTTPException, NotFound, RequestEntityTooLarge
 
 from chestct.errors import InputError, LungLoopError, NotFoundError
-from ml_backend.page.language import (
-    LANGUAGES,
-    Translate,
-    language_of,
-    remember_language,
-    texts_of,
-    translator,
-)
+from ml_backend.page.language import asked_translator, rendered
 from ml_backend.page.scan.incoming import BrokenForm, NoFile, NoRoom
 
 _LOG = logging.getLogger(__name__)
@@ -25,29 +17,13 @@ _CONTENT_POLICY = (
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _GIB_IN_MIB = 1024
-
-
-def shown(template: str, status: int = 200, **context: Any) -> Response:
-    """A page in the language of the request."""
-    language = language_of(request)
-    page = render_template(
-        template,
-        t=translator(language),
-        language=language,
-        languages=LANGUAGES,
-        texts=texts_of("js_", language),
-        here=request.path,
-        query={key: value for key, value in request.args.items() if key != "lang"},
-        **context,
-    )
-    response = make_response(page, status)
-    remember_language(request, response)
-    return response
-
-
-def text() -> Translate:
-    """The texts in the language of the request."""
-    return translator(language_of(request))
+_KEYS: Mapping[type, str] = {
+    RequestEntityTooLarge: "too_large",
+    ClientDisconnected: "broken_upload",
+    BrokenForm: "broken_upload",
+    NoRoom: "no_room",
+    NoFile: "no_file",
+}
 
 
 def wants_json() -> bool:
@@ -85,32 +61,28 @@ def answer_errors(routes: Blueprint, scan_max_mib: int) -> None:
     @routes.errorhandler(FileNotFoundError)
     @routes.errorhandler(NotFound)
     def gone(error: Exception) -> Response:
-        return _told(text()("gone"), 404)
+        return _refusal(asked_translator()("gone"), 404)
 
     @routes.errorhandler(HTTPException)
     def of_http(error: HTTPException) -> Response:
-        sentences: Mapping[type, str] = {
-            RequestEntityTooLarge: text()("too_large", limit=size_limit(scan_max_mib)),
-            ClientDisconnected: text()("broken_upload"),
-            BrokenForm: text()("broken_upload"),
-            NoRoom: text()("no_room"),
-            NoFile: text()("no_file"),
-        }
-        return _told(sentences.get(type(error), error.description or error.name), error.code or 500)
+        key = _KEYS.get(type(error))
+        limit = size_limit(scan_max_mib)
+        sentence = asked_translator()(key, limit=limit) if key else error.description or error.name
+        return _refusal(sentence, error.code or 500)
 
     @routes.errorhandler(LungLoopError)
     def of_ours(error: LungLoopError) -> Response:
-        return _told(str(error), 400 if isinstance(error, InputError) else 500)
+        return _refusal(str(error), 400 if isinstance(error, InputError) else 500)
 
     @routes.errorhandler(Exception)
     def of_nobody(error: Exception) -> Response:
         _LOG.exception("%s failed", request.endpoint, exc_info=error)
-        return _told(text()("failed_inside"), 500)
+        return _refusal(asked_translator()("failed_inside"), 500)
 
 
-def _told(sentence: str, status: int) -> Response:
+def _refusal(sentence: str, status: int) -> Response:
     if wants_json():
         response = jsonify({"error": "refused", "detail": sentence})
         response.status_code = status
         return response
-    return shown("scan_error.html", status, sentence=sentence)
+    return rendered("scan_error.html", status, sentence=sentence)

@@ -3,7 +3,7 @@
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +12,15 @@ import numpy.typing as npt
 from chestct.intensity import as_picture
 from chestct.render.overlay import overlay, png_bytes
 from chestct.render.uncertainty import uncertainty_picture
-from ml_backend.page.language import Translate, number
-from ml_backend.page.scan.cautions import cautions
+from ml_backend.page.language import Translator
 from ml_backend.page.scan.drawing import Drawing
 from ml_backend.page.scan.kept_study import LABEL_FILE, Findings, KeptStudy, StudyFacts
 from ml_backend.page.scan.wording import (
     GROUPS,
-    SIDES,
+    cautions_shown,
     facts_shown,
     grade_shown,
     share_table,
-    slice_name,
     volumes,
     why_no_grade,
 )
@@ -46,17 +44,17 @@ class _Pipe(io.RawIOBase):
         return taken
 
 
-def archive_of(studies: list[KeptStudy], drawing: Drawing, language: str, text: Translate) -> Iterator[bytes]:
+def archive_of(studies: list[KeptStudy], drawing: Drawing, text: Translator) -> Iterator[bytes]:
     """The parts of the archive, in order.
 
     A study with geometry gives `<stem>.label.nii.gz`, pictures give `<stem>.label.png` (several:
-    below a folder of the study); beside them overlays, pictures of the model's doubt and
+    below a folder of the study); beside them overlays, pictures of the model's uncertainty and
     `<stem>.report.txt`; and one `report.json`.
 
     Args:
         studies: segmented ones.
         drawing: of the overlays.
-        language: with `text`, of the reports.
+        text: of the reports.
     """
     pipe = _Pipe()
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:
@@ -64,83 +62,71 @@ def archive_of(studies: list[KeptStudy], drawing: Drawing, language: str, text: 
         archive.writestr("README.txt", readme)
         report = []
         for study in studies:
-            facts = study.facts()
-            for name, content in _files(study, facts, drawing):
+            facts, findings = study.facts(), study.findings()
+            if findings is None:  # the scan was deleted meanwhile
+                raise FileNotFoundError(study.folder)
+            for name, content in _files(study, facts, findings, drawing):
                 archive.writestr(name, content)
                 yield pipe.take()
-            archive.writestr(f"{facts.stem}.report.txt", text_report(study, facts, language, text))
-            report.append(json_entry(study, facts))
+            archive.writestr(f"{facts.stem}.report.txt", text_report(facts, findings, text))
+            report.append(_json_entry(facts, findings))
         # A zip of text compresses; pictures and .gz do not.
         archive.writestr("report.json", json.dumps(report, indent=2, ensure_ascii=False))
     yield pipe.take()
 
 
-def json_entry(study: KeptStudy, facts: StudyFacts) -> dict[str, object]:
+def _json_entry(facts: StudyFacts, findings: Findings) -> dict[str, object]:
     """A study in `report.json`, with the keys of `lungloop segment`'s report."""
-    found = _found(study)
-    whole = found.study["whole"] or dict.fromkeys(GROUPS, 0.0)
+    whole = findings.study["whole"] or dict.fromkeys(GROUPS, 0.0)
     return {
         "input": facts.name,
         "kind": facts.kind,
-        "model_version": found.model_version,
+        "model_version": findings.model_version,
         "percent": {name: whole[name] for name in ("ground_glass", "consolidation")},
-        "severity": found.severity,
-        "shares": found.study,
-        "slices": found.slices,
+        "severity": findings.severity,
+        "shares": findings.study,
+        "slices": findings.slices,
     }
 
 
-def text_report(study: KeptStudy, facts: StudyFacts, language: str, text: Translate) -> str:
+def text_report(facts: StudyFacts, findings: Findings, text: Translator) -> str:
     """One study's report as plain text: what it is, shares, grade, a line for each slice."""
-    found = _found(study)
-    lines = [facts.name, "=" * len(facts.name), text("research"), ""]
-    lines += [f"{label}: {value}" for label, value in facts_shown(facts, language, text)]
-    lines += [f"{text('model')}: {found.model_version}", "", text("share")]
+    lines = [facts.name, "=" * len(facts.name), text("research"), "", *_listed(facts_shown(facts, text))]
+    lines += [f"{text('model')}: {findings.model_version}", "", text("share")]
     columns = [text("right"), text("left_lung"), text("whole")]
     width = max(len(text(name)) for name in GROUPS) + 2
-    lines.append(" " * width + "".join(f"{column:>14}" for column in columns))
-    lines += [
-        f"{text(name):<{width}}" + "".join(f"{cell:>14}" for cell in cells)
-        for name, cells in share_table(found.study, language)
-    ]
+    rows = [("", columns), *((text(name), cells) for name, cells in share_table(findings.study, text))]
+    lines += [f"{name:<{width}}" + "".join(f"{cell:>14}" for cell in cells) for name, cells in rows]
     lines.append("")
-    shown = grade_shown(found.severity, language, text) if found.severity else None
-    if shown:
-        lines.append(f"{text('grade')}: {shown.grade}. {': '.join(shown.deciding)}, {shown.interval}.")
-        if shown.possible:
-            lines.append(text("grade_from_to", grades=shown.possible))
-        if shown.more_than_one:
-            lines.append(text("look"))
-        lines += [f"{label}: {value}" for label, value in shown.basis.items()]
+    grade = grade_shown(findings.severity, text)
+    if grade is None:
+        lines.append(why_no_grade(facts, findings, text))
     else:
-        lines.append(why_no_grade(facts, found, text))
-    if found.severity:
-        lines += [f"{label}: {value}" for label, value in volumes(found.severity, language, text)]
-        lines += [f"- {warning}" for warning in cautions(found.severity, language)]
+        lines.append(f"{text('grade')}: {grade.grade}. {': '.join(grade.deciding)}, {grade.interval}.")
+        if grade.possible:
+            lines.append(text("grade_from_to", grades=grade.possible))
+        if grade.more_than_one:
+            lines.append(text("look"))
+        lines += _listed(grade.basis.items())
+    lines += _listed(volumes(findings.severity, text))
+    lines += [f"- {warning}" for warning in cautions_shown(findings, text)]
     lines += ["", f"{text('by_slice')} ({text('ground_glass')}; {text('consolidation')})"]
-    for index, shares in enumerate(found.slices):
-        whole = shares[SIDES[-1]]
+    for index, shares in enumerate(findings.slices):
+        whole = shares["whole"]
         cells = (
-            "; ".join(number(whole[name], language, 2) for name in GROUPS[:2]) if whole else text("no_lung")
+            "; ".join(text.number(whole[name], ".2f") for name in GROUPS[:2]) if whole else text("no_lung")
         )
-        lines.append(f"{index + 1:>5}  {cells}  {slice_name(facts, index)}".rstrip())
+        lines.append(f"{index + 1:>5}  {cells}  {facts.slice_name(index)}".rstrip())
     return "\n".join(lines) + "\n"
 
 
-def _found(study: KeptStudy) -> Findings:
-    """The findings of a segmented study.
-
-    Raises:
-        FileNotFoundError: the scan was deleted meanwhile.
-    """
-    found = study.findings()
-    if found is None:
-        raise FileNotFoundError(study.folder)
-    return found
+def _listed(rows: Iterable[tuple[str, str]]) -> list[str]:
+    return [f"{label}: {value}" for label, value in rows]
 
 
-def _files(study: KeptStudy, facts: StudyFacts, drawing: Drawing) -> Iterator[tuple[str, bytes]]:
-    found = _found(study)
+def _files(
+    study: KeptStudy, facts: StudyFacts, findings: Findings, drawing: Drawing
+) -> Iterator[tuple[str, bytes]]:
     if facts.geometry is not None:
         yield f"{facts.stem}.label.nii.gz", (study.folder / LABEL_FILE).read_bytes()
     for index in range(len(facts.sizes)):
@@ -150,15 +136,15 @@ def _files(study: KeptStudy, facts: StudyFacts, drawing: Drawing) -> Iterator[tu
             yield f"{stem}.label.png", png_bytes(labels)
         picture = as_picture(study.pixels(index, facts), facts.intensity)
         yield f"{stem}.overlay.png", png_bytes(overlay(picture, labels, drawing.colours, drawing.opacity))
-        uncertainty = shown_uncertainty(study, facts, found, index)
+        uncertainty = uncertainty_over_slice(study, facts, findings, index)
         if uncertainty is not None:
             yield f"{stem}.doubt.png", png_bytes(uncertainty)
 
 
-def shown_uncertainty(
+def uncertainty_over_slice(
     study: KeptStudy, facts: StudyFacts, findings: Findings, index: int
 ) -> npt.NDArray[np.uint8] | None:
-    """(H, W, 3) uint8 picture of a slice with the model's doubt over it; None where it tells none."""
+    """(H, W, 3) uint8 picture of a slice with the model's uncertainty over it; None where it tells none."""
     uncertainty = study.uncertainty(index, findings)
     if uncertainty is None:
         return None
@@ -172,6 +158,6 @@ def result_stem(facts: StudyFacts, index: int) -> str:
     """
     if facts.kind == "image":
         return facts.stem
-    own = Path(slice_name(facts, index)).stem
+    own = Path(facts.slice_name(index)).stem
     safe = "".join(part if part.isalnum() or part in "-_" else "_" for part in own)[:40]
     return f"{facts.stem}/{index:04d}{f'-{safe}' if safe else ''}"

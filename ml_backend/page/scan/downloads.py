@@ -8,9 +8,8 @@ from flask import Blueprint, Response, make_response, request
 from werkzeug.exceptions import NotFound
 
 from chestct.render.overlay import png_bytes
-from ml_backend.page.language import language_of
-from ml_backend.page.scan.answers import shown, text
-from ml_backend.page.scan.archive import archive_of, result_stem, shown_uncertainty
+from ml_backend.page.language import asked_translator, rendered
+from ml_backend.page.scan.archive import archive_of, result_stem, uncertainty_over_slice
 from ml_backend.page.scan.drawing import Drawing
 from ml_backend.page.scan.kept_study import (
     LABEL_FILE,
@@ -22,8 +21,8 @@ from ml_backend.page.scan.kept_study import (
     StudyFacts,
 )
 from ml_backend.page.scan.reading import study_folder
-from ml_backend.page.scan.report import report_context
 from ml_backend.page.scan.store import ScanStore
+from ml_backend.page.scan.viewing import report_context
 
 # The report must be whole as one file, so its style lies inside; nothing in it can run.
 _REPORT_POLICY = (
@@ -64,28 +63,28 @@ def add_downloads(routes: Blueprint, store: ScanStore) -> None:
     @routes.get("/<scan_id>/<int:number>/doubt/<int:index>.png")
     def uncertainty_png(scan_id: str, number: int, index: int) -> Response:
         study, facts, findings = _segmented(store, scan_id, number)
-        shown = shown_uncertainty(study, facts, findings, index) if index < len(facts.sizes) else None
-        if shown is None:
+        picture = uncertainty_over_slice(study, facts, findings, index) if index < len(facts.sizes) else None
+        if picture is None:
             raise NotFound
-        return _png(shown, facts, index, "doubt")
+        return _png(picture, facts, index, "doubt")
 
     @routes.get("/<scan_id>/<int:number>/report.html")
     def report(scan_id: str, number: int) -> Response:
         study, facts, findings = _segmented(store, scan_id, number)
         drawing = Drawing.of_query(request.args)
-        context = report_context(study, facts, findings, drawing, language_of(request), text())
-        response = shown("scan_report.html", **context)
+        context = report_context(study, facts, findings, drawing, asked_translator())
+        response = rendered("scan_report.html", **context)
         response.headers["Content-Security-Policy"] = _REPORT_POLICY
         return response
 
     @routes.get("/<scan_id>/results.zip")
     def results(scan_id: str) -> Response:
-        found, folder = store.find(scan_id)
-        studies = [KeptStudy(study_folder(folder, number)) for number in range(1, found.studies + 1)]
+        scan, folder = store.find(scan_id)
+        studies = [KeptStudy(study_folder(folder, number)) for number in range(1, scan.studies + 1)]
         segmented = [study for study in studies if study.findings() is not None]
         if not segmented:
             raise NotFound
-        parts = archive_of(segmented, Drawing.of_query(request.args), language_of(request), text())
+        parts = archive_of(segmented, Drawing.of_query(request.args), asked_translator())
         stem = segmented[0].facts().stem if len(segmented) == 1 else "scans"
         return _attached(Response(parts, mimetype="application/zip"), f"{stem}.lungloop.zip")
 
@@ -96,9 +95,9 @@ def _segmented(store: ScanStore, scan_id: str, number: int) -> tuple[KeptStudy, 
     Raises:
         NotFoundError, NotFound: it is not, or not yet.
     """
-    found, folder = store.find(scan_id)
+    scan, folder = store.find(scan_id)
     study = KeptStudy(study_folder(folder, number))
-    findings = study.findings() if 1 <= number <= found.studies else None
+    findings = study.findings() if 1 <= number <= scan.studies else None
     if findings is None:
         raise NotFound
     return study, study.facts(), findings

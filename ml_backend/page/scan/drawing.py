@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from chestct.labels import COLOURS_RGB, Label
 
 _HEX = re.compile(r"[0-9a-fA-F]{6}")
-_CLASSES = (Label.GROUND_GLASS, Label.CONSOLIDATION, Label.LUNG)
+CLASSES = (Label.GROUND_GLASS, Label.CONSOLIDATION, Label.LUNG)
 DEFAULT_OPACITY = 0.4
 
 
@@ -32,10 +32,10 @@ class Drawing:
                 consolidation, lung) and `opacity` ("40", in percent).
         """
         written = query.get("colours", "").split(",")
-        given = dict(zip(_CLASSES, written, strict=False))
+        given = dict(zip(CLASSES, written, strict=False))
         colours = {
             label: _rgb(given[label]) if _HEX.fullmatch(given.get(label, "")) else COLOURS_RGB[label]
-            for label in _CLASSES
+            for label in CLASSES
         }
         if "show" in query:
             shown = query["show"].split(",")

@@ -6,16 +6,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chestct.geometry import Geometry
 from chestct.labels import LESIONS, Label
 from chestct.prediction import SlicePrediction
 from chestct.severity.grading import severity_of_predictions
 from chestct.severity.interval import InvolvementCalibration
-from chestct.severity.involvement import Involvement
+from chestct.severity.involvement import Involvement, spacing_of
 from chestct.severity.lungs import Side
 from ml_backend.page.scan.kept_study import Findings, StudyFacts
 
-# Only tells lungs apart by their distance: a chest CT shows about this much from side to side.
-_PICTURE_WIDTH_MM = 350.0
 _GROUPS: Mapping[str, tuple[Label, ...]] = {
     "ground_glass": (Label.GROUND_GLASS,),
     "consolidation": (Label.CONSOLIDATION,),
@@ -39,45 +38,44 @@ def findings_of(
         model_version: whose they are.
         calibration: of the grade's interval; None where that version has none.
     """
-    geometry = facts.geometry
-    severity = None
+    geometry, severity = facts.geometry, None
     if geometry is None:
-        counts = np.concatenate([_counts(one.label_map[None]) for one in predictions])
+        counts = np.concatenate([_counts(each.label_map[None], None) for each in predictions])
     else:
-        label_maps = np.stack([one.label_map for one in predictions])
-        counts = Involvement.of(label_maps, geometry.spacing_mm, np.ones(len(label_maps))).counts
+        counts = _counts(np.stack([each.label_map for each in predictions]), geometry)
         severity = severity_of_predictions(
             predictions, geometry, facts.intensity, calibration=calibration, model_version=model_version
-        ).as_dict()
+        )
     return Findings(
         model_version=model_version,
-        slices=tuple(_shares(one[None]) for one in counts),
+        slices=tuple(_shares(of_slice[None]) for of_slice in counts),
         study=_shares(counts),
-        lesion_pixels=tuple(int(one) for one in counts[:, :, list(LESIONS)].sum(axis=(1, 2))),
-        severity=severity,
-        doubt_sizes=tuple(
-            None
-            if one.uncertainty is None
-            else (int(one.uncertainty.shape[0]), int(one.uncertainty.shape[1]))
-            for one in predictions
-        ),
+        lesion_pixels=tuple(map(int, counts[:, :, list(LESIONS)].sum(axis=(1, 2)))),
+        severity=None if severity is None else severity.as_dict(),
+        doubt_sizes=tuple(_size(each.uncertainty) for each in predictions),
+        cautions=() if severity is None else severity.cautions,
     )
 
 
-def _counts(label_map: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """(1, 3, 4) counts by side and label of a slice (1, H, W) that knows no millimetres."""
-    pixel_mm = _PICTURE_WIDTH_MM / label_map.shape[2]
-    return Involvement.of(label_map, (1.0, pixel_mm, pixel_mm), np.ones(1)).counts
+def _counts(label_maps: npt.NDArray[np.uint8], geometry: Geometry | None) -> npt.NDArray[np.int64]:
+    """(S, 3, 4) counts by slice, side and label."""
+    return Involvement.of(label_maps, spacing_of(label_maps.shape, geometry), np.ones(len(label_maps))).counts
+
+
+def _size(uncertainty: npt.NDArray[np.uint8] | None) -> tuple[int, int] | None:
+    return None if uncertainty is None else (int(uncertainty.shape[0]), int(uncertainty.shape[1]))
 
 
 def _shares(counts: npt.NDArray[np.int64]) -> dict[str, Any]:
     """Percent of each lung that each group takes, by side; None for a side without lung."""
-    shown = Involvement(counts, np.ones(len(counts)))
+    involvement = Involvement(counts, np.ones(len(counts)))
 
     def percents(sides: tuple[Side, ...]) -> dict[str, float] | None:
-        lung = shown.voxels(sides)
+        lung = involvement.voxels(sides)
         if not lung:
             return None
-        return {name: round(100 * shown.voxels(sides, group) / lung, 2) for name, group in _GROUPS.items()}
+        return {
+            name: round(100 * involvement.voxels(sides, group) / lung, 2) for name, group in _GROUPS.items()
+        }
 
     return {name: percents(sides) for name, sides in _SIDES.items()}

@@ -1,8 +1,11 @@
 """From a browser's form to files in a private folder, streamed: nothing is held in memory."""
 
+import gzip
 import re
 import shutil
+import struct
 import unicodedata
+import zlib
 from pathlib import Path
 from typing import IO, Any
 
@@ -11,7 +14,6 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, ServiceUnavailable
 from werkzeug.formparser import parse_form_data
 
-from ml_backend.page.scan.kinds import ending_of
 from ml_backend.page.scan.record import Failure, Upload
 
 # A long series has some 1,500 files.
@@ -21,6 +23,22 @@ _MOST_TEXT_BYTES = 2**20
 # Volumes are unpacked and label maps written: an upload needs about three times its size.
 _ROOM_FACTOR, _ROOM_LEFT_BYTES = 3, 256 * 2**20
 _MOST_NAME_CHARACTERS = 120
+# What a file is, is told by its first bytes; its name says nothing.
+_HEADER_BYTES = 352
+_NIFTI_HEADERS = (348, 540)
+_MAGIC = (
+    (0, b"\x89PNG\r\n\x1a\n", ".png"),
+    (0, b"\xff\xd8\xff", ".jpg"),
+    (0, b"II*\0", ".tif"),
+    (0, b"MM\0*", ".tif"),
+    (0, b"PK\x03\x04", ".zip"),
+    (0, b"\x93NUMPY", ".npy"),
+    (128, b"DICM", ".dcm"),
+    # DICOM from before its preamble: the first element is of group 0002 or 0008.
+    (0, b"\x02\x00\x00\x00", ".dcm"),
+    (0, b"\x08\x00\x05\x00", ".dcm"),
+    (0, b"\x08\x00\x08\x00", ".dcm"),
+)
 UNKNOWN_KIND = (
     "is of an unknown kind; expected a picture (PNG, JPEG), a study (NIfTI, DICOM) or a zip archive of those"
 )
@@ -74,21 +92,20 @@ def receive(call: Request, folder: Path, most_bytes: int) -> tuple[tuple[Upload,
     finally:
         for file in opened:
             file.close()
-    sent = [one for _, listed in files.lists() for one in listed]
     uploads, failures = [], []
-    for one in sent:
-        path = Path(str(one.stream.name))
-        if one.filename or path.stat().st_size:
-            kept = _kept(folder, path, shown_name(one))
+    for sent in (file for _, listed in files.lists() for file in listed):
+        path = Path(str(sent.stream.name))
+        if sent.filename or path.stat().st_size:
+            kept = _kept(folder, path, shown_name(sent))
             (uploads if isinstance(kept, Upload) else failures).append(kept)
     if not uploads and not failures:
         raise NoFile
     return tuple(uploads), tuple(failures)
 
 
-def shown_name(one: FileStorage) -> str:
+def shown_name(sent: FileStorage) -> str:
     """The last part of a sender's file name, fit to be shown."""
-    name = re.split(r"[\\/]", one.filename or "")[-1]
+    name = re.split(r"[\\/]", sent.filename or "")[-1]
     printable = "".join(part for part in name if unicodedata.category(part)[0] != "C").strip()
     return printable[-_MOST_NAME_CHARACTERS:] or "unnamed"
 
@@ -109,7 +126,36 @@ def _kept(folder: Path, path: Path, name: str) -> Upload | Failure:
     if ending is None:
         path.unlink()
         return Failure(name, UNKNOWN_KIND)
-    place = path.parent / "dicom" if ending == ".dcm" else path.parent
-    place.mkdir(exist_ok=True)
-    moved = path.rename(place / f"{path.name}{ending}")
+    series = path.parent / "dicom" if ending == ".dcm" else path.parent
+    series.mkdir(exist_ok=True)
+    moved = path.rename(series / f"{path.name}{ending}")
     return Upload(name, moved.relative_to(folder).as_posix())
+
+
+def ending_of(path: Path) -> str | None:
+    """The file name ending under which our readers know this content, None where it is unknown.
+
+    Args:
+        path: a file of any name; at most a few hundred bytes of it are read or unpacked.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEADER_BYTES)
+    if head.startswith(b"\x1f\x8b"):
+        return ".nii.gz" if _is_nifti(_unpacked(path)) else None
+    if _is_nifti(head):
+        return ".nii"
+    return next(
+        (ending for offset, magic, ending in _MAGIC if head[offset : offset + len(magic)] == magic), None
+    )
+
+
+def _is_nifti(head: bytes) -> bool:
+    return len(head) >= 4 and any(struct.unpack(f"{order}i", head[:4])[0] in _NIFTI_HEADERS for order in "<>")
+
+
+def _unpacked(path: Path) -> bytes:
+    try:
+        with gzip.open(path, "rb") as stream:
+            return stream.read(_HEADER_BYTES)
+    except (OSError, EOFError, zlib.error):
+        return b""

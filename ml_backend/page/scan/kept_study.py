@@ -1,12 +1,12 @@
 """One study of a scan on disk: its slices as a browser takes them, and what was found in them.
 
 A slice is one gzip file of raw pixels, little-endian, row by row: int16 HU or uint8 grey levels, and
-uint8 for label maps and doubt maps. Browsers unpack it themselves and window it on the spot, so that
+uint8 for label maps and uncertainty maps. Browsers unpack it themselves and window it on the spot, so that
 scrolling and a new window need no further request.
 """
 
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from chestct.files import write_atomic
 from chestct.geometry import Geometry
 from chestct.intensity import Intensity
+from chestct.severity.cautions import Caution, CautionKind
 from chestct.study import Study
 from ml_backend.page.scan.record import read_json, write_json
 
@@ -70,6 +71,15 @@ class StudyFacts:
         """Whether the pixels are Hounsfield units, so that a window can be chosen."""
         return self.intensity is Intensity.HU
 
+    def slice_name(self, index: int) -> str:
+        """A slice's own file name where it has one."""
+        return self.slice_names[index] if index < len(self.slice_names) else ""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the pixels, on disk and in the browser."""
+        return np.dtype("<i2" if self.is_hu else "u1")
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -81,7 +91,8 @@ class Findings:
             `consolidation` and `both`; None where that lung is absent.
         lesion_pixels: of each slice; a share alone would lead to slices with hardly any lung.
         severity: as `chestct.severity.grading.Severity.as_dict`; None where no grade can be given.
-        doubt_sizes: (h, w) of each slice's doubt map; None for a slice whose model tells none.
+        doubt_sizes: (h, w) of each slice's uncertainty map; None for a slice whose model tells none.
+        cautions: of the severity; None where only the sentences in `severity` are kept.
     """
 
     model_version: str
@@ -90,10 +101,11 @@ class Findings:
     lesion_pixels: tuple[int, ...]
     severity: dict[str, Any] | None
     doubt_sizes: tuple[tuple[int, int] | None, ...] = ()
+    cautions: tuple[Caution, ...] | None = None
 
     @property
     def tells_uncertainty(self) -> bool:
-        """Whether there is a doubt map of any slice."""
+        """Whether there is an uncertainty map of any slice."""
         return any(self.doubt_sizes)
 
 
@@ -109,12 +121,8 @@ class KeptStudy:
 
     def keep(self, study: Study, name: str, stem: str, notes: tuple[str, ...] = ()) -> StudyFacts:
         """Writes the slices and the facts; the facts last, so that they stand for a whole study."""
-        (self.folder / PIXELS).mkdir(parents=True, exist_ok=True)
-        (self.folder / LABELS).mkdir(exist_ok=True)
-        (self.folder / UNCERTAINTY).mkdir(exist_ok=True)
-        dtype = np.dtype("<i2" if study.intensity is Intensity.HU else "u1")
-        for index, pixels in enumerate(study.slices):
-            self._write(PIXELS, index, np.asarray(pixels, dtype=dtype))
+        for what in (PIXELS, LABELS, UNCERTAINTY):
+            (self.folder / what).mkdir(parents=True, exist_ok=True)
         geometry = study.geometry
         single_picture = geometry is None and len(study.slices) == 1
         facts = StudyFacts(
@@ -122,12 +130,14 @@ class KeptStudy:
             stem=stem,
             kind="image" if single_picture else "study",
             intensity=study.intensity,
-            sizes=tuple((int(one.shape[0]), int(one.shape[1])) for one in study.slices),
+            sizes=tuple((int(pixels.shape[0]), int(pixels.shape[1])) for pixels in study.slices),
             slice_names=study.slice_names,
             stored_shape=geometry.stored_shape if geometry else None,
             affine=tuple(tuple(map(float, row)) for row in geometry.affine) if geometry else None,
             notes=notes,
         )
+        for index, pixels in enumerate(study.slices):
+            self.write(PIXELS, index, np.asarray(pixels, dtype=facts.dtype))
         write_json(self.folder / "facts.json", asdict(facts))
         return facts
 
@@ -154,39 +164,32 @@ class KeptStudy:
         )
 
     def path(self, what: str, index: int) -> Path:
-        """The gzip file of a slice's pixels, labels or doubt."""
+        """The gzip file of a slice's PIXELS, LABELS or UNCERTAINTY."""
         return self.folder / what / f"{index:05d}.gz"
+
+    def write(self, what: str, index: int, pixels: npt.NDArray[np.generic]) -> None:
+        """Keeps the same."""
+        write_packed(self.path(what, index), pixels)
 
     def pixels(self, index: int, facts: StudyFacts) -> npt.NDArray[np.generic]:
         """(H, W) int16 HU or uint8 grey levels of a slice."""
-        dtype = np.int16 if facts.is_hu else np.uint8
-        raw = gzip.decompress(self.path(PIXELS, index).read_bytes())
-        return np.frombuffer(raw, np.dtype(dtype).newbyteorder("<")).astype(dtype).reshape(facts.sizes[index])
+        pixels = self._read(PIXELS, index, facts.sizes[index], facts.dtype)
+        return pixels.astype(facts.dtype.newbyteorder("="))
 
     def labels(self, index: int, facts: StudyFacts) -> npt.NDArray[np.uint8]:
         """(H, W) uint8 values of Label of a slice."""
-        raw = gzip.decompress(self.path(LABELS, index).read_bytes())
-        return np.frombuffer(raw, np.uint8).reshape(facts.sizes[index])
-
-    def all_labels(self, facts: StudyFacts) -> Iterator[npt.NDArray[np.uint8]]:
-        """Label maps in the order of the slices."""
-        return (self.labels(index, facts) for index in range(len(facts.sizes)))
-
-    def keep_labels(self, index: int, label_map: npt.NDArray[np.uint8]) -> None:
-        """Writes a slice's label map."""
-        self._write(LABELS, index, label_map)
+        return self._read(LABELS, index, facts.sizes[index])
 
     def uncertainty(self, index: int, findings: Findings) -> npt.NDArray[np.uint8] | None:
-        """(h, w) uint8 doubt map of a slice, as of a SlicePrediction; None where there is none."""
+        """(h, w) uint8 uncertainty map of a slice, as of a SlicePrediction; None where there is none."""
         size = findings.doubt_sizes[index] if index < len(findings.doubt_sizes) else None
-        if size is None:
-            return None
-        raw = gzip.decompress(self.path(UNCERTAINTY, index).read_bytes())
-        return np.frombuffer(raw, np.uint8).reshape(size)
+        return None if size is None else self._read(UNCERTAINTY, index, size)
 
-    def keep_uncertainty(self, index: int, uncertainty: npt.NDArray[np.uint8]) -> None:
-        """Writes a slice's doubt map."""
-        self._write(UNCERTAINTY, index, uncertainty)
+    def _read(
+        self, what: str, index: int, size: tuple[int, int], dtype: npt.DTypeLike = np.uint8
+    ) -> npt.NDArray[Any]:
+        raw = gzip.decompress(self.path(what, index).read_bytes())
+        return np.frombuffer(raw, dtype).reshape(size)
 
     def keep_findings(self, findings: Findings) -> None:
         """Writes what was found; from now on the study counts as segmented."""
@@ -195,17 +198,20 @@ class KeptStudy:
     def findings(self) -> Findings | None:
         """What was found; None while it is not segmented."""
         stored = read_json(self.folder / "findings.json")
-        return stored and Findings(
+        if stored is None:
+            return None
+        # An earlier version kept no cautions, only their sentences in the severity.
+        cautions = stored.get("cautions")
+        return Findings(
             **{
                 **stored,
                 "slices": tuple(stored["slices"]),
                 "lesion_pixels": tuple(stored["lesion_pixels"]),
                 "doubt_sizes": tuple(size and tuple(size) for size in stored.get("doubt_sizes", ())),
+                "cautions": cautions
+                and tuple(Caution(CautionKind(each["kind"]), each["values"]) for each in cautions),
             }
         )
-
-    def _write(self, what: str, index: int, pixels: npt.NDArray[np.generic]) -> None:
-        write_packed(self.path(what, index), pixels)
 
 
 def write_packed(path: Path, pixels: npt.NDArray[np.generic]) -> None:
@@ -234,7 +240,7 @@ class KeptSlices(Sequence[npt.NDArray[np.generic]]):
     def __getitem__(self, index: slice) -> list[npt.NDArray[np.generic]]: ...
     def __getitem__(self, index: int | slice) -> npt.NDArray[np.generic] | list[npt.NDArray[np.generic]]:
         if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(len(self)))]
+            return [self[each] for each in range(*index.indices(len(self)))]
         if not 0 <= index < len(self):
             raise IndexError(index)
         return self._study.pixels(index, self._facts)

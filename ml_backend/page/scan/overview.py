@@ -43,9 +43,8 @@ def keep_overview(study: KeptStudy, facts: StudyFacts) -> Overview:
     steps = [-(-max(size) // _LONGEST_SIDE) for size in facts.sizes]
     small = [(-(-h // step), -(-w // step)) for (h, w), step in zip(facts.sizes, steps, strict=True)]
     height, width = max(small[k][0] for k in axial), max(small[k][1] for k in axial)
-    dtype = np.dtype("<i2" if facts.is_hu else "u1")
     darkest = -1024 if facts.is_hu else 0
-    pictures = np.full((len(axial), height, width), darkest, dtype)
+    pictures = np.full((len(axial), height, width), darkest, facts.dtype)
     labels = np.zeros(pictures.shape, np.uint8)
     for place, index in enumerate(axial):
         step, (rows, columns) = steps[index], small[index]
@@ -53,15 +52,15 @@ def keep_overview(study: KeptStudy, facts: StudyFacts) -> Overview:
         labels[place, :rows, :columns] = study.labels(index, facts)[::step, ::step]
     write_packed(study.folder / "axial-pixels.gz", pictures)
     write_packed(study.folder / "axial-labels.gz", labels)
-    overview = Overview(tuple(int(one) for one in axial), (height, width))
+    overview = Overview(tuple(map(int, axial)), (height, width))
     geometry = facts.geometry
     if geometry is not None and len(facts.sizes) >= _FEWEST_FOR_CORONAL:
-        row = _telling_row(study, facts)
+        row = _most_affected_row(study, facts)
         step = -(-facts.sizes[0][1] // _LONGEST_CORONAL)
         plane = np.stack([study.pixels(k, facts)[row, ::step] for k in range(len(facts.sizes))])
-        found = np.stack([study.labels(k, facts)[row, ::step] for k in range(len(facts.sizes))])
-        write_packed(study.folder / "coronal-pixels.gz", plane.astype(dtype))
-        write_packed(study.folder / "coronal-labels.gz", found)
+        plane_labels = np.stack([study.labels(k, facts)[row, ::step] for k in range(len(facts.sizes))])
+        write_packed(study.folder / "coronal-pixels.gz", plane.astype(facts.dtype))
+        write_packed(study.folder / "coronal-labels.gz", plane_labels)
         between_slices, _, between_columns = geometry.spacing_mm
         overview = Overview(
             overview.axial_slices,
@@ -75,11 +74,12 @@ def keep_overview(study: KeptStudy, facts: StudyFacts) -> Overview:
     return overview
 
 
-def _telling_row(study: KeptStudy, facts: StudyFacts) -> int:
+def _most_affected_row(study: KeptStudy, facts: StudyFacts) -> int:
     """The row with most lesion; with most lung where there is none."""
     height = facts.sizes[0][0]
     lesion, lung = np.zeros(height, np.int64), np.zeros(height, np.int64)
-    for label_map in study.all_labels(facts):
+    for index in range(len(facts.sizes)):
+        label_map = study.labels(index, facts)
         lesion += np.isin(label_map, LESIONS).sum(axis=1)
         lung += (label_map != Label.BACKGROUND).sum(axis=1)
     if lesion.any():

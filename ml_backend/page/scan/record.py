@@ -57,7 +57,7 @@ class Scan:
         done_studies: how many of them are segmented.
         slices_done, slices_total: over all studies; the total is known once reading is over.
         seconds_left: None until the first slices have shown how long one takes.
-        error: why nothing could be done at all; empty otherwise.
+        error: why it failed; empty otherwise, and where the log has the details.
     """
 
     id: str
@@ -81,10 +81,15 @@ class Scan:
             **{
                 **stored,
                 "phase": Phase(stored["phase"]),
-                "uploads": tuple(Upload(**one) for one in stored["uploads"]),
-                "failures": tuple(Failure(**one) for one in stored["failures"]),
+                "uploads": tuple(Upload(**upload) for upload in stored["uploads"]),
+                "failures": tuple(Failure(**failure) for failure in stored["failures"]),
             }
         )
+
+    @property
+    def share_done(self) -> float:
+        """Share of the slices that are segmented, in [0, 1]."""
+        return self.slices_done / self.slices_total if self.slices_total else 0.0
 
     @property
     def is_unfinished(self) -> bool:

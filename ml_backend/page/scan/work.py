@@ -13,7 +13,7 @@ from chestct.errors import LungLoopError
 from chestct.formats.nifti import write_label_map_nifti
 from chestct.inference.segmenter import Segmenter
 from ml_backend.page.scan.findings import findings_of
-from ml_backend.page.scan.kept_study import LABEL_FILE, KeptSlices, KeptStudy
+from ml_backend.page.scan.kept_study import LABEL_FILE, LABELS, UNCERTAINTY, KeptSlices, KeptStudy
 from ml_backend.page.scan.overview import keep_overview
 from ml_backend.page.scan.reading import keep_studies, study_folder
 from ml_backend.page.scan.record import Failure, Phase, Scan
@@ -24,7 +24,6 @@ _LOG = logging.getLogger(__name__)
 
 # How often an idle process looks for scans whose time is over, and for work that another one left.
 _IDLE_SECONDS = 20.0
-_INTERNAL = "could not be segmented for a reason that lies with this program; its log has the details"
 
 
 class ScanWorker:
@@ -78,10 +77,11 @@ class ScanWorker:
             except Exception as error:  # noqa: BLE001 - logged with its trace, unless it was deleted
                 if folder.exists():
                     _LOG.exception("scan failed", exc_info=error)
-                    self._fail(folder, scan, _INTERNAL)
+                    self._fail(folder, scan, "")
             return True
 
     def _fail(self, folder: Path, scan: Scan, reason: str) -> None:
+        """Without a reason it is an internal error, which the page says in its reader's language."""
         try:
             publish(folder, dataclasses.replace(scan, phase=Phase.FAILED, error=reason))
         except FileNotFoundError:
@@ -105,11 +105,11 @@ def _read(folder: Path, scan: Scan) -> Scan:
     scan = publish(folder, dataclasses.replace(scan, phase=Phase.READING, studies=0))
     failures: list[Failure] = []
     studies = slices = 0
-    for found in keep_studies(folder, scan):
-        if isinstance(found, Failure):
-            failures.append(found)
+    for facts in keep_studies(folder, scan):
+        if isinstance(facts, Failure):
+            failures.append(facts)
         else:
-            studies, slices = studies + 1, slices + len(found.sizes)
+            studies, slices = studies + 1, slices + len(facts.sizes)
             publish(folder, dataclasses.replace(scan, studies=studies, slices_total=slices))
     return dataclasses.replace(
         scan, studies=studies, slices_total=slices, failures=(*scan.failures, *failures)
@@ -129,11 +129,11 @@ def _segment(folder: Path, scan: Scan, segmenter: Segmenter) -> Scan:
             KeptSlices(study, facts), facts.intensity, slices_apart_mm=facts.slices_apart_mm
         )
         started = time.perf_counter()
-        for index, found in enumerate(each):
-            study.keep_labels(index, found.label_map)
-            if found.uncertainty is not None:
-                study.keep_uncertainty(index, found.uncertainty)
-            predictions.append(found)
+        for index, prediction in enumerate(each):
+            study.write(LABELS, index, prediction.label_map)
+            if prediction.uncertainty is not None:
+                study.write(UNCERTAINTY, index, prediction.uncertainty)
+            predictions.append(prediction)
             done = scan.slices_done + 1
             # The first slice of a process pays for the network's warm-up.
             if done > 1:
@@ -143,7 +143,7 @@ def _segment(folder: Path, scan: Scan, segmenter: Segmenter) -> Scan:
             scan = publish(folder, dataclasses.replace(scan, slices_done=done, seconds_left=left))
         keep_overview(study, facts)
         if facts.geometry is not None:
-            labels = np.stack([one.label_map for one in predictions])
+            labels = np.stack([prediction.label_map for prediction in predictions])
             write_label_map_nifti(study.folder / LABEL_FILE, labels, facts.geometry)
         # Last: a study with findings counts as whole.
         calibration = segmenter.involvement_calibration

@@ -45,10 +45,10 @@ function enlarged(small, [rows, columns], height, width) {
   return large;
 }
 
-// RGBA pixels of a slice: as `chestct.render.overlay.overlay` where the style is "fill", as `chestct.render.uncertainty` where
-// there is doubt to show: without classes, whose colours would be taken for doubt. "plain" is for small pictures
-// and for planes whose rows are far apart, where outlines would hide everything.
-function drawn(pixels, labels, width, height, view, doubt) {
+// RGBA pixels of a slice: as `chestct.render.overlay.overlay` where the style is "fill", as
+// `chestct.render.uncertainty` where there is uncertainty to show: without classes, whose colours would be taken for
+// it. "plain" is for small pictures and for planes whose rows are far apart, where outlines would hide everything.
+function drawn(pixels, labels, width, height, view, uncertainty) {
   const rgba = new Uint8ClampedArray(4 * width * height);
   const offset = view.isHu ? -LOWEST_HU : 0;
   const last = view.grey.length - 1;
@@ -57,9 +57,9 @@ function drawn(pixels, labels, width, height, view, doubt) {
   for (let y = 0, k = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1, k += 1) {
       const label = labels[k];
-      const colour = doubt ? null : view.colours[label];
+      const colour = uncertainty ? null : view.colours[label];
       const grey = isMask ? 0 : view.grey[Math.min(last, Math.max(0, pixels[k] + offset))];
-      const unsure = doubt ? view.doubt.table[doubt[k]] : null;
+      const unsure = uncertainty ? view.uncertainty.table[uncertainty[k]] : null;
       let share = 0;
       if (colour) {
         const isOutline = view.style !== "plain" && (
@@ -72,7 +72,7 @@ function drawn(pixels, labels, width, height, view, doubt) {
       }
       for (let part = 0; part < 3; part += 1) {
         const [under, over, cover] = unsure
-          ? [view.doubt.grey * grey, unsure[part], unsure[3]]
+          ? [view.uncertainty.grey * grey, unsure[part], unsure[3]]
           : [grey, share ? colour[part] : 0, share];
         rgba[4 * k + part] = Math.round(under + cover * (over - under));
       }
@@ -82,10 +82,10 @@ function drawn(pixels, labels, width, height, view, doubt) {
   return rgba;
 }
 
-function paint(canvas, pixels, labels, width, height, view, doubt = null) {
+function paint(canvas, pixels, labels, width, height, view, uncertainty = null) {
   if (canvas.width !== width) canvas.width = width;
   if (canvas.height !== height) canvas.height = height;
-  const picture = new ImageData(drawn(pixels, labels, width, height, view, doubt), width, height);
+  const picture = new ImageData(drawn(pixels, labels, width, height, view, uncertainty), width, height);
   canvas.getContext("2d").putImageData(picture, 0, 0);
 }
 
@@ -119,8 +119,8 @@ class SliceCache {
       fetchPixels(`${base}/pixels/${index}`, this.study.hu),
       fetchPixels(`${base}/labels/${index}`, false),
       this.study.doubt?.sizes[index] ? fetchPixels(`${base}/doubt/${index}`, false) : null,
-    ]).then(([pixels, labels, doubt]) => {
-      entry.value = { pixels, labels, doubt };
+    ]).then(([pixels, labels, uncertainty]) => {
+      entry.value = { pixels, labels, uncertainty };
       return entry.value;
     });
     // A slice that failed is asked for again the next time.
@@ -214,8 +214,8 @@ class Viewer {
     this.markOverview();
     const label = this.find("#save-label");
     if (label) label.href = `${this.study.base}/label/${this.index}.png`;
-    const doubt = this.find("#save-doubt");
-    if (doubt) doubt.href = `${this.study.base}/doubt/${this.index}.png`;
+    const uncertainty = this.find("#save-doubt");
+    if (uncertainty) uncertainty.href = `${this.study.base}/doubt/${this.index}.png`;
   }
 
   tellShares(shares) {
@@ -250,9 +250,9 @@ class Viewer {
       opacity: Number(form.elements.opacity.value) / 100,
       style: form.elements.style.value,
       grey: greyLevels(this.study.hu, center, width),
-      doubt: this.study.doubt,
+      uncertainty: this.study.doubt,
     };
-    const key = this.find("#doubt-key");
+    const key = this.find("#uncertainty-key");
     if (key) key.hidden = this.view.style !== "doubt";
     this.find("#opacity-said").textContent = `${form.elements.opacity.value} %`;
     const colourList = this.study.classes.map(
@@ -304,10 +304,10 @@ class Viewer {
     window.requestAnimationFrame(() => {
       this.isDue = false;
       if (!this.shown) return;
-      const { index, pixels, labels, doubt } = this.shown;
+      const { index, pixels, labels, uncertainty } = this.shown;
       const [height, width] = this.study.sizes[index];
-      const isDoubted = this.view.style === "doubt" && doubt;
-      const large = isDoubted ? enlarged(doubt, this.study.doubt.sizes[index], height, width) : null;
+      const isUncertainty = this.view.style === "doubt" && uncertainty;
+      const large = isUncertainty ? enlarged(uncertainty, this.study.doubt.sizes[index], height, width) : null;
       paint(this.canvas, pixels, labels, width, height, this.view, large);
       const window_ = this.study.hu ? ` · W ${this.window.width} L ${this.window.center}` : "";
       if (index === this.index) this.find("#hud").textContent = this.position() + window_;
@@ -361,7 +361,7 @@ class Viewer {
       ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1, PageDown: 10, PageUp: -10,
       Home: -this.count, End: this.count,
     };
-    const styles = { o: "outline", m: "mask", ...(this.study.doubt && { d: "doubt" }) };
+    const styles = { o: "outline", m: "mask", ...(this.study.doubt && { u: "doubt", d: "doubt" }) };
     if (event.key in moves) this.go(this.index + moves[event.key]);
     else if ("123".includes(event.key)) this.controls.elements[`show-${event.key}`].click();
     else if (event.key.toLowerCase() in styles) {

@@ -6,7 +6,7 @@ from string import Formatter
 import pytest
 from flask import Flask, Response, request
 
-from ml_backend.page.language import language_of, remember_language, texts_of, translator
+from ml_backend.page.language import Translator, language_of, remember_language
 from ml_backend.page.strings import TEXTS
 
 
@@ -56,7 +56,7 @@ def test_a_chosen_language_is_remembered_and_an_asked_for_one_is_not() -> None:
 
 
 def test_texts_are_filled_in_and_scripts_get_them_with_their_blanks() -> None:
-    assert translator("ru")("slice_of", done=1, total=3) == "Срез 1 из 3"
-    assert texts_of("js_", "en")["slice"] == "Slice {number} of {total}"
+    assert Translator("ru")("slice_of", done=1, total=3) == "Срез 1 из 3"
+    assert Translator("en").for_script()["slice"] == "Slice {number} of {total}"
     with pytest.raises(KeyError):
-        translator("en")("slice_of", done=1)
+        Translator("en")("slice_of", done=1)

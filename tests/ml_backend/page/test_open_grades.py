@@ -1,4 +1,4 @@
-"""The page names the slices that settle a grade, and looks again only when something came."""
+"""The page names the slices that resolve a grade, and looks again only when something came."""
 
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from chestct.geometry import Geometry
 from chestct.intensity import Intensity
 from chestct.prediction import SlicePrediction
 from chestct.study import Study
-from ml_backend.page.open_grades import SettlingBoard
+from ml_backend.page.language import Translator
+from ml_backend.page.open_grades import GradesBoard
 
 TEMPLATES = Path(ml_backend.page.__file__).parent / "templates"
 # 1 of 4 pixels of the right lung is lesion: 25 %, the border between CT-1 and CT-2.
@@ -38,23 +39,28 @@ def doubtful(catalog: Catalog) -> list[int]:
 
 
 def test_the_section_names_study_grades_and_slices(catalog: Catalog, doubtful: list[int]) -> None:
-    shown = SettlingBoard(catalog, lambda version: None).shown("base-1")
+    shown = GradesBoard(catalog, lambda version: None).open_grades("base-1")
     (row,) = shown.rows
     assert (row.study, row.grades, row.slices) == ("<b>", "CT-1 or CT-2", (1, 2))
     with flask.Flask(__name__, template_folder=str(TEMPLATES)).app_context():
-        text = flask.render_template("settle.html", to_settle=shown)
+        text = flask.render_template("grades.html", open_grades=shown, t=Translator("en"))
         assert "&lt;b&gt;" in text
         assert "<td>1, 2</td>" in text
+        assert "<td>CT-1 or CT-2</td>" in text
         assert "22.9 to 27.1 %" in text
         assert "intervals not calibrated" in text
-        nothing = SettlingBoard(catalog, lambda version: None).shown("another")
-        assert "No grade is in doubt" in flask.render_template("settle.html", to_settle=nothing)
+        russian = flask.render_template("grades.html", open_grades=shown, t=Translator("ru"))
+        assert "<td>КТ-1 или КТ-2</td>" in russian
+        assert "от 22,9 до 27,1 %" in russian
+        nothing = GradesBoard(catalog, lambda version: None).open_grades("another")
+        text = flask.render_template("grades.html", open_grades=nothing, t=Translator("en"))
+        assert "No grade is uncertain" in text
 
 
 def test_it_looks_again_only_after_a_correction(catalog: Catalog, doubtful: list[int]) -> None:
-    board = SettlingBoard(catalog, lambda version: None)
-    first = board.shown("base-1")
-    assert board.shown("base-1") is first
+    board = GradesBoard(catalog, lambda version: None)
+    first = board.open_grades("base-1")
+    assert board.open_grades("base-1") is first
     catalog.corrections.add(
         slice_id=doubtful[1],
         project_uid="1:2026",
@@ -66,4 +72,4 @@ def test_it_looks_again_only_after_a_correction(catalog: Catalog, doubtful: list
         via="sync",
         label_map=QUARTER,
     )
-    assert [row.slices for row in board.shown("base-1").rows] == [(2,)]
+    assert [row.slices for row in board.open_grades("base-1").rows] == [(2,)]

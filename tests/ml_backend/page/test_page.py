@@ -11,7 +11,8 @@ from chestct.catalog.catalog import Catalog
 from chestct.settings import Settings
 from ml_backend.app import create_app
 from ml_backend.model import Backend
-from ml_backend.page.views import duration, short_time
+from ml_backend.page.language import Translator
+from ml_backend.page.views import short_time
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_the_page_shows_champion_figures_work_queue_and_decisions(
     answer = create_app(settings, backend).test_client().get("/")
     text = re.sub(r"\s+", " ", answer.text)
     for expected in (
-        "Research software, not a medical device.",
+        "Research software, not a medical device: not for diagnosis or treatment decisions.",
         "base-1",
         "0.742",
         "0.651 to 0.813",
@@ -55,8 +56,9 @@ def test_nothing_is_asked_of_other_sites(settings: Settings, backend: Backend, s
     answer = client.get("/")
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     loaded = re.findall(r"(?:src|href)=\"([^\"]+)\"", answer.text)
-    own = {"/static/page.css", "data:,", "/scan", "http://label-studio.test/projects/7/data"}
-    assert set(loaded) == own  # the last is a link to follow, not something loaded
+    own = {"/static/page.css", "data:,", "/scan", "/?lang=en", "/?lang=ru"}
+    # The last is a link to follow, not something loaded.
+    assert set(loaded) == own | {"http://label-studio.test/projects/7/data"}
     with client.get("/static/page.css") as css:
         assert css.status_code == 200
         assert not re.search(r"url\(|@import", css.text)
@@ -84,5 +86,7 @@ def test_a_missing_or_strange_card_is_said(settings: Settings, backend: Backend,
 
 def test_times_are_written_for_people() -> None:
     assert short_time("2026-03-01T09:30:00.000000Z") == "2026-03-01 09:30 UTC"
-    assert (duration(None), duration(42.2), duration(200.0)) == ("", "42 s left", "3 min left")
-    assert duration(3 * 3600) == "3.0 h left"
+    time_left = Translator("en").time_left
+    assert (time_left(None), time_left(42.2), time_left(200.0)) == ("", "42 s left", "3 min left")
+    assert time_left(3 * 3600) == "3.0 h left"
+    assert Translator("ru").time_left(1.5 * 3600) == "осталось 1,5 ч"

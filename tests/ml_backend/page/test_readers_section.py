@@ -17,12 +17,13 @@ from chestct.reader_study.reading import Reading
 from chestct.settings import Settings
 from ml_backend.app import create_app
 from ml_backend.model import Backend
+from ml_backend.page.language import Translator
 from ml_backend.page.readers import ReadersPanel
 from ml_backend.page.times_plot import times_plot
 
 
 class FakeLog:
-    """A catalog of a made-up log; counts how often it is read."""
+    """A catalog of a synthetic log; counts how often it is read."""
 
     def __init__(self, readings: list[Reading]) -> None:
         self.log = readings
@@ -45,15 +46,15 @@ class FakeLog:
 
 @pytest.fixture(scope="module")
 def log() -> list[Reading]:
-    made_up = phantom_log(3, PhantomReaders(patients=20))
-    first = made_up[0]
+    synthetic = phantom_log(3, PhantomReaders(patients=20))
+    first = synthetic[0]
     assert first.changes is not None
     wiped = dataclasses.replace(
         first.changes, changed=400, lesion_before=400, lesion_after=0, dice=0.0, sure=390
     )
     here = dataclasses.replace(first, changes=wiped, project_uid="7:2026", task_id=41)
-    elsewhere = dataclasses.replace(made_up[1], changes=wiped, project_uid="8:2026")
-    return [here, elsewhere, *made_up[2:]]
+    elsewhere = dataclasses.replace(synthetic[1], changes=wiped, project_uid="8:2026")
+    return [here, elsewhere, *synthetic[2:]]
 
 
 def test_the_figures_are_worked_out_once_for_each_state_of_the_log(
@@ -73,16 +74,19 @@ def test_readers_have_letters_and_suspicious_labels_link_to_tasks_of_this_projec
 ) -> None:
     section = ReadersPanel(settings, FakeLog(log)).section()  # type: ignore[arg-type]
     assert [letter for letter, _ in section.rows] == ["A", "B", "C", "D"]
-    by_name = {one.name: one.link for one in section.second_look}
+    by_name = {one.name: one.link for one in section.second_look(Translator("en"))}
     assert by_name["study-000, slice 0"] == "http://label-studio.test/projects/7/data?task=41"
     assert by_name["study-000, slice 1"] is None
-    assert section.plot is not None
-    assert "base-1" in section.plot
-    assert "no pre-label" in section.plot
+    plot = section.plot(Translator("en"))
+    assert plot is not None
+    assert "base-1" in plot
+    assert "no pre-label" in plot
 
 
 def test_the_plot_marks_median_and_interval_on_one_scale() -> None:
-    drawn = times_plot([("<v1>", Typical(30.0, (15.0, 45.0), 12)), ("v" * 50, Typical(60.0, None, 1))])
+    drawn = times_plot(
+        [("<v1>", Typical(30.0, (15.0, 45.0), 12)), ("v" * 50, Typical(60.0, None, 1))], Translator("en")
+    )
     assert "&lt;v1&gt;" in drawn
     assert "<v1>" not in drawn
     # 8 to 344 stands for 0 to 60 s.

@@ -10,13 +10,13 @@ from chestct.intensity import Intensity
 from chestct.labels import COLOURS_RGB, Label
 from chestct.prediction import SlicePrediction
 from chestct.study import Study
-from ml_backend.page.language import number, percent
+from ml_backend.page.language import Translator
 from ml_backend.page.scan.drawing import Drawing
 from ml_backend.page.scan.findings import findings_of
-from ml_backend.page.scan.kept_study import Findings, KeptStudy
+from ml_backend.page.scan.kept_study import LABELS, Findings, KeptStudy
 from ml_backend.page.scan.overview import keep_overview
 from ml_backend.page.scan.reading import stem_of
-from ml_backend.page.scan.report import most_affected_slices
+from ml_backend.page.scan.viewing import most_affected_slices
 
 # Two lungs of 2 x 4 pixels with air between; the right one (left in the picture) is half ill.
 SLICE = np.array(
@@ -40,13 +40,14 @@ def kept(folder: Path, label_maps: list[np.ndarray], with_geometry: bool) -> Kep
     study = KeptStudy(folder)
     study.keep(Study("case", "case", slices, intensity, folder, geometry), "case", "case")
     for index, one in enumerate(label_maps):
-        study.keep_labels(index, one)
+        study.write(LABELS, index, one)
     return study
 
 
 def found_in(study: KeptStudy) -> Findings:
     facts = study.facts()
-    predictions = [SlicePrediction(one, score=0.5, entropy_mean=0.1) for one in study.all_labels(facts)]
+    label_maps = [study.labels(index, facts) for index in range(len(facts.sizes))]
+    predictions = [SlicePrediction(label_map, score=0.5, entropy_mean=0.1) for label_map in label_maps]
     return findings_of(facts, predictions, "v")
 
 
@@ -131,8 +132,8 @@ def test_most_diseased_slices_come_first_and_are_shown_in_order(tmp_path: Path) 
     ],
 )
 def test_percentages_as_people_write_them(value: float | None, english: str, russian: str) -> None:
-    assert (percent(value, "en"), percent(value, "ru")) == (english, russian)
-    assert number(-1.5, "ru") == "−1,5"
+    assert (Translator("en").percent(value), Translator("ru").percent(value)) == (english, russian)
+    assert Translator("ru").number(-1.5) == "−1,5"
 
 
 def test_a_drawing_is_what_the_link_says_and_the_default_where_it_says_nonsense() -> None:

@@ -15,7 +15,7 @@ from chestct.catalog.catalog import Catalog
 from chestct.settings import Settings
 from ml_backend.app import create_app
 from ml_backend.model import Backend
-from ml_backend.page.scan.kinds import ending_of
+from ml_backend.page.scan.incoming import ending_of
 from ml_backend.page.scan.store import ScanStore, publish
 from ml_backend.page.scan.views import MOST_WAITING
 
@@ -100,7 +100,7 @@ def test_too_large_is_told_and_leaves_nothing(
         environ_overrides={} if is_announced else chunked,
     )
     assert answer.status_code == 413
-    assert "larger than the 8\N{NO-BREAK SPACE}MiB" in answer.text
+    assert "exceeds the limit of 8\N{NO-BREAK SPACE}MiB" in answer.text
     assert list((settings.home / "scans").iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""Every text of the scan page: key -> (English, Russian); `{name}` is filled in."""
+"""Texts of every page, and of the scan page."""
 
 TEXTS: dict[str, tuple[str, str]] = {
     # every page
@@ -56,9 +56,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "reading": ("Reading the files; slices so far: {slices}", "Чтение файлов; прочитано срезов: {slices}"),
     "loading_model": ("Loading the model", "Загрузка модели"),
     "slice_of": ("Slice {done} of {total}", "Срез {done} из {total}"),
-    "left": ("{duration} left", "осталось {duration}"),
-    "about_seconds": ("about {count} s", "около {count} с"),
-    "about_minutes": ("about {count} min", "около {count} мин"),
+    "seconds_left": ("{count} s left", "осталось {count} с"),
+    "minutes_left": ("{count} min left", "осталось {count} мин"),
+    "hours_left": ("{count:.1f} h left", "осталось {count:.1f} ч"),
     "done": ("Done", "Готово"),
     "stopped": ("Could not be segmented", "Сегментация не удалась"),
     "refresh": (
@@ -79,7 +79,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Исследование и результаты удалены.",
     ),
     # findings
-    "findings": ("Findings", "Находки"),
     "share": ("Share of the lung, %", "Доля поражения, %"),
     "ground_glass": ("Ground-glass", "Матовое стекло"),
     "consolidation": ("Consolidation", "Консолидация"),
@@ -97,7 +96,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "grade": ("Grade", "Степень"),
     "grade_from_to": ("possible: {grades}", "возможны: {grades}"),
-    "grade_sure": ("no other grade within the interval", "другие степени вне интервала"),
     "look": (
         "More than one grade is possible: a radiologist must decide.",
         "Возможна более чем одна степень: решение за врачом-рентгенологом.",
@@ -143,9 +141,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     # viewer
     "viewer": ("Slices", "Срезы"),
     "viewer_help": (
-        "Scroll: wheel, swipe, arrow and page keys. 1, 2, 3 switch classes, O outline, M mask only, D doubt.",
+        "Scroll: wheel, swipe, arrow and page keys. 1, 2, 3 switch classes, O outline, M mask only, U "
+        "uncertainty.",
         "Прокрутка: колесо, свайп, стрелки, Page Up/Down. 1, 2, 3 — классы, O — контур, M — только маска, "
-        "D — сомнения.",
+        "U — неопределённость.",
     ),
     "slice": ("Slice", "Срез"),
     "needs_script": (
@@ -171,10 +170,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "style_fill": ("Fill", "Заливка"),
     "style_outline": ("Outline", "Контур"),
     "style_mask": ("Mask only", "Только маска"),
-    "style_doubt": ("Doubt", "Сомнения"),
+    "style_doubt": ("Uncertainty", "Неопределённость"),
     "sure": ("sure", "уверена"),
     "unsure": ("unsure", "не уверена"),
-    "doubt_said": (
+    "uncertainty_note": (
         "How sure the model is of each pixel's class; the classes are not drawn here. "
         "The model can be sure and wrong.",
         "Насколько модель уверена в классе каждого пикселя; сами классы здесь не показаны. "
@@ -188,7 +187,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "download": ("Download", "Скачать"),
     "download_png": ("This slice as shown (PNG)", "Этот срез как на экране (PNG)"),
     "download_label_png": ("Label map (PNG)", "Карта меток (PNG)"),
-    "download_doubt": ("This slice with the model's doubt (PNG)", "Этот срез с сомнениями модели (PNG)"),
+    "download_uncertainty": (
+        "This slice with the model's uncertainty (PNG)",
+        "Этот срез с неопределённостью модели (PNG)",
+    ),
     "download_nifti": ("Label map (NIfTI)", "Карта меток (NIfTI)"),
     "download_report": ("Report (HTML, one page)", "Отчёт (HTML, одна страница)"),
     "download_zip": ("Everything (zip)", "Всё (zip)"),
@@ -199,11 +201,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "some_slices": ("Slices", "Срезы"),
     "archive_readme": (
         "Label maps: 0 background, 1 ground-glass, 2 consolidation, 3 lung; one value a pixel of the image.\n"
-        "Overlays show the classes and colours chosen on the page; in the doubt pictures bright means that "
-        "the model is unsure. The shares are in the report.txt files.",
+        "Overlays show the classes and colours chosen on the page; in the doubt pictures (the model's "
+        "uncertainty) bright means unsure. The shares are in the report.txt files.",
         "Карты меток: 0 фон, 1 матовое стекло, 2 консолидация, 3 лёгкое; одно значение на пиксель снимка.\n"
-        "Наложения показывают классы и цвета, выбранные на странице; на картинках doubt ярко то, в чём "
-        "модель не уверена. Доли поражения — в файлах report.txt.",
+        "Наложения показывают классы и цвета, выбранные на странице; на картинках doubt (неопределённость "
+        "модели) ярко то, в чём модель не уверена. Доли поражения — в файлах report.txt.",
     ),
     # what goes wrong
     "error": ("That did not work", "Не получилось"),
@@ -212,8 +214,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Такого исследования нет, или срок его хранения истёк и оно удалено.",
     ),
     "too_large": (
-        "The files are larger than the {limit} that one upload may have.",
-        "Файлы больше, чем допускает одна загрузка ({limit}).",
+        "The upload exceeds the limit of {limit}.",
+        "Загрузка превышает предел {limit}.",
     ),
     "no_room": (
         "This machine's disk has too little room for these files; try again later.",
@@ -232,17 +234,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Загрузка прервалась; отправьте файлы ещё раз.",
     ),
     "failed_inside": (
-        "Something went wrong inside this program; its log has the details.",
-        "Внутренняя ошибка программы; подробности в её журнале.",
+        "An internal error; see the log.",
+        "Внутренняя ошибка; см. журнал.",
     ),
-    "not_ready": ("The scan is not segmented yet.", "Исследование ещё не обработано."),
     # for scripts
     "js_sending": ("Sending: {percent} %", "Отправка: {percent} %"),
     "js_sent": ("Sent; being looked at", "Отправлено; файлы проверяются"),
-    "js_too_large": (
-        "The files are larger than the {limit} that one upload may have.",
-        "Файлы больше, чем допускает одна загрузка ({limit}).",
-    ),
     "js_no_answer": (
         "The connection broke off; check that the server still runs and send the files again.",
         "Соединение прервалось; проверьте, работает ли сервер, и отправьте файлы ещё раз.",
@@ -257,5 +254,4 @@ TEXTS: dict[str, tuple[str, str]] = {
         "This slice could not be loaded; the scan may have been deleted.",
         "Срез не удалось загрузить; возможно, исследование уже удалено.",
     ),
-    "js_no_lung": ("no lung here", "лёгкого нет"),
 }
