@@ -1,7 +1,9 @@
 """What is said to people, as values until it is worded in one of the languages that pages speak."""
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from string import Formatter
 from typing import Any
 
@@ -25,17 +27,26 @@ class Message:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
+_RUSSIAN_SIGNS = str.maketrans({",": "\N{NO-BREAK SPACE}", ".": ",", "-": "\N{MINUS SIGN}"})
+
+
 class _Russian(Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         written = super().format_field(value, format_spec)
         if isinstance(value, SeverityGrade):
             return written.replace("CT", "КТ")
         if isinstance(value, int | float):
-            return written.replace(",", "\N{NO-BREAK SPACE}").replace(".", ",")
+            return written.translate(_RUSSIAN_SIGNS)
         return written
 
 
 _FORMATTERS = {"en": Formatter(), "ru": _Russian()}
+
+
+def read_texts(path: Path) -> Texts:
+    """A table of texts: a TOML file with `en` and `ru` below each key."""
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    return {key: (text["en"], text["ru"]) for key, text in table.items()}
 
 
 def worded(message: Message, texts: Texts, language: str = "en") -> str:

@@ -1,8 +1,9 @@
-"""What a reader must know before believing a severity, as values; `chestct.severity.wording` says it."""
+"""What a reader must know before believing a severity: values, and the sentences that say them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum, auto
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +13,9 @@ from chestct.intensity import Intensity
 from chestct.severity.involvement import Involvement
 from chestct.severity.lungs import Side
 from chestct.severity.rule import SeverityRule
-from chestct.wording import Message
+from chestct.wording import Message, read_texts, worded
 
+TEXTS = read_texts(Path(__file__).with_name("cautions.toml"))
 # Our choice: diagnostic chest CT is read at 5 mm and thinner; below ten slices a lung is a few discs.
 _SPARSE_ABOVE_MM, _FEW_SLICES = 5.0, 10
 # A slice at the end of the stack with more of the lung than this share of the fullest slice is no end.
@@ -51,6 +53,11 @@ class Caution(Message):
     """
 
     kind: CautionKind
+
+
+def sentence(caution: Caution, language: str = "en") -> str:
+    """A caution in one clause: English for scripts and the terminal, either language for pages."""
+    return worded(caution, TEXTS, language)
 
 
 _NONE = {Side.RIGHT: CautionKind.NO_RIGHT_LUNG, Side.LEFT: CautionKind.NO_LEFT_LUNG}

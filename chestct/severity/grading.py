@@ -17,13 +17,12 @@ from chestct.geometry import Geometry
 from chestct.intensity import Intensity
 from chestct.labels import Label, SeverityGrade
 from chestct.prediction import SlicePrediction
-from chestct.severity.cautions import Caution, CautionKind, cautions_of
+from chestct.severity.cautions import Caution, CautionKind, cautions_of, sentence
 from chestct.severity.interval import InvolvementCalibration
 from chestct.severity.involvement import Involvement, spacing_of
 from chestct.severity.lungs import Side
 from chestct.severity.rule import SeverityRule
 from chestct.severity.uncertainty import involvement_uncertainty_percent
-from chestct.severity.wording import sentence
 
 __all__ = [
     "InvolvementCalibration",

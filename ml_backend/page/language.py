@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from flask import Request, Response, make_response, render_template, request
 
-from chestct.wording import LANGUAGES, Message, worded, written
-from ml_backend.page.strings import TEXTS
+from chestct.wording import LANGUAGES, Message, read_texts, worded, written
 
+_FOLDER = Path(__file__).parent / "texts"
+TEXTS = {**read_texts(_FOLDER / "scan.toml"), **read_texts(_FOLDER / "state.toml")}
 _COOKIE = "lang"
 _YEAR_SECONDS = 365 * 24 * 3600
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chestct.labels import SeverityGrade
-from chestct.severity.cautions import CautionKind
-from chestct.severity.wording import sentence
+from chestct.severity.cautions import CautionKind, sentence
 from ml_backend.page.language import Translator
 from ml_backend.page.scan.kept_study import Findings, StudyFacts
 from ml_backend.page.scan.record import Phase, Scan

@@ -6,8 +6,7 @@ from string import Formatter
 import pytest
 
 from chestct.labels import SeverityGrade
-from chestct.severity.cautions import Caution, CautionKind
-from chestct.severity.wording import TEXTS, sentence
+from chestct.severity.cautions import TEXTS, Caution, CautionKind, sentence
 
 # As `lungloop severity --json`, reports and the catalog have always held them.
 ENGLISH = {
@@ -51,6 +50,10 @@ def test_a_caution_has_both_languages_with_the_same_blanks(kind: CautionKind) ->
     assert sentence(caution) == ENGLISH[kind]
     assert not re.search(r"[A-Za-z]|\d\.\d", sentence(caution, "ru"))
     assert re.search("[а-я]", sentence(caution, "ru"))
+
+
+def test_no_sentence_is_left_of_a_kind_that_is_gone() -> None:
+    assert set(TEXTS) == set(CautionKind)
 
 
 def test_numbers_and_grades_are_written_as_the_language_does() -> None:

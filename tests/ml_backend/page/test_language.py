@@ -6,8 +6,7 @@ from string import Formatter
 import pytest
 from flask import Flask, Response, request
 
-from ml_backend.page.language import Translator, language_of, remember_language
-from ml_backend.page.strings import TEXTS
+from ml_backend.page.language import TEXTS, Translator, language_of, remember_language
 
 
 def fields(text: str) -> set[str]:
