@@ -20,7 +20,7 @@ class ReadingPair:
     """The masks of two readers of one slice.
 
     Args:
-        was_drawn: chance chose the slice to be read twice. Others were read twice for a reason (a doubt,
+        was_drawn: chance chose the slice to be read twice. Others were read twice for a reason (uncertainty,
             a second look), so they agree less than readers usually do, and do not count.
         dice: of each of CLASSES, in [0, 1]; None where neither reader marks the class.
     """

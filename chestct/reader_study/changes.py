@@ -23,7 +23,7 @@ class Changes:
         changed: pixels whose lesion class differs; lung and background count as one.
         lesion_before, lesion_after: pixels of either lesion class, of the model and of the reader.
         dice: of lesions as one class, in [0, 1]; 1 where neither side marks any: they agree.
-        sure: changed pixels of which the model was sure; None where it left no picture of its doubt.
+        sure: changed pixels of which the model was sure; None where it left no picture of its uncertainty.
     """
 
     model_version: str
@@ -60,7 +60,7 @@ def changes_between(
 
     Args:
         corrected, predicted: (H, W) uint8 label maps of one slice, the reader's and the model's.
-        doubt: (h, w) uint8 at any size, calibrated entropy as a part of its maximum x 255.
+        uncertainty: (h, w) uint8 at any size, calibrated entropy as a part of its maximum x 255.
     Raises:
         InputError: the two are of different shapes.
     """

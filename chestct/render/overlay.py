@@ -37,13 +37,13 @@ def overlay(
         raise InputError("label map", f"has the shape {label_map.shape}, its picture {picture.shape}")
     if not 0.0 <= opacity <= 1.0:
         raise InputError("opacity", f"is {opacity}; expected 0 to 1")
-    shown = np.repeat(picture[:, :, None], 3, axis=2).astype(np.float32)
+    blended = np.repeat(picture[:, :, None], 3, axis=2).astype(np.float32)
     for label, colour in colours.items():
         of_class = label_map == label
         share = np.where(_outline(of_class), min(1.0, 2.0 * opacity), opacity if label in LESIONS else 0.0)
         share = (share * of_class)[:, :, None].astype(np.float32)
-        shown += share * (np.array(colour, dtype=np.float32) - shown)
-    return np.rint(shown).astype(np.uint8)
+        blended += share * (np.array(colour, dtype=np.float32) - blended)
+    return np.rint(blended).astype(np.uint8)
 
 
 def _outline(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

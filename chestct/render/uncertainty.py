@@ -1,4 +1,4 @@
-"""A slice with the model's doubt over it: dark where the model is sure, bright where it is not."""
+"""A slice with the model's uncertainty over it: dark where the model is sure, bright where it is not."""
 
 import numpy as np
 import numpy.typing as npt
@@ -21,13 +21,13 @@ _INFERNO = (
 )
 # Entropy of three classes that are equally likely, as a part of that of four: more is hardly ever seen.
 _BRIGHTEST = np.log(3.0) / np.log(4.0)
-# The slice is dimmed, so that no bone is as bright as a doubt, and never quite covered.
+# The slice is dimmed, so that no bone is as bright as what is uncertain, and never quite covered.
 GREY_SHARE = 0.55
 _MOST_COVERED = 0.9
 
 
 def uncertainty_table() -> npt.NDArray[np.float32]:
-    """(256, 4) float32 for each value of a doubt map: whole RGB in [0, 255] and opacity in [0, 1]."""
+    """(256, 4) float32 for each value of an uncertainty map: whole RGB in [0, 255] and opacity in [0, 1]."""
     level = np.minimum(np.arange(256) / 255.0 / _BRIGHTEST, 1.0)
     places = np.linspace(0.0, 1.0, len(_INFERNO))
     colours = [np.rint(np.interp(level, places, part)) for part in np.transpose(_INFERNO)]
@@ -39,19 +39,19 @@ def uncertainty_table() -> npt.NDArray[np.float32]:
 def uncertainty_picture(
     pixels_8bit: npt.NDArray[np.uint8], uncertainty: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.uint8]:
-    """The slice, dimmed, with the doubt in colour over it.
+    """The slice, dimmed, with the uncertainty in colour over it.
 
     Args:
         pixels_8bit: (H, W) uint8 grey levels.
-        doubt: (h, w) uint8, `SlicePrediction.uncertainty` of the same slice, at any size.
+        uncertainty: (h, w) uint8, `SlicePrediction.uncertainty` of the same slice, at any size.
     Returns:
         (H, W, 3) uint8 RGB.
     Raises:
         InputError: one of them is not two-dimensional, not uint8 or empty.
     """
-    for name, given in (("picture", pixels_8bit), ("doubt map", uncertainty)):
-        if given.ndim != 2 or given.dtype != np.uint8 or not given.size:
-            raise InputError(name, f"is {given.dtype} of the shape {given.shape}; expected uint8 (H, W)")
+    for name, array in (("picture", pixels_8bit), ("uncertainty map", uncertainty)):
+        if array.ndim != 2 or array.dtype != np.uint8 or not array.size:
+            raise InputError(name, f"is {array.dtype} of the shape {array.shape}; expected uint8 (H, W)")
     height, width = pixels_8bit.shape
     enlarged = Image.fromarray(uncertainty).resize((width, height), Image.Resampling.BILINEAR)
     painted = uncertainty_table()[np.asarray(enlarged)]

@@ -1,7 +1,7 @@
 """An interval around a measured involvement that holds the truth at a stated rate.
 
 Split conformal: held-out studies say how far the truth lies from the model in units of the model's own
-doubt; the interval of a new study is that many units wide. It rests on the new study being like the
+uncertainty; the interval of a new study is that many units wide. It rests on the new study being like the
 held-out ones, and on nothing about the network.
 Source: Lei et al. 2018, "Distribution-free predictive inference for regression".
 """
@@ -19,10 +19,10 @@ class InvolvementCalibration:
     """What the held-out studies said.
 
     Args:
-        quantile: of s = |true - measured| / (doubt + eps) over them.
+        quantile: of s = |true - measured| / (uncertainty + eps) over them.
         level: rate at which the interval holds the truth, in (0, 1).
         studies: how many there were.
-        eps: percentage points added to every doubt, so that a sure model is never infinitely sure.
+        eps: percentage points added to every uncertainty, so that a sure model is never infinitely sure.
     """
 
     quantile: float
@@ -45,7 +45,7 @@ class InvolvementCalibration:
 
         Args:
             percent: measured, in [0, 100].
-            doubt_percent: the model's own doubt of it in percentage points, 0 or more.
+            uncertainty_percent: the model's own, in percentage points, 0 or more.
         """
         half = self.quantile * (uncertainty_percent + self.eps)
         return max(0.0, percent - half), min(100.0, percent + half)

@@ -24,7 +24,7 @@ _FEWEST_CELLS = 64
 # Smaller bodies are windpipe and strays; a lung below 15 % of both does not decide anyway (our choice).
 _SMALLEST_APART, _SMALLEST_PEELED = 0.05, 0.10
 # Peeling may cut a lung into lobes; those of one lung lie closer, side by side, than two lungs do:
-# an adult's centres are 120-160 mm apart, a small child's 60 mm (recalled).
+# an adult's centres are 120-160 mm apart, a small child's 60 mm (our estimate).
 _LUNGS_APART_MM = 40.0
 _PEEL_MM = 1.5
 # Two lungs may reach past one another by this share of the narrower one, in front of the heart.
@@ -63,17 +63,17 @@ def sides_of(lung: Mask, spacing_mm: Spacing) -> npt.NDArray[np.uint8]:
     cell_mm = tuple(apart * step for apart, step in zip(spacing_mm, steps, strict=True))
     # Beyond the box is no lung, except where the stack ends: there the lung may go on.
     ends = (int(box[0].start > 0), int(box[0].stop < len(lung)))
-    found = _sides_of_cells(np.pad(cells, (ends, (1, 1), (1, 1))), cell_mm)
-    if found is None:
+    cell_sides = _sides_of_cells(np.pad(cells, (ends, (1, 1), (1, 1))), cell_mm)
+    if cell_sides is None:
         middle = (lung.shape[2] - 1) / 2 - box[2].start
         side = Side.RIGHT if _median_column(inside) <= middle else Side.LEFT
         sides[box][inside] = side
         return sides
-    found = found[ends[0] : len(found) - ends[1], 1:-1, 1:-1]
+    cell_sides = cell_sides[ends[0] : len(cell_sides) - ends[1], 1:-1, 1:-1]
     for axis, step in enumerate(steps):
         if step > 1:
-            found = np.repeat(found, step, axis)
-    fitted = found[: inside.shape[0], : inside.shape[1], : inside.shape[2]]
+            cell_sides = np.repeat(cell_sides, step, axis)
+    fitted = cell_sides[: inside.shape[0], : inside.shape[1], : inside.shape[2]]
     sides[box] = np.where(inside, fitted, np.uint8(0))
     return sides
 

@@ -16,7 +16,7 @@ from chestct.labels import LESIONS, Label
 # Over a picture's hundreds of thousands of pixels the residue of a softmax adds up to a lesion that
 # nobody believes in, so what is less likely than this counts as no lesion (our choice).
 _RESIDUE = 0.05
-# Patches of COVID-19 pneumonia are 15 to 40 mm across (recalled); errors reach as far.
+# Patches of COVID-19 pneumonia are 15 to 40 mm across (our estimate); errors reach as far.
 _CORRELATED_OVER_MM = 20.0
 
 
@@ -39,7 +39,7 @@ def involvement_uncertainty_percent(
     deviation: Sequence[float],
     slices_apart_mm: float,
 ) -> float:
-    """Doubt of a study's involvement: random error of the slices, and what the model expects beyond its mask.
+    """Uncertainty of an involvement: random error of the slices, and what the model expects beyond its mask.
 
     Args:
         label_maps: (S, H, W) uint8, values of Label.

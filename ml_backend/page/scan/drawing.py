@@ -32,16 +32,16 @@ class Drawing:
                 consolidation, lung) and `opacity` ("40", in percent).
         """
         written = query.get("colours", "").split(",")
-        given = dict(zip(CLASSES, written, strict=False))
+        asked = dict(zip(CLASSES, written, strict=False))
         colours = {
-            label: _rgb(given[label]) if _HEX.fullmatch(given.get(label, "")) else COLOURS_RGB[label]
+            label: _rgb(asked[label]) if _HEX.fullmatch(asked.get(label, "")) else COLOURS_RGB[label]
             for label in CLASSES
         }
         if "show" in query:
-            shown = query["show"].split(",")
-            colours = {label: colour for label, colour in colours.items() if str(int(label)) in shown}
-        asked = query.get("opacity", "")
-        percent = int(asked) if re.fullmatch(r"\d{1,3}", asked) else round(100 * DEFAULT_OPACITY)
+            labels = query["show"].split(",")
+            colours = {label: colour for label, colour in colours.items() if str(int(label)) in labels}
+        opacity = query.get("opacity", "")
+        percent = int(opacity) if re.fullmatch(r"\d{1,3}", opacity) else round(100 * DEFAULT_OPACITY)
         return cls(colours, min(percent, 100) / 100)
 
 

@@ -97,13 +97,14 @@ class Scan:
         return self.phase in UNFINISHED
 
 
-def write_scan(folder: Path, scan: Scan) -> None:
-    """Replaces `scan.json` in one step.
+def publish(folder: Path, scan: Scan) -> Scan:
+    """Replaces `scan.json` in one step; from now on the scan is seen as it is here.
 
     Raises:
         FileNotFoundError: the folder was deleted meanwhile.
     """
     write_json(folder / "scan.json", asdict(scan))
+    return scan
 
 
 def read_scan(folder: Path) -> Scan | None:

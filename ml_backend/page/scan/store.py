@@ -14,7 +14,7 @@ from pathlib import Path
 
 from chestct.errors import NotFoundError
 from chestct.files import PRIVATE, exclusive_lock
-from ml_backend.page.scan.record import Scan, read_scan, write_scan
+from ml_backend.page.scan.record import Scan, read_scan
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _BEING_DELETED = ".deleted-"
@@ -43,14 +43,6 @@ class ScanStore:
         folder.mkdir(mode=0o700)
         now = self.clock()
         return Scan(scan_id, now, now + self.keep_seconds), folder
-
-    def folder(self, scan_id: str) -> Path:
-        """The folder of a scan that exists and whose time is not over.
-
-        Raises:
-            NotFoundError: there is none, or no longer.
-        """
-        return self.find(scan_id)[1]
 
     def find(self, scan_id: str) -> tuple[Scan, Path]:
         """A scan and its folder.
@@ -95,10 +87,10 @@ class ScanStore:
 
     def unfinished(self) -> list[tuple[Scan, Path]]:
         """Scans with work to do, the oldest first."""
-        found = [(scan, folder) for folder in self._folders() if (scan := read_scan(folder))]
+        scans = ((read_scan(folder), folder) for folder in self._folders())
         return sorted(
-            ((scan, folder) for scan, folder in found if scan.is_unfinished),
-            key=lambda one: (one[0].created_at, one[0].id),
+            ((scan, folder) for scan, folder in scans if scan is not None and scan.is_unfinished),
+            key=lambda entry: (entry[0].created_at, entry[0].id),
         )
 
     def ahead_of(self, scan: Scan) -> int:
@@ -128,9 +120,3 @@ class ScanStore:
             return [entry for entry in self.root.iterdir() if entry.is_dir()]
         except FileNotFoundError:
             return []
-
-
-def publish(folder: Path, scan: Scan) -> Scan:
-    """Writes a scan's record; from now on it is seen."""
-    write_scan(folder, scan)
-    return scan

@@ -16,7 +16,8 @@ from ml_backend.page.scan.downloads import add_downloads
 from ml_backend.page.scan.incoming import receive
 from ml_backend.page.scan.kept_study import KeptStudy
 from ml_backend.page.scan.reading import study_folder
-from ml_backend.page.scan.store import ScanStore, publish
+from ml_backend.page.scan.record import publish
+from ml_backend.page.scan.store import ScanStore
 from ml_backend.page.scan.viewing import scan_context, study_context
 from ml_backend.page.scan.wording import phase_sentence
 from ml_backend.page.scan.work import ScanWorker

@@ -16,8 +16,8 @@ from ml_backend.page.scan.findings import findings_of
 from ml_backend.page.scan.kept_study import LABEL_FILE, LABELS, UNCERTAINTY, KeptSlices, KeptStudy
 from ml_backend.page.scan.overview import keep_overview
 from ml_backend.page.scan.reading import keep_studies, study_folder
-from ml_backend.page.scan.record import Failure, Phase, Scan
-from ml_backend.page.scan.store import ScanStore, publish
+from ml_backend.page.scan.record import Failure, Phase, Scan, publish
+from ml_backend.page.scan.store import ScanStore
 from ml_backend.prelabelling.champion import Champion
 
 _LOG = logging.getLogger(__name__)

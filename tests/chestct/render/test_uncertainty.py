@@ -18,14 +18,14 @@ def test_where_the_model_is_certain_the_slice_shows_through_dimmed():
     assert shown.tolist() == [[[0, 0, 0], [55, 55, 55], [110, 110, 110]]]
 
 
-def test_doubt_is_brighter_than_the_brightest_bone_and_yellow():
+def test_uncertainty_is_brighter_than_the_brightest_bone_and_yellow():
     shown = uncertainty_picture(np.full((2, 2), 255, np.uint8), np.array([[255, 0], [0, 0]], np.uint8))
     red, green, blue = (int(part) for part in shown[0, 0])
     assert brightness(shown[0, 0]) > brightness(shown[1, 1]) + 60
     assert min(red, green) > blue + 40
 
 
-def test_more_doubt_is_never_darker():
+def test_more_uncertainty_is_never_darker():
     shown = uncertainty_picture(np.zeros((1, 256), np.uint8), np.arange(256, dtype=np.uint8)[None])
     assert (np.diff(brightness(shown[0])) >= -0.5).all()
     assert (np.diff(uncertainty_table()[:, 3]) >= 0).all()
@@ -40,7 +40,7 @@ def test_the_picture_has_the_size_of_its_slice(height: int, width: int, rows: in
     assert len(np.unique(shown.reshape(-1, 3), axis=0)) == 1
 
 
-def test_a_doubt_map_lies_over_the_same_part_of_the_slice():
+def test_an_uncertainty_map_lies_over_the_same_part_of_the_slice():
     uncertainty = np.array([[0, 0], [255, 255]], np.uint8)
     shown = uncertainty_picture(np.zeros((8, 4), np.uint8), uncertainty)
     assert (shown[:2] == 0).all()
@@ -48,6 +48,6 @@ def test_a_doubt_map_lies_over_the_same_part_of_the_slice():
 
 
 @pytest.mark.parametrize("uncertainty", [np.zeros((2, 2), np.float32), np.zeros((0, 2), np.uint8)])
-def test_what_is_no_doubt_map_is_named(uncertainty: np.ndarray):
-    with pytest.raises(InputError, match=r"doubt map.*expected uint8"):
+def test_what_is_no_uncertainty_map_is_named(uncertainty: np.ndarray):
+    with pytest.raises(InputError, match=r"uncertainty map.*expected uint8"):
         uncertainty_picture(np.zeros((2, 2), np.uint8), uncertainty)

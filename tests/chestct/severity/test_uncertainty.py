@@ -1,4 +1,4 @@
-"""The model's doubt of an involvement, from sums small enough to work out by hand."""
+"""The model's uncertainty of an involvement, from sums small enough to work out by hand."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_the_residue_of_a_softmax_over_many_pixels_is_no_lesion() -> None:
     assert lesion_sums(probabilities([0.01] * 1000)) == (0.0, 0.0)
 
 
-def test_a_sure_model_that_expects_what_it_drew_has_no_doubt() -> None:
+def test_a_sure_model_that_expects_what_it_drew_has_no_uncertainty() -> None:
     assert involvement_uncertainty_percent(lungs(2, lesion=10), [10.0, 0.0], [0.0, 0.0], 8.0) == 0.0
 
 
@@ -46,11 +46,11 @@ def test_near_slices_are_wrong_together_and_far_ones_are_not() -> None:
     assert far == pytest.approx(100 * np.sqrt(18) / 200)
 
 
-def test_thinner_slices_of_the_same_patient_do_not_make_the_doubt_vanish() -> None:
+def test_thinner_slices_of_the_same_patient_do_not_make_the_uncertainty_vanish() -> None:
     thick = involvement_uncertainty_percent(lungs(10), [0] * 10, [3] * 10, 8.0)
     thin = involvement_uncertainty_percent(lungs(80), [0] * 80, [3] * 80, 1.0)
     assert thin == pytest.approx(thick, rel=0.1)
 
 
-def test_without_lung_there_is_nothing_to_doubt() -> None:
+def test_without_lung_there_is_nothing_uncertain() -> None:
     assert involvement_uncertainty_percent(np.zeros((2, 1, 4), np.uint8), [0, 0], [1, 1], 8.0) == 0.0

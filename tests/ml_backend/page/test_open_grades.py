@@ -23,8 +23,8 @@ QUARTER = np.array([[0, 0, 0, 0], [1, 3, 0, 3], [3, 3, 0, 3], [0, 0, 0, 0]], np.
 
 
 @pytest.fixture
-def doubtful(catalog: Catalog) -> list[int]:
-    """Slice ids of a study at the border, the second and third slice in doubt."""
+def uncertain(catalog: Catalog) -> list[int]:
+    """Slice ids of a study at the border, the second and third slice uncertain."""
     slices = tuple(np.full((4, 4), hu, np.int16) for hu in (-800, -700, -600))
     geometry = Geometry((4, 4, 3), np.diag([-10.0, 10.0, 80.0, 1.0]))
     stored, _ = catalog.studies.add(
@@ -38,7 +38,7 @@ def doubtful(catalog: Catalog) -> list[int]:
     return ids
 
 
-def test_the_section_names_study_grades_and_slices(catalog: Catalog, doubtful: list[int]) -> None:
+def test_the_section_names_study_grades_and_slices(catalog: Catalog, uncertain: list[int]) -> None:
     shown = GradesBoard(catalog, lambda version: None).open_grades("base-1")
     (row,) = shown.rows
     assert (row.study, row.grades, row.slices) == ("<b>", "CT-1 or CT-2", (1, 2))
@@ -57,12 +57,12 @@ def test_the_section_names_study_grades_and_slices(catalog: Catalog, doubtful: l
         assert "No grade is uncertain" in text
 
 
-def test_it_looks_again_only_after_a_correction(catalog: Catalog, doubtful: list[int]) -> None:
+def test_it_looks_again_only_after_a_correction(catalog: Catalog, uncertain: list[int]) -> None:
     board = GradesBoard(catalog, lambda version: None)
     first = board.open_grades("base-1")
     assert board.open_grades("base-1") is first
     catalog.corrections.add(
-        slice_id=doubtful[1],
+        slice_id=uncertain[1],
         project_uid="1:2026",
         task_id=1,
         annotation_id=1,

@@ -79,10 +79,10 @@ def test_the_viewer_gets_the_very_pixels_and_labels(
     assert client.get(f"{address}/2/pixels/0").status_code == 404
 
 
-def test_the_viewer_gets_the_doubt_of_each_slice_and_a_picture_of_it_to_take_home(
+def test_the_viewer_gets_the_uncertainty_of_each_slice_and_a_picture_of_it_to_take_home(
     client: FlaskClient, upload: Callable[..., str], segmenter: UNetSegmenter, banded: np.ndarray
 ) -> None:
-    # Not the network's size, so that edges are blurred and in doubt.
+    # Not the network's size, so that edges are blurred and uncertain.
     slices = [np.pad(banded, margin) for margin in (20, 24)]
     address = upload(*((f"a/{k}.png", png_bytes(pixels)) for k, pixels in enumerate(slices)))
     for number, pixels in enumerate(slices, start=1):
@@ -102,7 +102,7 @@ def test_the_viewer_gets_the_doubt_of_each_slice_and_a_picture_of_it_to_take_hom
 
 
 class Silent:
-    """A model that gives no probabilities, so no doubt."""
+    """A model that gives no probabilities, so no uncertainty."""
 
     version = "silent"
     involvement_calibration = None
@@ -112,7 +112,7 @@ class Silent:
             yield SlicePrediction(np.full(pixels.shape, Label.LUNG, np.uint8), 0.5, 0.1)
 
 
-def test_a_model_that_tells_no_doubt_leaves_no_switch_for_it(
+def test_a_model_that_tells_no_uncertainty_leaves_no_switch_for_it(
     settings: Settings, backend: Backend, png: bytes, finish: Callable[..., Any]
 ) -> None:
     client = held_client(settings, backend, Silent())
@@ -193,8 +193,8 @@ def test_the_zip_holds_label_maps_overlays_in_the_chosen_colours_and_reports(
         grey = as_picture(phantom.study.slices[2], Intensity.HU)
         expected = overlay(grey, label_maps(segmenter, phantom)[2], colours, 0.5)
         np.testing.assert_array_equal(shown, expected)
-        doubted = uncertainty_picture(banded, segmenter.segment(banded, Intensity.PICTURE).uncertainty)
-        np.testing.assert_array_equal(np.asarray(Image.open(archive.open("slice.doubt.png"))), doubted)
+        colored = uncertainty_picture(banded, segmenter.segment(banded, Intensity.PICTURE).uncertainty)
+        np.testing.assert_array_equal(np.asarray(Image.open(archive.open("slice.doubt.png"))), colored)
         report = json.loads(archive.read("report.json"))
         assert [one["kind"] for one in report] == ["study", "image"]
         assert report[0]["severity"]["grade"].startswith("CT-")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from chestct.errors import NotFoundError
-from ml_backend.page.scan.record import Failure, Phase, Scan, Upload, read_scan
-from ml_backend.page.scan.store import ScanStore, publish
+from ml_backend.page.scan.record import Failure, Phase, Scan, Upload, publish, read_scan
+from ml_backend.page.scan.store import ScanStore
 
 
 class Clock:
@@ -49,10 +49,10 @@ def test_ids_are_long_and_differ(store: ScanStore) -> None:
 def test_a_scan_is_gone_at_its_time_even_before_it_is_swept(store: ScanStore, clock: Clock) -> None:
     scan, folder = kept(store)
     clock.now = 1059.9
-    assert store.folder(scan.id) == folder
+    assert store.find(scan.id)[1] == folder
     clock.now = 1060.0
     with pytest.raises(NotFoundError):
-        store.folder(scan.id)
+        store.find(scan.id)
     assert folder.exists()
     store.sweep()
     assert store.is_empty()
@@ -62,7 +62,7 @@ def test_a_scan_is_gone_at_its_time_even_before_it_is_swept(store: ScanStore, cl
 def test_an_id_that_is_none_never_becomes_a_path(store: ScanStore, asked: str) -> None:
     kept(store)
     with pytest.raises(NotFoundError):
-        store.folder(asked)
+        store.find(asked)
 
 
 def test_an_upload_that_broke_off_is_swept_by_its_age(store: ScanStore, clock: Clock) -> None:

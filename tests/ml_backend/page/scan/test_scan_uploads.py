@@ -16,7 +16,8 @@ from chestct.settings import Settings
 from ml_backend.app import create_app
 from ml_backend.model import Backend
 from ml_backend.page.scan.incoming import ending_of
-from ml_backend.page.scan.store import ScanStore, publish
+from ml_backend.page.scan.record import publish
+from ml_backend.page.scan.store import ScanStore
 from ml_backend.page.scan.views import MOST_WAITING
 
 FORM = "multipart/form-data"
