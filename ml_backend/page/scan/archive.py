@@ -6,14 +6,9 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from chestct.intensity import as_picture
-from chestct.render.overlay import overlay, png_bytes
-from chestct.render.uncertainty import uncertainty_picture
+from chestct.render.overlay import png_bytes
 from ml_backend.page.language import Translator
-from ml_backend.page.scan.drawing import Drawing
+from ml_backend.page.scan.drawing import Drawing, findings_over_slice, uncertainty_over_slice
 from ml_backend.page.scan.kept_study import LABEL_FILE, Findings, KeptStudy, StudyFacts
 from ml_backend.page.scan.wording import (
     GROUPS,
@@ -134,21 +129,10 @@ def _files(
         labels = study.labels(index, facts)
         if facts.geometry is None:
             yield f"{stem}.label.png", png_bytes(labels)
-        picture = as_picture(study.pixels(index, facts), facts.intensity)
-        yield f"{stem}.overlay.png", png_bytes(overlay(picture, labels, drawing.colours, drawing.opacity))
+        yield f"{stem}.overlay.png", png_bytes(findings_over_slice(study, facts, index, drawing))
         uncertainty = uncertainty_over_slice(study, facts, findings, index)
         if uncertainty is not None:
             yield f"{stem}.doubt.png", png_bytes(uncertainty)
-
-
-def uncertainty_over_slice(
-    study: KeptStudy, facts: StudyFacts, findings: Findings, index: int
-) -> npt.NDArray[np.uint8] | None:
-    """(H, W, 3) uint8 picture of a slice with the model's uncertainty over it; None where it tells none."""
-    uncertainty = study.uncertainty(index, findings)
-    if uncertainty is None:
-        return None
-    return uncertainty_picture(as_picture(study.pixels(index, facts), facts.intensity), uncertainty)
 
 
 def result_stem(facts: StudyFacts, index: int) -> str:

@@ -9,8 +9,8 @@ from werkzeug.exceptions import NotFound
 
 from chestct.render.overlay import png_bytes
 from ml_backend.page.language import asked_translator, rendered
-from ml_backend.page.scan.archive import archive_of, result_stem, uncertainty_over_slice
-from ml_backend.page.scan.drawing import Drawing
+from ml_backend.page.scan.archive import archive_of, result_stem
+from ml_backend.page.scan.drawing import Drawing, uncertainty_over_slice
 from ml_backend.page.scan.kept_study import (
     LABEL_FILE,
     LABELS,

@@ -1,10 +1,17 @@
-"""How a reader wants findings drawn: classes, colours, opacity; from a request's query."""
+"""Slices as a reader wants them drawn: classes, colours, opacity from a request's query; or uncertainty."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
+
+from chestct.intensity import as_picture
 from chestct.labels import COLOURS_RGB, Label
+from chestct.render.overlay import overlay
+from chestct.render.uncertainty import uncertainty_picture
+from ml_backend.page.scan.kept_study import Findings, KeptStudy, StudyFacts
 
 _HEX = re.compile(r"[0-9a-fA-F]{6}")
 CLASSES = (Label.GROUND_GLASS, Label.CONSOLIDATION, Label.LUNG)
@@ -43,6 +50,24 @@ class Drawing:
         opacity = query.get("opacity", "")
         percent = int(opacity) if re.fullmatch(r"\d{1,3}", opacity) else round(100 * DEFAULT_OPACITY)
         return cls(colours, min(percent, 100) / 100)
+
+
+def findings_over_slice(
+    study: KeptStudy, facts: StudyFacts, index: int, drawing: Drawing
+) -> npt.NDArray[np.uint8]:
+    """(H, W, 3) uint8 picture of a slice with its findings."""
+    picture = as_picture(study.pixels(index, facts), facts.intensity)
+    return overlay(picture, study.labels(index, facts), drawing.colours, drawing.opacity)
+
+
+def uncertainty_over_slice(
+    study: KeptStudy, facts: StudyFacts, findings: Findings, index: int
+) -> npt.NDArray[np.uint8] | None:
+    """(H, W, 3) uint8 picture of a slice with the model's uncertainty; None where it tells none."""
+    uncertainty = study.uncertainty(index, findings)
+    if uncertainty is None:
+        return None
+    return uncertainty_picture(as_picture(study.pixels(index, facts), facts.intensity), uncertainty)
 
 
 def hex_colour(colour: tuple[int, int, int]) -> str:

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from chestct.intensity import as_picture
 from chestct.labels import COLOURS_RGB
-from chestct.render.overlay import montage, overlay, png_bytes
+from chestct.render.overlay import montage, png_bytes
 from chestct.render.uncertainty import GREY_SHARE, uncertainty_table
 from ml_backend.page.language import Translator
-from ml_backend.page.scan.drawing import CLASSES, DEFAULT_OPACITY, Drawing, hex_colour
+from ml_backend.page.scan.drawing import CLASSES, DEFAULT_OPACITY, Drawing, findings_over_slice, hex_colour
 from ml_backend.page.scan.kept_study import Findings, KeptStudy, StudyFacts
 from ml_backend.page.scan.reading import study_folder
 from ml_backend.page.scan.record import Scan, read_json
@@ -110,15 +109,7 @@ def report_context(
 ) -> dict[str, Any]:
     """The one-page report: figures and pictures, all inside the one file."""
     indices = most_affected_slices(findings)
-    pictures = [
-        overlay(
-            as_picture(study.pixels(index, facts), facts.intensity),
-            study.labels(index, facts),
-            drawing.colours,
-            drawing.opacity,
-        )
-        for index in indices
-    ]
+    pictures = [findings_over_slice(study, facts, index, drawing) for index in indices]
     sheet = png_bytes(montage(pictures, columns=_COLUMNS, tile=_TILE if len(pictures) > 1 else 2 * _TILE))
     affected = any(findings.lesion_pixels)
     return {
