@@ -80,7 +80,9 @@ def full(
     card = {"version": "base-1", "metrics": metrics, "data_licence": "CC0"}
     (folder / "card.json").write_text(json.dumps(card))
     catalog.versions.register("retrained-2", "base-1", "snap")
-    catalog.versions.refuse("retrained-2", {"promote": False, "reasons": ["lesion Dice falls"], "figures": {}})
+    catalog.versions.refuse(
+        "retrained-2", {"promote": False, "reasons": ["lesion Dice falls"], "figures": {}}
+    )
     for by in ("button", "cli", "policy"):
         catalog.requests.add(by)
     uncertain_study(catalog)
