@@ -10,14 +10,13 @@ from typing import Any
 
 import click
 import pytest
-import typer
 
 from chestct.acquisition.strategies import STRATEGIES
 from chestct.catalog import tables
 from chestct.formats.layouts import LAYOUTS
 from chestct.job_queue import names
 from chestct.settings import Settings
-from lungloop import cli
+from lungloop.commands import COMMANDS, load_command
 from lungloop.exporting.dataset import FORMATS
 from ml_backend.app import create_app
 
@@ -33,11 +32,11 @@ def commands() -> dict[str, list[str]]:
             context = click.Context(command)
             for name in command.list_commands(context):
                 walk(command.get_command(context, name), [*path, name])
-        if path:
-            ways = [way for option in command.params for way in [*option.opts, *option.secondary_opts]]
-            found[" ".join(path)] = sorted(way for way in ways if way.startswith("-"))
+        ways = [way for option in command.params for way in [*option.opts, *option.secondary_opts]]
+        found[" ".join(path)] = sorted(way for way in ways if way.startswith("-"))
 
-    walk(typer.main.get_command(cli.app), [])
+    for name in COMMANDS:
+        walk(load_command(name), [name])
     return found
 
 
