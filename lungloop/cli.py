@@ -30,9 +30,12 @@ class _OnDemand(TyperGroup):
         super().__init__(**attributes)
         self.commands = {name: TyperCommand(name, help=line) for name, (_, line) in COMMANDS.items()}
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        name, _, rest = super().resolve_command(ctx, args)
-        return name, load_command(name) if name else None, rest
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return load_command(cmd_name) if cmd_name in COMMANDS else None
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        # The table has each command's line: no module is imported to show it.
+        TyperGroup(commands=self.commands, params=self.params, help=self.help).format_help(ctx, formatter)
 
 
 app = typer.Typer(

@@ -1,4 +1,4 @@
-"""Which slices to correct to settle the grades of studies, in words for people and scripts."""
+"""Which slices to correct to resolve the grades of studies, in words for people and scripts."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,10 +13,10 @@ from chestct.severity.interval import InvolvementCalibration
 
 @dataclass(frozen=True)
 class GradeResolution:
-    """One study and the slices that settle its grade.
+    """One study and the slices that resolve its grade.
 
     Args:
-        plan: what is in doubt, and the slices to correct.
+        plan: what is uncertain, and the slices to correct.
         is_calibrated: whether held-out studies stand behind the interval.
         grade_chance: index of each open slice -> chance in [0, 1] that correcting it moves the grade.
     """
@@ -41,16 +41,16 @@ class GradeResolution:
         if plan.slices:
             named = ", ".join(str(index) for index in plan.slices)
             noun = "slice" if len(plan.slices) == 1 else "slices"
-            return f"to settle the grade of {plan.study} ({plan.grades}; {percents}): correct {noun} {named}"
+            return f"to resolve the grade of {plan.study} ({plan.grades}; {percents}): correct {noun} {named}"
         return f"{plan.study}: {plan.reason} ({percents})"
 
 
 def undecided_grades(
     catalog: Catalog, version: str, calibration: InvolvementCalibration | None = None
 ) -> list[GradeResolution]:
-    """Every study whose grade is in doubt, those that need the fewest corrections first.
+    """Every study whose grade is uncertain, those that need the fewest corrections first.
 
-    Studies that too many corrections would settle come last, with that reason.
+    Studies that too many corrections would resolve come last, with that reason.
 
     Args:
         version: whose predictions.
@@ -63,26 +63,27 @@ def undecided_grades(
 def grade_resolution_of(
     catalog: Catalog, version: str, name: str, calibration: InvolvementCalibration | None = None
 ) -> GradeResolution:
-    """One study, in doubt or not.
+    """One study, undecided or not.
 
     Raises:
         NotFoundError: there is no such study.
-        InputError: it has no grade to settle, or no open slice.
+        InputError: it has no grade to resolve, or no open slice.
     """
     study = catalog.studies.by_name(name)
-    found = open_studies(catalog, version, calibration, name)
-    if found:
-        return _resolution(found[0], plan_of(found[0]))
+    studies = open_studies(catalog, version, calibration, name)
+    if studies:
+        return _resolution(studies[0], plan_of(studies[0]))
     if study.geometry is None:
         raise InputError(name, "is pictures without geometry, which have no grade; expected a CT study")
     severity = catalog.severities.of_study(study.id, version)
     if severity is None:
         raise InputError(name, f"has slices that {version} has not predicted; run `lungloop preannotate`")
     if severity.grade is None:
-        raise InputError(name, "shows no lung, so it has no grade to settle")
+        raise InputError(name, "shows no lung, so it has no grade to resolve")
     raise InputError(
         name,
-        f"has no open slice, or was predicted before doubt was kept; {version} grades it {severity.grade}",
+        "has no open slice, or was predicted before uncertainty was kept; "
+        f"{version} grades it {severity.grade}",
     )
 
 

@@ -12,7 +12,7 @@ class NextSlice:
 
     Args:
         score: what Label Studio serves it by, the lowest first, in [0, 1]; None where the champion has not
-            looked at the slice.
+            predicted the slice.
         why: one sentence for a person.
         place: in the order kept for the champion, from 1; slices that were read since leave gaps. None
             where the order does not hold the slice.
@@ -37,29 +37,29 @@ def next_slices(catalog: Catalog, count: int) -> list[NextSlice]:
     """
     champion = catalog.versions.champion()
     version = None if champion is None else champion.version
-    rows = [_placed(one) for one in catalog.worklist.next(count) if one.model_version == version]
+    rows = [_placed(entry) for entry in catalog.worklist.next(count) if entry.model_version == version]
     if len(rows) < count:
         others = catalog.worklist.unplaced(version, count - len(rows))
         predicted = 0 if rows or version is None else catalog.predictions.count_open(version)
         rows += [
             _not_placed(
-                one, score, version, f"number {number} of {predicted} by uncertainty" if predicted else ""
+                record, score, version, f"number {number} of {predicted} by uncertainty" if predicted else ""
             )
-            for number, (one, score) in enumerate(others, start=1)
+            for number, (record, score) in enumerate(others, start=1)
         ]
     return rows
 
 
-def _placed(one: OrderedSlice) -> NextSlice:
-    shown = one.slice
+def _placed(entry: OrderedSlice) -> NextSlice:
+    record = entry.slice
     return NextSlice(
-        shown.study_name, shown.index, one.score, one.model_version, one.reason, place=one.place + 1
+        record.study_name, record.index, entry.score, entry.model_version, entry.reason, place=entry.place + 1
     )
 
 
-def _not_placed(one: SliceRecord, score: float | None, version: str | None, where: str) -> NextSlice:
+def _not_placed(record: SliceRecord, score: float | None, version: str | None, where: str) -> NextSlice:
     if score is None:
         why = "no prediction yet: run `lungloop preannotate`"
-        return NextSlice(one.study_name, one.index, None, None, why)
+        return NextSlice(record.study_name, record.index, None, None, why)
     why = f"{where or 'predicted since the order was made'}: {version} is {score:.0%} sure of it"
-    return NextSlice(one.study_name, one.index, score, version, why)
+    return NextSlice(record.study_name, record.index, score, version, why)

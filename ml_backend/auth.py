@@ -104,13 +104,13 @@ def refusal(error: str, detail: str, status: int) -> tuple[Response, int]:
 
 
 def _shows(call: Request, key: str) -> bool:
-    given = call.authorization
-    if given is None:
+    credentials = call.authorization
+    if credentials is None:
         return False
-    if given.type == "basic":
-        return _same(given.username or "", BACKEND_USER) & _same(given.password or "", key)
-    return given.type == "token" and _same(given.token or "", key)
+    if credentials.type == "basic":
+        return _same(credentials.username or "", BACKEND_USER) & _same(credentials.password or "", key)
+    return credentials.type == "token" and _same(credentials.token or "", key)
 
 
-def _same(given: str, expected: str) -> bool:
-    return hmac.compare_digest(given.encode(), expected.encode())
+def _same(sent: str, expected: str) -> bool:
+    return hmac.compare_digest(sent.encode(), expected.encode())

@@ -49,7 +49,7 @@ def protocol(backend: Backend) -> Blueprint:
 
     @routes.get("/versions")
     def versions() -> Response:
-        return jsonify({"versions": [known.version for known in backend.catalog.versions.all()]})
+        return jsonify({"versions": [record.version for record in backend.catalog.versions.all()]})
 
     @routes.get("/metrics")
     def metrics() -> Response:
@@ -57,8 +57,8 @@ def protocol(backend: Backend) -> Blueprint:
         champion = None
         try:
             gauges |= backend.catalog.counts()
-            found = backend.catalog.versions.champion()
-            champion = found.version if found else None
+            record = backend.catalog.versions.champion()
+            champion = record.version if record else None
             gauges["database_up"] = 1
         except ServiceUnavailableError:
             gauges["database_up"] = 0

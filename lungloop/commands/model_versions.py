@@ -28,19 +28,22 @@ def list_(as_json: AsJson = False) -> None:
         print_json(
             [
                 {
-                    "version": one.version,
-                    "state": one.state.value,
-                    "created_at": one.created_at,
-                    "parent": one.parent,
-                    "decision": one.decision,
+                    "version": record.version,
+                    "state": record.state.value,
+                    "created_at": record.created_at,
+                    "parent": record.parent,
+                    "decision": record.decision,
                 }
-                for one in versions
+                for record in versions
             ]
         )
     else:
         print_table(
             ("version", "state", "created", "parent"),
-            [(one.version, one.state.value, one.created_at[:19], one.parent) for one in versions],
+            [
+                (record.version, record.state.value, record.created_at[:19], record.parent)
+                for record in versions
+            ],
         )
 
 
@@ -57,15 +60,15 @@ def show(version: str, as_json: AsJson = False) -> None:
     except LungLoopError as error:
         say(f"the catalog says nothing of {version}: {error}")
         record = {"state": None, "decision": None}
-    found = {"card": card, "state": record["state"], "decision": record["decision"]}
+    entry = {"card": card, "state": record["state"], "decision": record["decision"]}
     if as_json:
-        print_json(found)
+        print_json(entry)
         return
     print_table(
         ("field", "value"),
-        [("state", found["state"]), *((name, value) for name, value in card.items() if name != "version")],
+        [("state", entry["state"]), *((name, value) for name, value in card.items() if name != "version")],
     )
-    print_table(("decision", ""), list((found["decision"] or {}).items()))
+    print_table(("decision", ""), list((entry["decision"] or {}).items()))
 
 
 @models.command(epilog="Example: lungloop models card base-1 --out base-1.html")
@@ -88,13 +91,13 @@ def card(
             f"{out} ends in {out.suffix or 'nothing'}; expected .md or .html", param_hint="--out"
         )
     settings = Settings.load()
-    found = read_card(settings.weights_dir, version)
+    model_card = read_card(settings.weights_dir, version)
     try:
         with open_catalog(settings) as catalog:
             decision = catalog.versions.get(version).decision
     except (ServiceUnavailableError, NotFoundError):
         decision = None  # a shipped version, or one from elsewhere: nothing was decided here
-    page = model_card_page(found, decision)
+    page = model_card_page(model_card, decision)
     text = as_html(page) if out is not None and out.suffix == ".html" else as_markdown(page)
     if out is None:
         answer(text.rstrip())
@@ -113,11 +116,11 @@ def mean(
     from training.commands.mean_of_versions import run_mean  # loads torch
 
     settings = Settings.load()
-    made = run_mean(settings, version, of)
+    mean_card = run_mean(settings, version, of)
     if as_json:
-        print_json(made.as_dict())
+        print_json(mean_card.as_dict())
     else:
-        answer(f"{made.version} is in {settings.weights_dir / made.version}")
+        answer(f"{mean_card.version} is in {settings.weights_dir / mean_card.version}")
 
 
 @models.command(epilog="Example: lungloop models promote v0002-1f3a9c2e")
@@ -136,7 +139,7 @@ def promote(
     except WeightsError as error:
         raise NotFoundError(f"{version} cannot serve: {error}") from error
     with open_catalog(settings) as catalog:
-        if version not in [known.version for known in catalog.versions.all()]:
+        if version not in [record.version for record in catalog.versions.all()]:
             # Made by `lungloop fit`, or copied from another installation.
             catalog.versions.register(version, card.parents[0] if card.parents else None, card.snapshot)
         decision = {"promote": True, "by": "a person", "reasons": [reason or "promoted by hand"]}

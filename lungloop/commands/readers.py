@@ -1,4 +1,4 @@
-"""`readers`: what readers' times and corrections say of pre-labels, of the order of work, of each other."""
+"""`readers`: what readers' times and corrections say of pre-labels, of the worklist, of each other."""
 
 import typer
 

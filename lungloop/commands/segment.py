@@ -45,10 +45,10 @@ def segment(
     settings = Settings.load()
     version = model or serving_version(settings)
     segmenter = UNetSegmenter.load(settings.weights_dir, version, views=THOROUGH if tta else None)
-    found = find_inputs(inputs, out)
+    files = find_inputs(inputs, out)
     with progress(f"segment with {segmenter.version}") as update:
         report = segment_inputs(
-            found, out, segmenter, lambda done, name: update(done, len(found), name), uncertainty=uncertainty
+            files, out, segmenter, lambda done, name: update(done, len(files), name), uncertainty=uncertainty
         )
     for entry in report:
         for note in entry.get("notes", ()):

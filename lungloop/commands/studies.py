@@ -44,7 +44,7 @@ def import_(
     ] = None,
     masks_as: Annotated[
         MasksAs,
-        typer.Option(help="`labels` of record (they train and test), or `prelabels` that a reader corrects."),
+        typer.Option(help="reference `labels` (they train and test), or `prelabels` that a reader corrects."),
     ] = MasksAs.LABELS,
     as_json: AsJson = False,
 ) -> None:
@@ -52,13 +52,13 @@ def import_(
     if masks is None and (mask_labels is not None or masks_as is not MasksAs.LABELS):
         raise SettingsError("--mask-labels and --masks-as speak of masks; give them with --masks")
     settings = Settings.load()
-    found = discover(paths, layout)
+    studies = discover(paths, layout)
     if masks is not None:
         labels = None if mask_labels is None else parse_mask_labels(mask_labels)
-        found = with_masks(found, masks, labels, masks_as)
+        studies = with_masks(studies, masks, labels, masks_as)
     with open_catalog(settings, create=True) as catalog:
         with progress("import") as update:
-            report = import_studies(catalog, found, layout, lambda done, name: update(done, None, name))
+            report = import_studies(catalog, studies, layout, lambda done, name: update(done, None, name))
         follow_up = _hand_over(catalog, settings)
     for source, note in report.notes:
         say(f"note: {source}: {note}")
@@ -110,18 +110,21 @@ def preannotate(
 
 @app.command("next", epilog="Example: lungloop next -n 5 --json")
 def next_(
-    count: Annotated[int, typer.Option("-n", min=1, help="How many slices, or studies to settle.")] = 10,
+    count: Annotated[int, typer.Option("-n", min=1, help="How many slices, or undecided studies.")] = 10,
     study: Annotated[
-        str | None, typer.Option(help="Which slices of this study to correct to settle its grade.")
+        str | None, typer.Option(help="Which slices of this study to correct to resolve its grade.")
     ] = None,
-    to_settle: Annotated[
-        bool, typer.Option("--to-settle", help="Studies whose grade is in doubt, and the slices to correct.")
+    to_resolve: Annotated[
+        bool,
+        typer.Option(
+            "--to-resolve", "--to-settle", help="Studies whose grade is uncertain, and the slices to correct."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what to label next, and why."""
-    if study is not None or to_settle:
-        _to_settle(study, count, as_json)
+    if study is not None or to_resolve:
+        _to_resolve(study, count, as_json)
         return
     with open_catalog(Settings.load()) as catalog:
         rows = next_slices(catalog, count)
@@ -145,7 +148,7 @@ def next_(
         say("nothing is open: every slice has a correction")
 
 
-def _to_settle(study: str | None, count: int, as_json: bool) -> None:
+def _to_resolve(study: str | None, count: int, as_json: bool) -> None:
     settings = Settings.load()
     with open_catalog(settings) as catalog:
         champion = catalog.versions.champion()
@@ -153,16 +156,16 @@ def _to_settle(study: str | None, count: int, as_json: bool) -> None:
             raise NotFoundError("there is no champion yet; `lungloop up` makes the shipped weights champion")
         calibration = calibration_of_version(settings.weights_dir, champion.version)
         if study is not None:
-            found = [grade_resolution_of(catalog, champion.version, study, calibration)]
+            resolutions = [grade_resolution_of(catalog, champion.version, study, calibration)]
         else:
-            found = undecided_grades(catalog, champion.version, calibration)
-    shown = [one.as_dict() for one in found[:count]]
+            resolutions = undecided_grades(catalog, champion.version, calibration)
     if as_json:
-        print_json(shown[0] if study is not None else shown)
+        entries = [resolution.as_dict() for resolution in resolutions[:count]]
+        print_json(entries[0] if study is not None else entries)
         return
-    for one in found[:count]:
-        answer(one.sentence())
-    if not found:
-        say(f"no grade is in doubt among the studies that {champion.version} has predicted")
-    elif len(found) > count:
-        say(f"{len(found) - count} more studies; -n {len(found)} names all")
+    for resolution in resolutions[:count]:
+        answer(resolution.sentence())
+    if not resolutions:
+        say(f"no grade is uncertain among the studies that {champion.version} has predicted")
+    elif len(resolutions) > count:
+        say(f"{len(resolutions) - count} more; use -n {len(resolutions)}")

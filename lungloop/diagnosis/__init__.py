@@ -1,4 +1,4 @@
-"""What `lungloop doctor` looks at: one function a check, each says how to mend what it finds."""
+"""What `lungloop doctor` looks at: one function a check, each says how to fix what it finds."""
 
 from collections.abc import Iterator
 

@@ -22,7 +22,7 @@ class Finding:
 
     Args:
         detail: what was seen.
-        mend: what to do; empty where nothing is wrong.
+        mend: how to fix it; empty where nothing is wrong.
     """
 
     check: str
@@ -36,7 +36,7 @@ class Finding:
 
 
 class FaultError(LungLoopError):
-    """Raised by a check: what is wrong, and how to mend it."""
+    """Raised by a check: what is wrong, and how to fix it."""
 
     def __init__(self, detail: str, mend: str) -> None:
         self.detail, self.mend = detail, mend

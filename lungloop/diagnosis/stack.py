@@ -50,13 +50,13 @@ def _backend_row(settings: Settings) -> str:
             "the backend's title": rows[0]["title"],
             "the project": client.project(project_id).model_version,
         }
-        strays = [f"{who} says {said!r}" for who, said in titles.items() if said != version]
+        strays = [f"{who} says {title!r}" for who, title in titles.items() if title != version]
         if strays:
             raise FaultError(
-                f"the champion is {version!r}, but {' and '.join(strays)}: the order of work is then random",
+                f"the champion is {version!r}, but {' and '.join(strays)}: the worklist is then random",
                 f"lungloop models promote {version}",
             )
-        return f"Label Studio orders the work by {version}"
+        return f"Label Studio orders the worklist by {version}"
 
 
 def _webhooks(settings: Settings) -> str:

@@ -71,7 +71,9 @@ def _speak(client: LabelStudio, project: Project, kind: str, language: str) -> P
     wanted, now = shipped_config(kind, language), project.label_config.strip()
     if now == wanted.strip():
         return project
-    if now not in [shipped_config(kind, one).strip() for one in LANGUAGES] and not _shipped_before(now):
+    if now not in [shipped_config(kind, shipped).strip() for shipped in LANGUAGES] and not _shipped_before(
+        now
+    ):
         say(
             f"the project's labelling configuration is its readers' own and stays as it is; paste "
             f"annotation_configs/{kind}.{language}.xml there to change its language"
@@ -122,8 +124,8 @@ def _read_notes(note: Path) -> dict[str, Any]:
     if not isinstance(notes, dict):
         return {}
     # Before there were study tasks, the note was that of the one project.
-    known = {TASK_KINDS[0]: notes} if "project_id" in notes else notes
-    return known if known.get("in_use", TASK_KINDS[0]) in TASK_KINDS else {}
+    notes = {TASK_KINDS[0]: notes} if "project_id" in notes else notes
+    return notes if notes.get("in_use", TASK_KINDS[0]) in TASK_KINDS else {}
 
 
 def _remembered(client: LabelStudio, noted: Any) -> int | None:

@@ -37,7 +37,7 @@ def marked_with(variable: str, value: str) -> list[ProcessIdentity]:
     RQ's work horses leave their worker's process group, so groups alone do not find everything.
     """
     entry = f"{variable}={value}".encode()
-    found = []
+    marked = []
     for folder in _PROC.glob("[0-9]*") if _PROC.is_dir() else ():
         try:
             environment = (folder / "environ").read_bytes()
@@ -45,8 +45,8 @@ def marked_with(variable: str, value: str) -> list[ProcessIdentity]:
             continue  # another user's, or gone since the listing
         process = identify(int(folder.name)) if entry in environment.split(b"\0") else None
         if process is not None and process.pid != os.getpid():
-            found.append(process)
-    return found
+            marked.append(process)
+    return marked
 
 
 def send(process: ProcessIdentity, number: signal.Signals) -> None:
@@ -74,10 +74,10 @@ def wait_until_gone(processes: Iterable[ProcessIdentity], timeout_seconds: float
 
 def end(processes: Iterable[ProcessIdentity], grace_seconds: float) -> None:
     """Asks the processes to end, and kills those that have not after the grace."""
-    known = list(processes)
-    for process in known:
+    processes = list(processes)
+    for process in processes:
         send(process, signal.SIGTERM)
-    stubborn = wait_until_gone(known, grace_seconds)
+    stubborn = wait_until_gone(processes, grace_seconds)
     for process in stubborn:
         send(process, signal.SIGKILL)
     wait_until_gone(stubborn, grace_seconds)

@@ -52,7 +52,7 @@ def test_the_slices_that_settle_a_grade_are_named(catalog: Catalog) -> None:
     assert found.plan.slices == (1, 2)
     # sqrt(0.2^2 + 0.1^2 + 2 exp(-4) 0.02) = 0.2252 of 18 pixels, times 1.645: 2.1 points.
     assert found.sentence() == (
-        "to settle the grade of doubtful (CT-1 or CT-2; 22.9 to 27.1 % of the lung, not calibrated): "
+        "to resolve the grade of doubtful (CT-1 or CT-2; 22.9 to 27.1 % of the lung, not calibrated): "
         "correct slices 1, 2"
     )
     assert found.grade_chance[0] == 0.0
@@ -76,7 +76,7 @@ def test_a_study_without_a_grade_says_why(catalog: Catalog) -> None:
 def test_next_tells_of_one_study_and_of_all(catalog: Catalog, capsys: pytest.CaptureFixture[str]) -> None:
     add(catalog, "doubtful", (0.0, 0.2, 0.1))
     assert run(["next", "--study", "doubtful"]) == 0
-    assert capsys.readouterr().out.startswith("to settle the grade of doubtful (CT-1 or CT-2;")
+    assert capsys.readouterr().out.startswith("to resolve the grade of doubtful (CT-1 or CT-2;")
     assert run(["next", "--study", "doubtful", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["study"], told["slices"]) == ("doubtful", [1, 2])
