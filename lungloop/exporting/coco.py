@@ -32,7 +32,7 @@ class CocoWriter:
         lines = []
         for row in rows:
             image = write_image_png(self._catalog, self._folder, row)
-            if row.newest:
+            if row.is_chosen:
                 self._annotate(row, image)
                 lines.append(row.line(image, RLE_FILE))
             else:

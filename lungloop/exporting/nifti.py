@@ -37,7 +37,7 @@ class NiftiWriter:
         view = np.zeros(geometry.view_shape, np.uint8)
         lines = []
         for row in rows:
-            if row.newest:
+            if row.is_chosen:
                 view[row.slice.index] = row.label_map(self._catalog)
                 lines.append(row.line(image, mask))
             else:
