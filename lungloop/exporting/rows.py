@@ -71,7 +71,7 @@ class Row:
         ]
 
     def mask_png(self) -> Path:
-        """The newest mask carries the slice's plain name; older ones say which version they are."""
+        """The mask that counts carries the slice's plain name; others say which version they are."""
         version = "" if self.is_chosen else f".version-{self.correction.id}"
         return Path("masks") / self.slice.study_name / f"{self.slice.index:04d}{version}.png"
 
