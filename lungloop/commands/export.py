@@ -26,7 +26,8 @@ def export(
         ),
     ] = "png",
     all_versions: Annotated[
-        bool, typer.Option("--all-versions", help="Every version of a correction, not only the newest.")
+        bool,
+        typer.Option("--all-versions", help="Every version of a correction, not only the one that counts."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:

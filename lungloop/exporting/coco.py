@@ -28,11 +28,11 @@ class CocoWriter:
         self._as_polygons: list[Json] = []
 
     def add(self, study: StudyRecord, rows: list[Row]) -> list[Line]:
-        """The newest mask of each slice as annotations, older versions as pictures."""
+        """The mask that counts of each slice as annotations, other versions as pictures."""
         lines = []
         for row in rows:
             image = write_image_png(self._catalog, self._folder, row)
-            if row.newest:
+            if row.is_chosen:
                 self._annotate(row, image)
                 lines.append(row.line(image, RLE_FILE))
             else:

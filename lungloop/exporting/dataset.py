@@ -8,13 +8,13 @@ import csv
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from chestct.catalog.catalog import Catalog
-from chestct.catalog.records import CorrectionRecord, CorrectionState
+from chestct.catalog.records import CorrectionState
 from chestct.errors import InputError
 from lungloop.exporting.coco import CocoWriter
 from lungloop.exporting.dicom_seg import DicomSegWriter
@@ -59,7 +59,9 @@ def export_dataset(
         catalog: where the corrections are.
         out: folder to make; an earlier export there is replaced, anything else is left alone.
         file_format: one of FORMATS.
-        all_versions: every submitted version of a correction, not only the newest of each slice.
+        all_versions: every submitted version of a correction, not only the one that counts for each slice:
+            the newest, unless a reader marked another as ground truth, so that an export is what a
+            retrain learns from.
         on_study: called after each study with the count so far, the count of all and its name.
     Raises:
         InputError: `out` holds something that is not an export, or the format is unknown.
@@ -76,14 +78,6 @@ def export_dataset(
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return report
-
-
-def newest_per_slice(corrections: Iterable[CorrectionRecord]) -> dict[int, CorrectionRecord]:
-    """The correction that counts for each slice id: the newest one, whoever made it."""
-    newest: dict[int, CorrectionRecord] = {}
-    for correction in sorted(corrections, key=lambda one: (one.annotation_updated_at, one.id)):
-        newest[correction.slice_id] = correction
-    return newest
 
 
 def _refuse_foreign(out: Path) -> None:
@@ -128,15 +122,14 @@ def _write(
 
 
 def _rows_by_study(catalog: Catalog, all_versions: bool) -> dict[int, list[Row]]:
-    newest = newest_per_slice(catalog.corrections.current())
-    chosen: Iterable[CorrectionRecord] = newest.values()
+    corrections = chosen = catalog.corrections.chosen()
     if all_versions:
-        chosen = (one for one in catalog.corrections.all() if one.state is CorrectionState.SUBMITTED)
-    counting = {one.id for one in newest.values()}
+        corrections = [row for row in catalog.corrections.all() if row.state is CorrectionState.SUBMITTED]
+    chosen_ids = {correction.id for correction in chosen}
     by_study: dict[int, list[Row]] = defaultdict(list)
-    for correction in chosen:
-        found = catalog.slices.get(correction.slice_id)
-        by_study[found.study_id].append(Row(correction, found, correction.id in counting))
+    for correction in corrections:
+        record = catalog.slices.get(correction.slice_id)
+        by_study[record.study_id].append(Row(correction, record, correction.id in chosen_ids))
     for rows in by_study.values():
         rows.sort(key=lambda row: (row.slice.index, row.correction.id))
     return dict(by_study)

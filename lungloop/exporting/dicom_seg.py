@@ -12,7 +12,7 @@ from lungloop.exporting.rows import LeftOutError, Line, Row, write_mask_png
 
 
 class DicomSegWriter:
-    """The newest masks of a study as one segmentation on its source instances."""
+    """The masks that count of a study as one segmentation on its source instances."""
 
     legend = (
         "`masks/<study>.dcm` is a DICOM SEG (segment numbers are the mask values) that refers to the\n"
@@ -36,20 +36,20 @@ class DicomSegWriter:
         mask = Path("masks") / f"{study.name}.dcm"
         (self._folder / mask).parent.mkdir(exist_ok=True)
         view = np.zeros(geometry.view_shape, np.uint8)
-        newest = [row for row in rows if row.newest]
-        for row in newest:
+        chosen = [row for row in rows if row.is_chosen]
+        for row in chosen:
             view[row.slice.index] = row.label_map(self._catalog)
         made_by = MadeBy.readers(
-            {row.correction.model_version for row in newest if row.correction.model_version}
+            {row.correction.model_version for row in chosen if row.correction.model_version}
         )
         try:
-            if newest:
-                looked_at = [row.slice.index for row in newest]
+            if chosen:
+                looked_at = [row.slice.index for row in chosen]
                 write_dicom_seg(self._folder / mask, view, geometry, headers, made_by, looked_at)
         except InputError as error:
             raise LeftOutError(study.name, error.reason) from error
         return [
-            row.line("", mask if row.newest else write_mask_png(self._catalog, self._folder, row))
+            row.line("", mask if row.is_chosen else write_mask_png(self._catalog, self._folder, row))
             for row in rows
         ]
 

@@ -23,7 +23,7 @@ class NiftiWriter:
         self._catalog, self._folder = catalog, folder
 
     def add(self, study: StudyRecord, rows: list[Row]) -> list[Line]:
-        """The newest masks in the volume, older versions as pictures beside it."""
+        """The masks that count in the volume, other versions as pictures beside it."""
         geometry = study.geometry
         if geometry is None:
             raise LeftOutError(
@@ -37,7 +37,7 @@ class NiftiWriter:
         view = np.zeros(geometry.view_shape, np.uint8)
         lines = []
         for row in rows:
-            if row.newest:
+            if row.is_chosen:
                 view[row.slice.index] = row.label_map(self._catalog)
                 lines.append(row.line(image, mask))
             else:

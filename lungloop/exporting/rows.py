@@ -37,12 +37,12 @@ class Row:
     """One corrected slice.
 
     Args:
-        newest: whether the correction is the one that counts for its slice.
+        is_chosen: whether the correction is the one that counts for its slice.
     """
 
     correction: CorrectionRecord
     slice: SliceRecord
-    newest: bool
+    is_chosen: bool
 
     def label_map(self, catalog: Catalog) -> npt.NDArray[np.uint8]:
         """(H, W) uint8 values of Label, exactly as submitted."""
@@ -71,8 +71,8 @@ class Row:
         ]
 
     def mask_png(self) -> Path:
-        """The newest mask carries the slice's plain name; older ones say which version they are."""
-        version = "" if self.newest else f".version-{self.correction.id}"
+        """The mask that counts carries the slice's plain name; others say which version they are."""
+        version = "" if self.is_chosen else f".version-{self.correction.id}"
         return Path("masks") / self.slice.study_name / f"{self.slice.index:04d}{version}.png"
 
 

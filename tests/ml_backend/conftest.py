@@ -78,7 +78,7 @@ class FakeQueue:
         return self._ask("order")
 
     def request_retrain(self, requests: RequestStore, requested_by: str, **_: object) -> Any:
-        request = catalog.requests.add(requested_by)
+        request = requests.add(requested_by)
         self._ask("retrain", request.id)
         return type("Ticket", (), {"request_id": request.id, "job_id": "job", "coalesced": False})()
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from chestct.catalog.catalog import Catalog
-from chestct.catalog.records import CorrectionRecord, SliceRecord
+from chestct.catalog.records import SliceRecord
 from chestct.errors import TrainingDataError
 from chestct.labels import Split
 from training.data.snapshot import SliceReference, Snapshot, Truth
@@ -49,28 +49,18 @@ def take_snapshot(catalog: Catalog, champion: str) -> Snapshot:
 
 
 def _corrections(catalog: Catalog, usable: dict[int, SliceRecord]) -> tuple[SliceReference, ...]:
-    """One correction a slice: the ground truth where a reader marked one, else the newest."""
-    chosen: dict[int, CorrectionRecord] = {}
-    for correction in catalog.corrections.current(Split.TRAIN):
-        if correction.slice_id not in usable or correction.label_map_path is None:
-            continue
-        known = chosen.get(correction.slice_id)
-        if known is None or _precedence(correction) > _precedence(known):
-            chosen[correction.slice_id] = correction
+    chosen = sorted(catalog.corrections.chosen(Split.TRAIN), key=lambda correction: correction.slice_id)
     return tuple(
-        _reference(usable[slice_id], Truth.CORRECTION, correction.label_map_path, correction.id)
-        for slice_id, correction in sorted(chosen.items())
+        _reference(usable[item.slice_id], Truth.CORRECTION, item.label_map_path, item.id)
+        for item in chosen
+        if item.slice_id in usable
     )
-
-
-def _precedence(correction: CorrectionRecord) -> tuple[bool, str, int]:
-    return correction.ground_truth, correction.annotation_updated_at, correction.id
 
 
 def _records(
     uncorrected: Sequence[SliceRecord],
 ) -> tuple[tuple[SliceReference, ...], tuple[SliceReference, ...]]:
-    """Labels of record to learn from, and those kept for the temperature."""
+    """Reference labels to learn from, and those kept for the temperature."""
     # In the order of their hashes: a fixed draw over all patients.
     labelled = sorted(
         (item for item in uncorrected if item.has_reference_labels), key=lambda item: (item.key, item.id)
@@ -85,7 +75,7 @@ def _records(
 def _distilled(
     catalog: Catalog, uncorrected: Sequence[SliceRecord], champion: str, wanted: int
 ) -> tuple[SliceReference, ...]:
-    """The champion's most confident predictions, against forgetting where records are few."""
+    """The champion's most confident predictions, against forgetting where reference labels are few."""
     by_id = {item.id: item for item in uncorrected if not item.has_reference_labels}
     confident = sorted(
         (found for found in catalog.predictions.by_version(champion) if found.slice_id in by_id),
