@@ -16,7 +16,7 @@ from ml_backend.label_studio.results import is_failed, read_label_map
 from ml_backend.label_studio.rows import Annotation, AnnotationState, Project
 from ml_backend.label_studio.study_results import StudyReading, read_study
 from ml_backend.label_studio.task_pictures import TaskPictures
-from ml_backend.prelabelling.prelabels import is_unassisted
+from ml_backend.prelabelling.compose import is_unassisted
 
 _LOG = logging.getLogger(__name__)
 

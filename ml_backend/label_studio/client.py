@@ -229,15 +229,28 @@ class LabelStudio:
         """
         self.http.json("PATCH", f"/api/predictions/{prediction_id}/", json={"score": score})
 
-    def add_predictions(self, project_id: int, predictions: Sequence[Json]) -> None:
-        """Stores predictions (`task`, `result`, `score`, `model_version`) in one request."""
-        if predictions:
-            path = f"/api/projects/{project_id}/import/predictions"
-            created = self.http.json("POST", path, json=list(predictions))["created"]
+    def add_predictions(self, project_id: int, predictions: Sequence[Json]) -> dict[int, str]:
+        """Stores predictions (`task`, `result`, `score`, `model_version`), in one request if none is refused.
+
+        One bad row (a task deleted this moment) makes Label Studio refuse all of them, so each is then sent
+        alone.
+
+        Returns:
+            Task id -> why its prediction is refused.
+        """
+        path, refused = f"/api/projects/{project_id}/import/predictions", {}
+        try:
+            created = self.http.json("POST", path, json=list(predictions))["created"] if predictions else 0
             if created != len(predictions):
                 raise InputError(
                     f"Label Studio {path}", f"stored {created} predictions of {len(predictions)}"
                 )
+        except InputError as error:
+            if len(predictions) == 1:
+                return {predictions[0]["task"]: str(error)}
+            for prediction in predictions:
+                refused |= self.add_predictions(project_id, [prediction])
+        return refused
 
     def prediction(self, prediction_id: int) -> StoredPrediction | None:
         """A stored prediction; None where it is gone."""
