@@ -18,6 +18,7 @@ from chestct.job_queue import JobQueue
 from chestct.settings import Settings
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
+from ml_backend.label_studio.provision import ANNOTATION_EVENTS
 from ml_backend.label_studio.results import failed_result
 from ml_backend.label_studio.task_pictures import TaskPictures
 from ml_backend.metrics import Counters
@@ -32,12 +33,6 @@ Json = dict[str, Any]
 
 # Label Studio 1.23 waits 100 s for /predict and then stores nothing at all.
 PREDICT_SECONDS = 90.0
-_ANNOTATION_EVENTS = (
-    "ANNOTATION_CREATED",
-    "ANNOTATIONS_CREATED",
-    "ANNOTATION_UPDATED",
-    "ANNOTATIONS_DELETED",
-)
 START_TRAINING = "START_TRAINING"
 _NO_MODEL = "no model"
 
@@ -159,7 +154,7 @@ class LungLoopModel:
                 the catalog and the next sync reads Label Studio.
         """
         backend = self._backend
-        known = event if event in (*_ANNOTATION_EVENTS, START_TRAINING) else "other"
+        known = event if event in (*ANNOTATION_EVENTS, START_TRAINING) else "other"
         backend.counters.add("lungloop_webhooks_total", action=known)
         if known == "other":
             return {"status": "ignored"}

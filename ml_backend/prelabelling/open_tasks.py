@@ -126,7 +126,8 @@ def store_early(
     """
     try:
         tasks = OpenTasks(catalog, client, project_id, failed={})
-        return tasks.store(tasks.showing(slices), segmenter)
+        shown = tasks.showing(slices)
+        return tasks.store(shown, segmenter)
     except ServiceUnavailableError as error:
         _LOG.warning("no pre-labels are stored early: %s", error)
         return None
