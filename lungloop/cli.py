@@ -35,7 +35,7 @@ class _OnDemand(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         # The table has each command's line: no module is imported to show it.
-        TyperGroup(commands=self.commands, params=self.params, help=self.help).format_help(ctx, formatter)
+        TyperGroup(commands={**self.commands}, params=self.params, help=self.help).format_help(ctx, formatter)
 
 
 app = typer.Typer(

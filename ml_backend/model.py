@@ -10,28 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from chestct.acquisition.allocation import Allocation
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord
-from chestct.derived.severity import ensure_severity
 from chestct.errors import InputError, LungLoopError, ServiceUnavailableError
 from chestct.inference.segmenter import Segmenter
 from chestct.job_queue import JobQueue
-from chestct.labels import SeverityGrade
 from chestct.settings import Settings
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
-from ml_backend.label_studio.results import failed_result, prediction_result, unassisted_result
-from ml_backend.label_studio.study_results import study_result, study_score
+from ml_backend.label_studio.provision import ANNOTATION_EVENTS
+from ml_backend.label_studio.results import failed_result
 from ml_backend.label_studio.task_pictures import TaskPictures
 from ml_backend.metrics import Counters
 from ml_backend.prelabelling.champion import Champion, load_with_torch
-from ml_backend.prelabelling.predictor import OutOfTimeError, Predicted, Predictor
-from ml_backend.prelabelling.prelabels import is_unassisted
-from ml_backend.prelabelling.worklist import OrderChoices, least_score
+from ml_backend.prelabelling.compose import compose_prelabel
+from ml_backend.prelabelling.predictor import OutOfTimeError, Predictor
+from ml_backend.prelabelling.worklist import OrderChoices
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,12 +33,6 @@ Json = dict[str, Any]
 
 # Label Studio 1.23 waits 100 s for /predict and then stores nothing at all.
 PREDICT_SECONDS = 90.0
-_ANNOTATION_EVENTS = (
-    "ANNOTATION_CREATED",
-    "ANNOTATIONS_CREATED",
-    "ANNOTATION_UPDATED",
-    "ANNOTATIONS_DELETED",
-)
 START_TRAINING = "START_TRAINING"
 _NO_MODEL = "no model"
 
@@ -166,7 +154,7 @@ class LungLoopModel:
                 the catalog and the next sync reads Label Studio.
         """
         backend = self._backend
-        known = event if event in (*_ANNOTATION_EVENTS, START_TRAINING) else "other"
+        known = event if event in (*ANNOTATION_EVENTS, START_TRAINING) else "other"
         backend.counters.add("lungloop_webhooks_total", action=known)
         if known == "other":
             return {"status": "ignored"}
@@ -184,78 +172,20 @@ class LungLoopModel:
         return {"status": "queued", "job": self._queue().enqueue_sync(task_id)}
 
     def _predict_one(self, task: Any, config: LabelConfig, segmenter: Segmenter, deadline: float) -> Json:
+        """All pictures of the task or none: one that is missing would look like one without disease."""
         if not isinstance(task, Mapping):
             raise InputError("task", f"is {type(task).__name__}, expected an object")
-        backend = self._backend
-        if config.shows_studies:
-            return self._predict_study(task, config, segmenter, deadline)
-        shown = backend.pictures.find(task, config.image_key)
-        found = self._find(shown, segmenter, deadline)
-        self._count([found])
-        if isinstance(shown, SliceRecord):
-            score = self._place_score([shown], found.score, found.model_version)
-            if is_unassisted(backend.catalog, shown.id, found.model_version, self._drawn(shown)):
-                return unassisted_result(score, found.model_version)
-            return prediction_result(found.label_map, score, found.model_version, config)
-        return prediction_result(found.label_map, found.score, found.model_version, config)
-
-    def _predict_study(
-        self, task: Mapping[str, Any], config: LabelConfig, segmenter: Segmenter, deadline: float
-    ) -> Json:
-        """All slices or none: one that is missing would look like one without disease."""
-        shown = self._backend.pictures.find_all(task, config.image_key)
-        found = [self._find(one, segmenter, deadline) for one in shown]
-        self._count(found)
-        grade = self._grade(shown, segmenter) if config.grade_tag is not None else None
-        confidence = study_score([one.score for one in found])
-        score = self._place_score(shown, confidence, segmenter.version)
-        return study_result([one.label_map for one in found], score, grade, segmenter.version, config)
-
-    def _grade(
-        self, shown: Sequence[SliceRecord] | Sequence[npt.NDArray[np.uint8]], segmenter: Segmenter
-    ) -> SeverityGrade | None:
-        """A grade is of whole studies: None for pictures, and for a part of a study loaded by hand."""
-        catalog, first = self._backend.catalog, shown[0]
-        if (
-            not isinstance(first, SliceRecord)
-            or len(shown) != catalog.studies.by_name(first.study_name).slice_count
-        ):
-            return None
-        severity = ensure_severity(
-            catalog, first.study_id, segmenter.version, segmenter.involvement_calibration
-        )
-        return None if severity is None else severity.grade
-
-    def _find(
-        self, shown: SliceRecord | npt.NDArray[np.uint8], segmenter: Segmenter, deadline: float
-    ) -> Predicted:
-        if isinstance(shown, SliceRecord):
-            predictor = self._backend.predictor
-            return predictor.shown(shown, predictor.of_slice(shown, segmenter, deadline))
-        return self._backend.predictor.of_picture(shown, segmenter, deadline)
-
-    def _place_score(
-        self, shown: Sequence[SliceRecord] | Sequence[npt.NDArray[np.uint8]], confidence: float, version: str
-    ) -> float:
-        """What serves a task at its place; the model's confidence where it has none yet."""
-        catalog = self._backend.catalog
-        slice_ids = [one.id for one in shown if isinstance(one, SliceRecord)]
-        kept = {one: catalog.worklist.score(one, version) for one in slice_ids}
-        place = least_score(slice_ids, {one: score for one, score in kept.items() if score is not None})
-        return confidence if place is None else place
-
-    def _drawn(self, shown: SliceRecord) -> Allocation | None:
-        """What was drawn for a slice; drawn now where Label Studio asks before any job did."""
-        catalog = self._backend.catalog
-        drawn = catalog.allocations.of_slice(shown.id)
-        if drawn is None:
-            catalog.allocations.allocate([shown.id], OrderChoices.of(self._backend.settings).shares)
-            drawn = catalog.allocations.of_slice(shown.id)
-        return drawn
-
-    def _count(self, found: Sequence[Predicted]) -> None:
-        outcome = "computed" if any(one.computed for one in found) else "known"
-        self._backend.counters.add("lungloop_predicted_tasks_total", outcome=outcome)
+        backend, key = self._backend, config.image_key
+        find = backend.pictures
+        shown = find.find_all(task, key) if config.shows_studies else [find.find(task, key)]
+        predictions = [backend.predictor.predict(picture, segmenter, deadline) for picture in shown]
+        outcome = "computed" if any(prediction.computed for prediction in predictions) else "known"
+        backend.counters.add("lungloop_predicted_tasks_total", outcome=outcome)
+        slices = [picture for picture in shown if isinstance(picture, SliceRecord)]
+        if slices and not config.shows_studies and backend.catalog.allocations.of_slice(slices[0].id) is None:
+            # Label Studio may ask before any job has drawn.
+            backend.catalog.allocations.allocate([slices[0].id], OrderChoices.of(backend.settings).shares)
+        return compose_prelabel(backend.catalog, config, predictions, segmenter.involvement_calibration)
 
     def _tell_failure(self, task: Any, error: Exception) -> None:
         task_id = task.get("id") if isinstance(task, Mapping) else None

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.predictions import OWN_MASKS
@@ -13,10 +14,10 @@ from chestct.errors import InputError, LabelConfigError, NotFoundError
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
 from ml_backend.label_studio.results import is_failed, read_label_map
-from ml_backend.label_studio.rows import Annotation, AnnotationState, Project
+from ml_backend.label_studio.rows import Annotation, AnnotationState, Project, StoredPrediction
 from ml_backend.label_studio.study_results import StudyReading, read_study
 from ml_backend.label_studio.task_pictures import TaskPictures
-from ml_backend.prelabelling.prelabels import is_unassisted
+from ml_backend.prelabelling.compose import is_unassisted
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,10 +40,10 @@ class SyncReport:
     """What one sync found, counted in annotations; one of a study task speaks of many slices.
 
     Args:
-        created, updated: submitted annotations that are new, and new states of known ones.
+        created, updated: submitted annotations that are new, and new states of those kept.
         skipped: annotations newly skipped by their reader.
         deleted: annotations that are gone.
-        unchanged: those that the catalog had already.
+        unchanged: those that the catalog already has.
         set_aside: those that could not be read.
     """
 
@@ -68,7 +69,7 @@ def reconcile(
     via: str = "sync",
     on_progress: Callable[[float, str], None] | None = None,
 ) -> SyncReport:
-    """Brings the catalog to what Label Studio holds; again changes nothing.
+    """Brings the catalog to what Label Studio holds; idempotent.
 
     Args:
         catalog: gains a row for every state of an annotation that it did not have.
@@ -84,17 +85,17 @@ def reconcile(
     """
     project = client.project(project_id)
     run = _Sync(catalog, client, project, parse_label_config(project.label_config), via)
-    known = catalog.corrections.annotation_states(project.uid, task_id)
+    kept = catalog.corrections.annotation_states(project.uid, task_id)
     there = {state.id: state for state in client.annotation_states(project.id, task_id)}
-    new = [state for state in there.values() if _is_new(state, known.get(state.id))]
+    new = [state for state in there.values() if _is_new(state, kept.get(state.id))]
     # Only what a direct question finds gone counts as deleted: the list is read page by page while
     # readers work, so an annotation may slip between two pages.
-    missing = [row for row in known.values() if row.annotation_id not in there]
+    missing = [row for row in kept.values() if row.annotation_id not in there]
     suspects = [row for row in missing if row.state is not CorrectionState.DELETED]
-    for done, state in enumerate(new):
-        run.take(state, known.get(state.id))
+    for done, state in enumerate(new, 1):
+        run.take(state, kept.get(state.id))
         if on_progress:
-            on_progress((done + 1) / (len(new) + len(suspects)), "reading corrections")
+            on_progress(done / (len(new) + len(suspects)), "reading corrections")
     for row in suspects:
         if client.annotation(row.annotation_id) is None:
             run.mark_deleted(row)
@@ -104,15 +105,15 @@ def reconcile(
     return report
 
 
-def _is_new(state: AnnotationState, known: CorrectionRecord | None) -> bool:
-    if known is None:
+def _is_new(state: AnnotationState, kept: CorrectionRecord | None) -> bool:
+    if kept is None:
         return True
-    was_skipped = known.state is CorrectionState.SKIPPED
+    was_skipped = kept.state is CorrectionState.SKIPPED
     try:
         updated_at = utc_text(state.updated_at)
     except InputError:
         return True  # taking it says what is wrong with it
-    return (updated_at, state.was_cancelled) != (known.annotation_updated_at, was_skipped)
+    return (updated_at, state.was_cancelled) != (kept.annotation_updated_at, was_skipped)
 
 
 class _Sync:
@@ -126,29 +127,29 @@ class _Sync:
         self._project = project
         self._config = config
         self._via = via
-        self._version_of: dict[int, str | None] = {}
         self.counted = {"created": 0, "updated": 0, "skipped": 0, "deleted": 0}
         self.set_aside: list[SetAside] = []
 
-    def take(self, state: AnnotationState, known: CorrectionRecord | None) -> None:
+    def take(self, state: AnnotationState, kept: CorrectionRecord | None) -> None:
         """One annotation that is new or changed; what is wrong with it stops no other."""
         try:
             annotation = self._client.annotation(state.id)
             if annotation is None:
-                if known is not None and known.state is not CorrectionState.DELETED:
-                    self.mark_deleted(known)
+                if kept is not None and kept.state is not CorrectionState.DELETED:
+                    self.mark_deleted(kept)
                 return
             shown = self._shown(annotation.task_id)
+            prediction = self._started_from(annotation)
             if isinstance(shown, SliceRecord):
-                created = self._add(annotation, shown)
+                created = self._add(annotation, shown, prediction)
             else:
-                created = self._add_study(annotation, shown)
+                created = self._add_study(annotation, shown, prediction)
         except (InputError, LabelConfigError, NotFoundError) as error:
             _LOG.warning("annotation %s of task %s is set aside: %s", state.id, state.task_id, error)
             self.set_aside.append(SetAside(state.id, state.task_id, str(error)))
             return
         if created:
-            kind = "skipped" if annotation.was_cancelled else "created" if known is None else "updated"
+            kind = "skipped" if annotation.was_cancelled else "created" if kept is None else "updated"
             self.counted[kind] += 1
 
     def mark_deleted(self, row: CorrectionRecord) -> None:
@@ -157,57 +158,57 @@ class _Sync:
             row.project_uid, row.annotation_id, self._via
         )
 
-    def _add(self, annotation: Annotation, shown: SliceRecord) -> bool:
+    def _add(
+        self, annotation: Annotation, slice_record: SliceRecord, prediction: StoredPrediction | None
+    ) -> bool:
         label_map = None
         if not annotation.was_cancelled:
-            label_map = read_label_map(annotation.result, self._config, shown.height, shown.width)
+            height, width = slice_record.height, slice_record.width
+            label_map = read_label_map(annotation.result, self._config, height, width)
         _, created = self._catalog.corrections.add(
-            slice_id=shown.id,
-            project_uid=self._project.uid,
-            task_id=annotation.task_id,
-            annotation_id=annotation.id,
-            annotation_updated_at=annotation.updated_at,
-            state=CorrectionState.SKIPPED if annotation.was_cancelled else CorrectionState.SUBMITTED,
-            annotator=annotation.annotator,
-            lead_time_seconds=annotation.lead_time_seconds,
-            ground_truth=annotation.ground_truth,
+            slice_id=slice_record.id,
             label_map=label_map,
-            model_version=self._started_from(annotation.parent_prediction, shown),
-            via=self._via,
+            model_version=self._shown_version(slice_record.id, prediction),
+            **self._of(annotation),
         )
         return created
 
-    def _add_study(self, annotation: Annotation, slices: Sequence[SliceRecord]) -> bool:
+    def _add_study(
+        self, annotation: Annotation, slices: Sequence[SliceRecord], prediction: StoredPrediction | None
+    ) -> bool:
         """Every slice of a study task in one step; which of them are corrections, see docs/adr/0016."""
-        shown = None
-        if annotation.parent_prediction is not None:
-            shown = self._client.prediction(annotation.parent_prediction)
-            if shown is not None and is_failed(shown.model_version or ""):
-                shown = None
         if annotation.was_cancelled:
             reading = StudyReading((None,) * len(slices), None, None)
         else:
-            sizes = [(one.height, one.width) for one in slices]
-            result = None if shown is None else shown.result
-            reading = read_study(annotation.result, self._config, sizes, result)
+            sizes = [(slice_record.height, slice_record.width) for slice_record in slices]
+            shown = None if prediction is None else prediction.result
+            reading = read_study(annotation.result, self._config, sizes, shown)
+        ids = [slice_record.id for slice_record in slices]
         return self._catalog.corrections.add_study_annotation(
             StudyAnnotation(
                 study_id=slices[0].study_id,
-                project_uid=self._project.uid,
-                task_id=annotation.task_id,
-                annotation_id=annotation.id,
-                annotation_updated_at=annotation.updated_at,
-                state=CorrectionState.SKIPPED if annotation.was_cancelled else CorrectionState.SUBMITTED,
-                annotator=annotation.annotator,
-                via=self._via,
-                label_maps=dict(zip((one.id for one in slices), reading.label_maps, strict=True)),
-                lead_time_seconds=annotation.lead_time_seconds,
-                ground_truth=annotation.ground_truth,
-                model_version=None if shown is None else shown.model_version,
+                label_maps=dict(zip(ids, reading.label_maps, strict=True)),
+                model_version=None if prediction is None else prediction.model_version,
                 model_grade=reading.model_grade,
                 grade=reading.grade,
+                **self._of(annotation),
             )
         )
+
+    def _of(self, annotation: Annotation) -> dict[str, Any]:
+        """What the catalog keeps of every annotation, whatever its task shows."""
+        skipped = annotation.was_cancelled
+        return {
+            "project_uid": self._project.uid,
+            "task_id": annotation.task_id,
+            "annotation_id": annotation.id,
+            "annotation_updated_at": annotation.updated_at,
+            "state": CorrectionState.SKIPPED if skipped else CorrectionState.SUBMITTED,
+            "annotator": annotation.annotator,
+            "lead_time_seconds": annotation.lead_time_seconds,
+            "ground_truth": annotation.ground_truth,
+            "via": self._via,
+        }
 
     def _shown(self, task_id: int) -> SliceRecord | Sequence[SliceRecord]:
         """The slice of a slice task, or the slices of a study task in the order of its pictures."""
@@ -226,31 +227,29 @@ class _Sync:
                 )
             return slices
         # A task that somebody loaded into Label Studio by hand, or whose link a crash kept from us.
-        meant = pictures.slice_of(data, self._config.image_key)
-        if meant is None:
+        slice_record = pictures.slice_of(data, self._config.image_key)
+        if slice_record is None:
             raise InputError(
                 f"task {task_id}", "shows a picture that is not in the catalog; `lungloop import` it first"
             )
-        self._catalog.tasks.link(meant.id, self._project.uid, task_id)
-        return meant
+        self._catalog.tasks.link(slice_record.id, self._project.uid, task_id)
+        return slice_record
 
-    def _started_from(self, prediction_id: int | None, shown: SliceRecord) -> str | None:
-        if prediction_id is None:
+    def _started_from(self, annotation: Annotation) -> StoredPrediction | None:
+        """The prediction that the reader was shown; a failed one showed nothing."""
+        if annotation.parent_prediction is None:
             return None
-        if prediction_id not in self._version_of:
-            stored = self._client.prediction(prediction_id)
-            version = None if stored is None else stored.model_version
-            if stored is None or version is None or is_failed(version):
-                # A failed prediction showed nothing: the reader drew from scratch.
-                version = None
-            elif not stored.result and self._showed_nothing(shown, version):
-                version = None
-            self._version_of[prediction_id] = version
-        version = self._version_of[prediction_id]
-        if version is not None and self._catalog.predictions.prelabel(shown.id, version) is not None:
-            return OWN_MASKS
-        return version
+        prediction = self._client.prediction(annotation.parent_prediction)
+        return None if prediction is None or is_failed(prediction.model_version or "") else prediction
 
-    def _showed_nothing(self, shown: SliceRecord, version: str) -> bool:
-        """Whether an empty prediction was kept from the reader on purpose, rather than "no lesion" said."""
-        return is_unassisted(self._catalog, shown.id, version, self._catalog.allocations.of_slice(shown.id))
+    def _shown_version(self, slice_id: int, prediction: StoredPrediction | None) -> str | None:
+        """Whose pre-label the reader of a slice task corrected; None where it drew from scratch."""
+        version = None if prediction is None else prediction.model_version
+        if prediction is None or version is None:
+            return None
+        # Empty on purpose, rather than "no lesion" said.
+        if not prediction.result and is_unassisted(
+            self._catalog, slice_id, version, self._catalog.allocations.of_slice(slice_id)
+        ):
+            return None
+        return version if self._catalog.predictions.prelabel(slice_id, version) is None else OWN_MASKS

@@ -92,7 +92,8 @@ def connect_backend(client: LabelStudio, project_id: int, settings: Settings, ch
     url = str(settings.backend_url).rstrip("/")
     rows = client.backends(project_id)
     if rows and all(row["url"].rstrip("/") != url for row in rows):
-        client.set_backend(project_id, url, champion, settings.backend_key, int(rows[0]["id"]))
+        row_id = int(rows[0]["id"])
+        provision.set_backend(client, project_id, url, champion, settings.backend_key, row_id)
     # A hook to where nobody listens costs the reader a second at each submit.
     for hook in client.http.json("GET", "/api/webhooks/", params={"project": project_id}):
         if hook["url"].startswith(_OURS) and not hook["url"].startswith(f"{url}/"):

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chestct.errors import InputError, LabelConfigError
-from chestct.labels import BRUSH_LABEL_NAMES, Label
+from chestct.labels import BRUSH_LABEL_NAMES, Label, SeverityGrade
 from ml_backend.label_studio import brush_rle
 from ml_backend.label_studio.label_config import LabelConfig
 
@@ -19,23 +19,41 @@ _FAILED = " failed"
 
 
 def prediction_result(
-    label_map: npt.NDArray[np.uint8], score: float, model_version: str, config: LabelConfig
+    label_maps: Sequence[npt.NDArray[np.uint8]],
+    score: float,
+    model_version: str,
+    config: LabelConfig,
+    grade: SeverityGrade | None = None,
 ) -> Json:
-    """What Label Studio stores and shows as a pre-label.
+    """What Label Studio stores and shows as the pre-label of a task.
 
     Args:
-        label_map: (H, W) uint8, values of Label.
+        label_maps: (H, W) uint8, values of Label, of every picture of the task in its order; none for a task
+            that shows no pre-label and whose prediction only holds its rank. Label Studio 1.23 names that one
+            as the parent of the reader's answer all the same; the sync tells it from a model that found
+            nothing by what was drawn for the slice.
         score: in [0, 1]; the lowest is served first under uncertainty sampling.
         model_version: whose prediction it is.
-        config: the project's tag names; classes that it cannot show are left out.
+        config: the project's tag names; what it cannot show is left out.
+        grade: preset of the severity choice; None presets nothing.
     Returns:
-        `{"result": [...], "score": ..., "model_version": ...}`, one region per class that occurs.
+        `{"result": [...], "score": ..., "model_version": ...}`, one region per class that occurs; those of a
+        study task carry the 0-based `item_index` of their slice.
     """
-    return {
-        "result": brush_regions(label_map, config),
-        "score": float(score),
-        "model_version": model_version,
-    }
+    regions: list[Json] = []
+    for item, label_map in enumerate(label_maps):
+        index = {"item_index": item} if config.shows_studies else {}
+        regions += [{**region, **index} for region in brush_regions(label_map, config)]
+    if grade is not None and config.grade_tag is not None:
+        regions.append(
+            {
+                "type": "choices",
+                "from_name": config.grade_tag,
+                "to_name": config.image_tag,
+                "value": {"choices": [grade.value]},
+            }
+        )
+    return {"result": regions, "score": float(score), "model_version": model_version}
 
 
 def brush_regions(label_map: npt.NDArray[np.uint8], config: LabelConfig) -> list[Json]:
@@ -63,15 +81,6 @@ def brush_regions(label_map: npt.NDArray[np.uint8], config: LabelConfig) -> list
         for label in config.labels
         if (label_map == label).any()
     ]
-
-
-def unassisted_result(score: float, model_version: str) -> Json:
-    """The prediction of a task that shows no pre-label: it only holds the task's place in the order.
-
-    Label Studio 1.23 names it as the parent of the reader's answer all the same; the sync tells it from a
-    model that found nothing by what was drawn for the slice.
-    """
-    return {"result": [], "score": float(score), "model_version": model_version}
 
 
 def failed_result(model_version: str) -> Json:

@@ -1,4 +1,4 @@
-"""Study tasks: predictions of all slices as one result, and annotations back slice by slice."""
+"""Annotations of study tasks, read back slice by slice."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,9 @@ import numpy.typing as npt
 from chestct.errors import InputError
 from chestct.labels import SeverityGrade
 from ml_backend.label_studio.label_config import ALL_SLICES_VIEWED, LabelConfig
-from ml_backend.label_studio.results import brush_regions, read_label_map
-
-Json = dict[str, Any]
+from ml_backend.label_studio.results import read_label_map
 
 _UNTOUCHED = "prediction"
-# A mean over all slices would sink in the apex and the base, where every model is sure; the least sure
-# slice alone would rest the order of whole studies on one odd picture. Our choice.
-_LEAST_SURE_SLICES = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,53 +29,6 @@ class StudyReading:
     label_maps: tuple[npt.NDArray[np.uint8] | None, ...]
     grade: SeverityGrade | None
     model_grade: SeverityGrade | None
-
-
-def study_score(scores: Sequence[float]) -> float:
-    """Confidence in a study: the mean of its five least sure slices, in [0, 1].
-
-    The task with the lowest is served first. A study is opened as a whole, and what a reader can
-    change about it lies in its least sure slices.
-
-    Args:
-        scores: of every slice, in [0, 1]; at least one.
-    """
-    least_sure = sorted(scores)[:_LEAST_SURE_SLICES]
-    return float(sum(least_sure) / len(least_sure))
-
-
-def study_result(
-    label_maps: Sequence[npt.NDArray[np.uint8]],
-    score: float,
-    grade: SeverityGrade | None,
-    model_version: str,
-    config: LabelConfig,
-) -> Json:
-    """What Label Studio stores and shows as the pre-label of a study task.
-
-    Args:
-        label_maps: (H, W) uint8 of every slice, in the order of the task's pictures.
-        score: see `study_score`.
-        grade: preset of the severity choice; None presets nothing.
-        model_version: whose prediction it is.
-        config: the project's tag names; what it cannot show is left out.
-    Returns:
-        `{"result": [...], "score": ..., "model_version": ...}`; regions carry the 0-based
-        `item_index` of their slice, and slices without findings have none.
-    """
-    regions: list[Json] = []
-    for item, label_map in enumerate(label_maps):
-        regions += [{**region, "item_index": item} for region in brush_regions(label_map, config)]
-    if grade is not None and config.grade_tag is not None:
-        regions.append(
-            {
-                "type": "choices",
-                "from_name": config.grade_tag,
-                "to_name": config.image_tag,
-                "value": {"choices": [grade.value]},
-            }
-        )
-    return {"result": regions, "score": float(score), "model_version": model_version}
 
 
 def read_study(

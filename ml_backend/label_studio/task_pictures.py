@@ -3,8 +3,9 @@
 import re
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
@@ -47,10 +48,7 @@ class TaskPictures:
         Raises:
             InputError: the task names no picture that may be read.
         """
-        data = task.get("data")
-        if not isinstance(data, Mapping):
-            raise InputError("task", "has no `data`")
-        address = data.get(image_key)
+        data, address = _data_of(task), _data_of(task).get(image_key)
         if not isinstance(address, str) or not address:
             raise InputError("task", f"its data has no address of a picture under {image_key!r}")
         return self.slice_of(data, image_key) or self._picture(address)
@@ -66,10 +64,7 @@ class TaskPictures:
         Raises:
             InputError: the task names no pictures that may be read.
         """
-        data = task.get("data")
-        if not isinstance(data, Mapping):
-            raise InputError("task", "has no `data`")
-        addresses = data.get(image_key)
+        data, addresses = _data_of(task), _data_of(task).get(image_key)
         if not isinstance(addresses, list) or not addresses or not all(isinstance(a, str) for a in addresses):
             raise InputError("task", f"its data has no list of pictures' addresses under {image_key!r}")
         return self.slices_of(data, image_key) or [self._picture(address) for address in addresses]
@@ -86,49 +81,42 @@ class TaskPictures:
         indices = data.get("slice")
         if not isinstance(indices, list) or len(indices) != len(addresses):
             indices = [None] * len(addresses)
-        found: dict[int, SliceRecord] = {}
+        slices: dict[int, SliceRecord] = {}
         for address, index in zip(addresses, indices, strict=True):
-            key = _storage_key(str(address))
-            # In Python True is 1, but in JSON it is no index.
-            one = named.get(index) if isinstance(index, int) and not isinstance(index, bool) else None
-            if one is None or key not in (None, one.picture_path):
-                one = None if key is None else self._catalog.slices.by_picture(key)
-            if one is None:
+            slice_record = self._meant(address, named.get(index) if _is_index(index) else None)
+            if slice_record is None:
                 return None
-            found[one.id] = one
-        is_one_study = len({one.study_id for one in found.values()}) == 1 and len(found) == len(addresses)
-        return list(found.values()) if is_one_study else None
+            slices[slice_record.id] = slice_record
+        is_one_study = len({item.study_id for item in slices.values()}) == 1 and len(slices) == len(addresses)
+        return list(slices.values()) if is_one_study else None
+
+    def slice_of(self, data: Mapping[str, Any], image_key: str = "image") -> SliceRecord | None:
+        """The catalog's slice that a task's `data` means, None where it means none."""
+        study, index, named = data.get("study"), data.get("slice"), None
+        if isinstance(study, str) and _is_index(index):
+            with suppress(NotFoundError):
+                named = self._catalog.slices.by_index(study, index)
+        return self._meant(data.get(image_key), named)
+
+    def _meant(self, address: object, named: SliceRecord | None) -> SliceRecord | None:
+        """Study and index count only as far as the address does not say otherwise.
+
+        Another catalog may have used the same names.
+        """
+        key = _storage_key(str(address or ""))
+        if named is not None and key in (None, named.picture_path):
+            return named
+        return None if key is None else self._catalog.slices.by_picture(key)
 
     def _slices_of_study(self, study: object) -> dict[int, SliceRecord]:
         """Index -> slice of the study of this name; empty where there is none."""
         if not isinstance(study, str):
             return {}
         try:
-            record = self._catalog.studies.by_name(study)
+            study_id = self._catalog.studies.by_name(study).id
         except NotFoundError:
             return {}
-        return {one.index: one for one in self._catalog.slices.of_study(record.id)}
-
-    def slice_of(self, data: Mapping[str, Any], image_key: str = "image") -> SliceRecord | None:
-        """The catalog's slice that a task's `data` means, None where it means none.
-
-        Study and index count only as far as the address does not say otherwise: another catalog
-        may have used the same names.
-        """
-        key = _storage_key(str(data.get(image_key) or ""))
-        named = self._named_slice(data)
-        if named is not None and key in (None, named.picture_path):
-            return named
-        return None if key is None else self._catalog.slices.by_picture(key)
-
-    def _named_slice(self, data: Mapping[str, Any]) -> SliceRecord | None:
-        study, index = data.get("study"), data.get("slice")
-        if not isinstance(study, str) or not isinstance(index, int) or isinstance(index, bool):
-            return None
-        try:
-            return self._catalog.slices.by_index(study, index)
-        except NotFoundError:
-            return None
+        return {item.index: item for item in self._catalog.slices.of_study(study_id)}
 
     def _picture(self, address: str) -> npt.NDArray[np.uint8]:
         url = urlsplit(address)
@@ -138,7 +126,7 @@ class TaskPictures:
         ):
             raise InputError(address, "lies outside Label Studio; only pictures that it serves are read")
         if ".." in PurePosixPath(unquote(url.path)).parts:
-            raise InputError(address, "climbs out of its folder")
+            raise InputError(address, "points outside its folder")
         if url.path == _LOCAL_FILES:
             return self._local_file(address, (parse_qs(url.query).get("d") or [""])[0])
         if url.path.startswith(_UPLOADS):
@@ -150,7 +138,7 @@ class TaskPictures:
     def _local_file(self, address: str, relative: str) -> npt.NDArray[np.uint8]:
         path = PurePosixPath(relative)
         if not relative or path.is_absolute() or ".." in path.parts or "\0" in relative:
-            raise InputError(address, "climbs out of its folder")
+            raise InputError(address, "points outside its folder")
         if self._files_root is None:
             return self._download(address)
         try:
@@ -180,6 +168,18 @@ class TaskPictures:
             return _read(file, address)
 
 
+def _data_of(task: Mapping[str, Any]) -> Mapping[str, Any]:
+    data = task.get("data")
+    if not isinstance(data, Mapping):
+        raise InputError("task", "has no `data`")
+    return data
+
+
+def _is_index(value: object) -> TypeGuard[int]:
+    # In Python True is 1, but in JSON it is no index.
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _read(file: Path, address: str) -> npt.NDArray[np.uint8]:
     try:
         return read_picture(file)
@@ -190,5 +190,5 @@ def _read(file: Path, address: str) -> npt.NDArray[np.uint8]:
 def _storage_key(address: str) -> str | None:
     """The catalog's key of a picture, whatever host and root its address begins with."""
     url = urlsplit(address)
-    found = _STORAGE_KEY.search((parse_qs(url.query).get("d") or [unquote(url.path)])[0])
-    return found.group(1) if found else None
+    match = _STORAGE_KEY.search((parse_qs(url.query).get("d") or [unquote(url.path)])[0])
+    return match.group(1) if match else None

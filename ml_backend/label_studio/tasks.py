@@ -11,8 +11,7 @@ from chestct.catalog.records import SliceRecord, StudyRecord
 from chestct.errors import SettingsError
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.heat_map import heat_map_address
-from ml_backend.label_studio.label_config import UNCERTAINTY_KEY, parse_label_config
-from ml_backend.label_studio.rows import Project
+from ml_backend.label_studio.label_config import UNCERTAINTY_KEY, LabelConfig, parse_label_config
 from ml_backend.label_studio.task_pictures import TaskPictures
 
 
@@ -34,7 +33,7 @@ class TaskReport:
 def create_missing_tasks(
     catalog: Catalog, client: LabelStudio, project_id: int, files_root: Path
 ) -> TaskReport:
-    """One task for every slice or study that the project does not show; again makes none.
+    """One task for every slice or study that the project does not show; idempotent.
 
     Which of the two is what the project's configuration shows: `value` a slice, `valueList` a study.
 
@@ -49,83 +48,62 @@ def create_missing_tasks(
         SettingsError: the storage lies outside `files_root`.
     """
     project = client.project(project_id)
-    config = parse_label_config(project.label_config)
+    config, uid = parse_label_config(project.label_config), project.uid
+    of_studies = config.shows_studies
     there = dict(client.task_data(project.id))
-    if config.shows_studies:
-        return _create_study_tasks(catalog, client, project, there, config.image_key, files_root)
-    image_key = config.image_key
-    gone = [task for task in catalog.tasks.by_slice(project.uid).values() if task not in there]
-    catalog.tasks.unlink(project.uid, gone)
+    linked = (catalog.tasks.by_study(uid) if of_studies else catalog.tasks.by_slice(uid)).values()
+    gone = [task_id for task_id in linked if task_id not in there]
+    catalog.tasks.unlink(uid, gone)
+
+    def link(shown_id: int, task_id: int) -> None:
+        if of_studies:
+            catalog.tasks.link_study(shown_id, uid, task_id)
+        else:
+            catalog.tasks.link(shown_id, uid, task_id)
 
     # A crash between making tasks and linking them must not make them twice.
-    linked = set(catalog.tasks.by_slice(project.uid).values())
-    pictures = TaskPictures(catalog)
+    linked = catalog.tasks.by_study(uid) if of_studies else catalog.tasks.by_slice(uid)
     adopted = 0
-    for task_id in sorted(there.keys() - linked):
-        meant = pictures.slice_of(there[task_id], image_key)
-        if meant is not None:
-            catalog.tasks.link(meant.id, project.uid, task_id)
+    for task_id in sorted(there.keys() - linked.values()):
+        shown_id = _shown_id(catalog, there[task_id], config)
+        if shown_id is not None:
+            link(shown_id, task_id)
             adopted += 1
 
-    missing = catalog.tasks.slices_without(project.uid)
-    data = [_task_data(catalog, one, image_key, files_root) for one in missing]
+    missing = catalog.tasks.studies_without(uid) if of_studies else catalog.tasks.slices_without(uid)
+    data = [_task_data(catalog, shown, config.image_key, files_root) for shown in missing]
     task_ids = client.create_tasks(project.id, data) if data else []
-    for one, task_id in zip(missing, task_ids, strict=True):
-        catalog.tasks.link(one.id, project.uid, task_id)
+    for shown, task_id in zip(missing, task_ids, strict=True):
+        link(shown.id, task_id)
     return TaskReport(len(task_ids), adopted, len(gone))
 
 
-def _create_study_tasks(
-    catalog: Catalog,
-    client: LabelStudio,
-    project: Project,
-    there: Mapping[int, Mapping[str, Any]],
-    image_key: str,
-    files_root: Path,
-) -> TaskReport:
-    gone = [task for task in catalog.tasks.by_study(project.uid).values() if task not in there]
-    catalog.tasks.unlink(project.uid, gone)
-
-    linked = set(catalog.tasks.by_study(project.uid).values())
-    whole = {study.id: study.slice_count for study in catalog.studies.all()}
+def _shown_id(catalog: Catalog, data: Mapping[str, Any], config: LabelConfig) -> int | None:
+    """Id of the slice or study that a task means; None where it means none."""
     pictures = TaskPictures(catalog)
-    adopted = 0
-    for task_id in sorted(there.keys() - linked):
-        slices = pictures.slices_of(there[task_id], image_key)
-        # A part of a study that somebody loaded by hand is no task for the whole of it.
-        if slices is not None and len(slices) == whole[slices[0].study_id]:
-            catalog.tasks.link_study(slices[0].study_id, project.uid, task_id)
-            adopted += 1
-
-    missing = catalog.tasks.studies_without(project.uid)
-    data = [_study_task_data(catalog, study, image_key, files_root) for study in missing]
-    task_ids = client.create_tasks(project.id, data) if data else []
-    for study, task_id in zip(missing, task_ids, strict=True):
-        catalog.tasks.link_study(study.id, project.uid, task_id)
-    return TaskReport(len(task_ids), adopted, len(gone))
-
-
-def _study_task_data(
-    catalog: Catalog, study: StudyRecord, image_key: str, files_root: Path
-) -> dict[str, Any]:
-    slices = catalog.slices.of_study(study.id)
-    return {
-        image_key: [_address(catalog, one, files_root) for one in slices],
-        "study": study.name,
-        "slice": [one.index for one in slices],
-    }
+    if not config.shows_studies:
+        slice_record = pictures.slice_of(data, config.image_key)
+        return None if slice_record is None else slice_record.id
+    slices = pictures.slices_of(data, config.image_key)
+    # A part of a study that somebody loaded by hand is no task for the whole of it.
+    is_whole = slices and len(slices) == catalog.studies.by_name(slices[0].study_name).slice_count
+    return slices[0].study_id if slices and is_whole else None
 
 
 def _task_data(
-    catalog: Catalog, slice_record: SliceRecord, image_key: str, files_root: Path
+    catalog: Catalog, shown: SliceRecord | StudyRecord, image_key: str, files_root: Path
 ) -> dict[str, Any]:
-    picture = _address(catalog, slice_record, files_root)
+    if isinstance(shown, StudyRecord):
+        slices = catalog.slices.of_study(shown.id)
+        pictures = [_address(catalog, slice_record, files_root) for slice_record in slices]
+        return {image_key: pictures, "study": shown.name, "slice": [item.index for item in slices]}
+    picture = _address(catalog, shown, files_root)
     return {
         image_key: picture,
-        "study": slice_record.study_name,
-        "slice": slice_record.index,
+        "study": shown.study_name,
+        "slice": shown.index,
         # Always, so that a configuration that shows it can be chosen later.
-        UNCERTAINTY_KEY: [heat_map_address(catalog, slice_record, picture)],
+        UNCERTAINTY_KEY: [heat_map_address(catalog, shown, picture)],
     }
 
 

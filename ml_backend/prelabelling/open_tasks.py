@@ -1,131 +1,136 @@
-"""Tasks that readers have not done: their place in the order, their heat map, how many read them."""
+"""The tasks of a Label Studio project that show what the catalog knows, and the pre-labels they get."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from chestct.catalog.catalog import Catalog
-from chestct.errors import InputError, LungLoopError, NotFoundError, ServiceUnavailableError
+from chestct.catalog.records import SliceRecord
+from chestct.errors import ServiceUnavailableError
+from chestct.inference.segmenter import Segmenter
 from ml_backend.label_studio.client import LabelStudio
-from ml_backend.label_studio.heat_map import heat_map_address, show_heat_map
-from ml_backend.label_studio.label_config import UNCERTAINTY_KEY, LabelConfig
+from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.rows import TaskState
-from ml_backend.prelabelling.prelabels import is_unassisted
+from ml_backend.prelabelling.compose import compose_prelabel
+from ml_backend.prelabelling.predictor import Predictor
+from ml_backend.prelabelling.worklist import Worklist
 
 _LOG = logging.getLogger(__name__)
 
-_TWO_READERS = 2
+Json = dict[str, Any]
 
-
-def bring_scores(
-    client: LabelStudio,
-    there: Mapping[int, TaskState],
-    model_version: str,
-    wanted: Mapping[int, float],
-    failed: dict[str, str],
-    on_progress: Callable[[float], None] = lambda part: None,
-) -> int:
-    """Changes the stored scores that differ, lowest first: what is served next is right soonest.
-
-    Args:
-        there: the tasks as Label Studio has them.
-        model_version: whose predictions.
-        wanted: task -> score.
-        failed: told of a prediction that is refused; one that is gone needs no place.
-    Returns:
-        How many predictions were changed.
-    """
-    changes = [
-        (score, task_id, prediction_id)
-        for task_id, score in wanted.items()
-        for prediction_id, now in there[task_id].scores.get(model_version, {}).items()
-        if now != score
-    ]
-    changed = 0
-    for score, task_id, prediction_id in sorted(changes):
-        on_progress(changed / len(changes))
-        try:
-            client.set_score(prediction_id, score)
-        except NotFoundError:
-            continue
-        except InputError as error:
-            failed[f"task {task_id}"] = str(error)
-            continue
-        changed += 1
-    return changed
+_SLICES_A_REQUEST = 25
+# A study's prediction weighs megabytes.
+_STUDIES_A_REQUEST = 1
 
 
 class OpenTasks:
-    """What the open slice tasks of one project need besides their predictions.
+    """The linked tasks of one project; one slice each, or one study each.
 
     Args:
-        there: the tasks as Label Studio had them; with their data where the configuration shows doubt.
-        failed: slice or task -> why it has no heat map or no second reader.
+        failed: slice ("study_0255 slice 12"), or study where tasks show studies, or task -> what could not
+            be done for it; filled by what works on the tasks.
+    Raises:
+        ServiceUnavailableError: Label Studio does not answer, here and in every method.
+        NotFoundError: the project is gone.
+        LabelConfigError: it has no picture to pre-label.
     """
 
     def __init__(
-        self,
-        catalog: Catalog,
-        client: LabelStudio,
-        there: Mapping[int, TaskState],
-        config: LabelConfig,
-        failed: dict[str, str],
+        self, catalog: Catalog, client: LabelStudio, project_id: int, failed: dict[str, str]
     ) -> None:
-        self._catalog = catalog
-        self._client = client
-        self._there = there
-        self._config = config
-        self._failed = failed
+        self.catalog = catalog
+        self.client = client
+        self.failed = failed
+        self.project = client.project(project_id)
+        self.config = parse_label_config(self.project.label_config)
+        uid = self.project.uid
+        self._task_of = (
+            catalog.tasks.by_study(uid) if self.config.shows_studies else catalog.tasks.by_slice(uid)
+        )
 
-    def show_uncertainties(self, slice_of: Mapping[int, int], model_version: str) -> None:
-        """Brings the heat maps to the version, where the configuration shows them.
+    def showing(self, slices: Iterable[SliceRecord]) -> dict[int, list[SliceRecord]]:
+        """Task -> those of the slices that it shows, both in the order of the slices."""
+        tasks: dict[int, list[SliceRecord]] = {}
+        for slice_record in slices:
+            shown = slice_record.study_id if self.config.shows_studies else slice_record.id
+            if shown in self._task_of:
+                tasks.setdefault(self._task_of[shown], []).append(slice_record)
+        return tasks
 
-        A slice without pre-label shows none either: it would tell the reader what the model found.
+    def ranked(self, worklist: Worklist, open_slices: Iterable[SliceRecord]) -> dict[int, float]:
+        """Task -> the score of the first of its open slices, first to serve first."""
+        slices, scores = {item.id: item for item in open_slices}, worklist.scores
+        ordered = self.showing(slices[slice_id] for slice_id in worklist.slice_ids if slice_id in slices)
+        return {task_id: scores[shown[0].id] for task_id, shown in ordered.items()}
+
+    def states(self, task_ids: Sequence[int] | None = None) -> dict[int, TaskState]:
+        """How far the tasks are in Label Studio; None asks for all of them."""
+        with_data = self.config.shows_uncertainty and task_ids is None
+        return self.client.task_states(self.project.id, task_ids, with_data=with_data)
+
+    def store(
+        self,
+        tasks: Mapping[int, Sequence[SliceRecord]],
+        segmenter: Segmenter,
+        scores: Mapping[int, float] | None = None,
+        on_progress: Callable[[float], None] = lambda part: None,
+    ) -> set[int]:
+        """Stores the version's pre-labels of those tasks whose slices are all predicted.
 
         Args:
-            slice_of: task -> slice.
+            tasks: task -> any of the slices that it shows.
+            scores: slice id -> the score that serves it at its rank; None asks the catalog.
+        Returns:
+            Those tasks that gained one.
         """
-        if not self._config.shows_uncertainty:
-            return
-        assignments = self._catalog.allocations.all()
-        for task_id, slice_id in slice_of.items():
-            one = self._catalog.slices.get(slice_id)
-            blank = is_unassisted(self._catalog, slice_id, model_version, assignments.get(slice_id))
-            try:
-                shown = None if blank else self._catalog.predictions.of_slice(slice_id, model_version)
-                show_heat_map(self._catalog, one, shown)
-                self._name_heat_map(task_id, slice_id)
-            except ServiceUnavailableError:
-                raise
-            except LungLoopError as error:
-                # The slice can be corrected without it.
-                _LOG.warning("no heat map for task %s: %s", task_id, error)
-                self._failed[f"heat map of task {task_id}"] = str(error)
+        size = _STUDIES_A_REQUEST if self.config.shows_studies else _SLICES_A_REQUEST
+        allocations = {} if self.config.shows_studies else self.catalog.allocations.all()
+        calibration = segmenter.involvement_calibration
+        predictor, task_ids, stored = Predictor(self.catalog), list(tasks), set[int]()
+        for start in range(0, len(tasks), size):
+            on_progress(start / len(tasks))
+            rows: list[Json] = []
+            for task_id in task_ids[start : start + size]:
+                shown = tasks[task_id]
+                if self.config.shows_studies:
+                    shown = self.catalog.slices.of_study(shown[0].study_id)
+                predictions = predictor.known(shown, segmenter.version)
+                if predictions is not None:
+                    row = compose_prelabel(
+                        self.catalog, self.config, predictions, calibration, scores, allocations
+                    )
+                    rows.append({"task": task_id, **row})
+            refused = self.client.add_predictions(self.project.id, rows)
+            stored |= {row["task"] for row in rows} - refused.keys()
+            for task_id, reason in refused.items():
+                first = tasks[task_id][0]
+                self.failed[first.study_name if self.config.shows_studies else slice_name(first)] = reason
+        return stored
 
-    def ask_two_readers(self, slice_of: Mapping[int, int]) -> None:
-        """Lets a second reader be served what is to be read twice.
 
-        Label Studio 1.23 takes `overlap` for each task through the API only. The project's own number of
-        annotations stays 1: with more, it serves what others began, at random, before everything else.
-        """
-        assignments = self._catalog.allocations.all()
-        for task_id, slice_id in slice_of.items():
-            task, drawn = self._there.get(task_id), assignments.get(slice_id)
-            if task is None or drawn is None or not drawn.read_twice:
-                continue
-            if task.overlap < _TWO_READERS and not task.is_labeled:
-                try:
-                    self._client.update_task(task_id, overlap=_TWO_READERS)
-                except NotFoundError:
-                    continue
-                except InputError as error:
-                    self._failed[f"second reader of task {task_id}"] = str(error)
+def store_early(
+    catalog: Catalog,
+    client: LabelStudio,
+    project_id: int,
+    segmenter: Segmenter,
+    slices: Sequence[SliceRecord],
+) -> set[int] | None:
+    """Stores tasks of slices that were predicted this moment, before the worklist is there.
 
-    def _name_heat_map(self, task_id: int, slice_id: int) -> None:
-        """Tasks made before there were heat maps name none; Label Studio shows an empty place there."""
-        task = self._there.get(task_id)
-        if task is None or task.data.get(UNCERTAINTY_KEY) or not task.data.get(self._config.image_key):
-            return
-        picture = str(task.data[self._config.image_key])
-        address = heat_map_address(self._catalog, self._catalog.slices.get(slice_id), picture)
-        if address is not None:
-            self._client.update_task(task_id, data={**task.data, UNCERTAINTY_KEY: [address]})
+    Returns:
+        Which; None where Label Studio does not answer. Nothing is lost by that or by a refusal: all that
+        is missing is stored at the end.
+    """
+    try:
+        tasks = OpenTasks(catalog, client, project_id, failed={})
+        shown = tasks.showing(slices)
+        return tasks.store(shown, segmenter)
+    except ServiceUnavailableError as error:
+        _LOG.warning("no pre-labels are stored early: %s", error)
+        return None
+
+
+def slice_name(slice_record: SliceRecord) -> str:
+    """A slice in a sentence."""
+    return f"{slice_record.study_name} slice {slice_record.index}"

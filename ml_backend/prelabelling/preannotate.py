@@ -1,30 +1,27 @@
-"""Predictions ahead of time: computed for what lacks one, pushed to where readers work."""
+"""Predictions ahead of time: computed for what lacks one, stored where readers work."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord
-from chestct.errors import InputError, LungLoopError, ServiceUnavailableError
+from chestct.errors import LungLoopError, ServiceUnavailableError
 from chestct.inference.segmenter import Segmenter
-from chestct.severity.interval import InvolvementCalibration
 from ml_backend.label_studio.client import LabelStudio
-from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.prelabelling.champion import Champion
-from ml_backend.prelabelling.next_tasks import bring_next
-from ml_backend.prelabelling.open_tasks import OpenTasks, bring_scores
+from ml_backend.prelabelling.next_tasks import bring_scores
+from ml_backend.prelabelling.open_tasks import OpenTasks, slice_name, store_early
 from ml_backend.prelabelling.predictor import Predictor
-from ml_backend.prelabelling.prelabels import prelabels, slice_name
-from ml_backend.prelabelling.worklist import OrderChoices, Places, least_score, update_worklist
+from ml_backend.prelabelling.slice_tasks import ask_second_readers, half_read_slices, show_uncertainties
+from ml_backend.prelabelling.worklist import HEAD, OrderChoices, Worklist, update_worklist
 
 _LOG = logging.getLogger(__name__)
 
 # Readers get the first pre-labels early, and a promotion meanwhile is seen between two chunks.
 _SLICES_A_CHUNK = 25
-# Enough for readers until all is computed. Each of them is asked for its place once more when the order is
-# settled, one request each; the rest arrives in its place, 25 in a request.
+# Enough for readers until all is computed. Each of them is moved once more when the worklist is there, one
+# request each; the rest arrives at its rank, 25 in a request.
 _MOST_EARLY_TASKS = 50
 
 OnProgress = Callable[[float, str], None]
@@ -82,210 +79,112 @@ def preannotate(
     report_progress = on_progress or (lambda fraction, stage: None)
     choices = choices or OrderChoices()
     # Before anything is shown: whether a slice gets a pre-label must not depend on who asks first.
-    catalog.allocations.allocate([one.id for one in catalog.slices.open()], choices.shares)
-    while True:
-        segmenter = champion.segmenter()
-        report = PreannotateReport(segmenter.version)
-        push = _Push(catalog, client, project_id, report, segmenter.involvement_calibration)
-        if _compute(catalog, champion, segmenter, push, report, report_progress):
-            break
-        _LOG.info("preannotate: %s was replaced meanwhile, starting again", segmenter.version)
-    places = update_worklist(catalog, segmenter.version, choices, segmenter.involvement_calibration)
-    push.rest(report_progress, places)
+    catalog.allocations.allocate([slice_record.id for slice_record in catalog.slices.open()], choices.shares)
+    segmenter, report, early = _predict_all(catalog, champion, client, project_id, report_progress)
+    worklist = update_worklist(catalog, segmenter.version, choices, segmenter.involvement_calibration)
+    if client is not None and project_id is not None:
+        tasks = OpenTasks(catalog, client, project_id, report.failed)
+        _store(tasks, segmenter, worklist, early, report, report_progress)
+    worklist.keep(catalog)
     report_progress(1.0, "done")
-    if push.failure is not None:
-        raise push.failure
-    places.keep(catalog)
     _LOG.info("preannotate: %s", report)
     return report
 
 
-def _compute(
+def _predict_all(
+    catalog: Catalog,
+    champion: Champion,
+    client: LabelStudio | None,
+    project_id: int | None,
+    report_progress: OnProgress,
+) -> tuple[Segmenter, PreannotateReport, set[int]]:
+    """Predicts by the champion of the end, which may be another one than at the beginning.
+
+    Returns:
+        That champion, what was done so far, and the tasks whose pre-label is stored already.
+    """
+    while True:
+        segmenter = champion.segmenter()
+        report, early = PreannotateReport(segmenter.version), set[int]()
+        answers = True
+        for slices in _predict_missing(catalog, champion, segmenter, report, report_progress):
+            if client is not None and project_id is not None and answers and len(early) < _MOST_EARLY_TASKS:
+                stored = store_early(catalog, client, project_id, segmenter, slices)
+                answers = stored is not None
+                early |= stored or set()
+        if champion.version() == segmenter.version:
+            report.pushed = len(early)
+            return segmenter, report, early
+        _LOG.info("preannotate: %s was replaced meanwhile, starting again", segmenter.version)
+
+
+def _predict_missing(
     catalog: Catalog,
     champion: Champion,
     segmenter: Segmenter,
-    push: "_Push",
     report: PreannotateReport,
     report_progress: OnProgress,
-) -> bool:
-    """Computes all that is missing, open slices first; False where another champion took over."""
-    predictor = Predictor(catalog)
-    missing = catalog.predictions.missing(segmenter.version, open_only=True)
-    open_ids = {one.id for one in missing}
-    missing += [one for one in catalog.predictions.missing(segmenter.version) if one.id not in open_ids]
-    done = 0
-    for chunk in _chunks(missing):
-        if champion.version() != segmenter.version:
-            return False
-        for one in chunk:
+) -> Iterator[list[SliceRecord]]:
+    """Computes all that is missing, open slices first; ends early where another champion took over.
+
+    Yields:
+        The open slices of each chunk, once they are tried.
+    """
+    predictor, version = Predictor(catalog), segmenter.version
+    missing = catalog.predictions.missing(version, open_only=True)
+    open_ids = {slice_record.id for slice_record in missing}
+    everything = catalog.predictions.missing(version)
+    missing += [slice_record for slice_record in everything if slice_record.id not in open_ids]
+    for start in range(0, len(missing), _SLICES_A_CHUNK):
+        if champion.version() != version:
+            return
+        chunk = missing[start : start + _SLICES_A_CHUNK]
+        for done, slice_record in enumerate(chunk, start + 1):
             try:
-                report.computed += predictor.of_slice(one, segmenter, deadline=float("inf")).computed
+                report.computed += predictor.predict(slice_record, segmenter, float("inf")).computed
             except ServiceUnavailableError:
                 raise
             except LungLoopError as error:
-                _LOG.warning("no prediction of %s: %s", slice_name(one), error)
-                report.failed[slice_name(one)] = str(error)
-            done += 1
+                _LOG.warning("no prediction of %s: %s", slice_name(slice_record), error)
+                report.failed[slice_name(slice_record)] = str(error)
             report_progress(0.9 * done / len(missing), "predicting")
-        push.early([one for one in chunk if one.id in open_ids])
-    return champion.version() == segmenter.version
+        if tried := [slice_record for slice_record in chunk if slice_record.id in open_ids]:
+            yield tried
 
 
-class _Push:
-    """Stores pre-labels in Label Studio; once it does not answer, only remembers that."""
+def _store(
+    tasks: OpenTasks,
+    segmenter: Segmenter,
+    worklist: Worklist,
+    early: set[int],
+    report: PreannotateReport,
+    report_progress: OnProgress,
+) -> None:
+    """Every task with an open slice that lacks the version, and all of them at their rank."""
+    version, scores = segmenter.version, worklist.scores
+    states, slices = tasks.states(), tasks.catalog.slices.open()
+    ranked = tasks.ranked(worklist, slices)
+    half_read = [] if tasks.config.shows_studies else half_read_slices(tasks, states, slices)
+    # In front of everything: the first reader is never served them again, the second one soon.
+    front = min(scores.values(), default=1.0) / 2
+    scores |= {slice_record.id: front for slice_record in half_read}
+    shown = tasks.showing([*slices, *half_read])
+    lacking = {
+        task_id: slices
+        for task_id, slices in shown.items()
+        if task_id in states and task_id not in early and version not in states[task_id].scores
+    }
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        client: LabelStudio | None,
-        project_id: int | None,
-        report: PreannotateReport,
-        calibration: InvolvementCalibration | None,
-    ) -> None:
-        self._catalog = catalog
-        self._client = client
-        self._report = report
-        self._calibration = calibration
-        self._early = 0
-        self._stored: set[int] = set()
-        self._stored_early: frozenset[int] = frozenset()
-        self._scores: Mapping[int, float] = {}
-        self.failure: ServiceUnavailableError | None = None
-        if client is None or project_id is None:
-            self._client = None
-            return
-        try:
-            self._project = client.project(project_id)
-            config = parse_label_config(self._project.label_config)
-            self._there = client.task_states(self._project.id, with_data=config.shows_uncertainty)
-        except ServiceUnavailableError as error:
-            self.failure, self._client = error, None
-            return
-        self._prelabels = prelabels(catalog, self._project, config)
-        self._tasks = OpenTasks(catalog, client, self._there, config, report.failed)
+    def on_pushed(part: float) -> None:
+        report_progress(0.9 + 0.06 * part, "pushing pre-labels")
 
-    def early(self, slices: Sequence[SliceRecord]) -> None:
-        """Tasks for readers to begin with, while the order is not settled."""
-        if self._early < _MOST_EARLY_TASKS:
-            self._early += self._some(slices)
-            self._stored_early = frozenset(self._stored)
+    def on_moved(part: float) -> None:
+        report_progress(0.96 + 0.03 * part, "ordering")
 
-    def rest(self, report_progress: OnProgress, places: Places) -> None:
-        """Every task with an open slice that lacks the version, and all of them in their places."""
-        client = self._client
-        if client is None:
-            return
-        version = self._report.model_version
-        self._scores = places.scores
-        slices = self._catalog.slices.open()
-        try:
-            self._some(slices, lambda part: report_progress(0.9 + 0.06 * part, "pushing pre-labels"))
-            if self._client is None:
-                return
-            tasks = self._prelabels.tasks_of(slices)
-            if places.is_new:
-                self._place(client, tasks, lambda part: report_progress(0.96 + 0.03 * part, "ordering"))
-            else:
-                self._report.placed += bring_next(
-                    self._catalog, client, self._project.id, self._prelabels, places, self._report.failed
-                )
-            if self._prelabels.shows_slices:
-                half_read = self._half_read(slices)
-                self._push_half_read(half_read)
-                shown = {task: self._prelabels.slices_of(task)[0] for task in tasks}
-                shown |= {self._prelabels.tasks_of([one])[0]: one.id for one in half_read}
-                self._tasks.show_uncertainties(shown, version)
-                self._tasks.ask_two_readers(shown)
-        except ServiceUnavailableError as error:
-            self.failure, self._client = error, None
-
-    def _some(
-        self, slices: Sequence[SliceRecord], on_progress: Callable[[float], None] = lambda part: None
-    ) -> int:
-        """Those tasks of the slices that lack the version and whose prediction is known; how many."""
-        if self._client is None:
-            return 0
-        lacking = [task_id for task_id in self._prelabels.tasks_of(slices) if self._lacks(task_id)]
-        size, before = self._prelabels.tasks_a_request, self._report.pushed
-        for start in range(0, len(lacking), size):
-            on_progress(start / len(lacking))
-            try:
-                self._store(list(self._rows(lacking[start : start + size])))
-            except ServiceUnavailableError as error:
-                self.failure, self._client = error, None
-                break
-        return self._report.pushed - before
-
-    def _half_read(self, open_slices: Sequence[SliceRecord]) -> list[SliceRecord]:
-        """Slices that one of two readers has read: done for the catalog, still open for the second reader."""
-        open_ids = {one.id for one in open_slices}
-        drawn = self._catalog.allocations.all().items()
-        twice = [
-            self._catalog.slices.get(one) for one, lot in drawn if lot.read_twice and one not in open_ids
-        ]
-        return [
-            one
-            for one in twice
-            for task_id in self._prelabels.tasks_of([one])
-            if task_id in self._there and not self._there[task_id].is_labeled
-        ]
-
-    def _push_half_read(self, half_read: Sequence[SliceRecord]) -> None:
-        """In front of everything: the first reader is never served them again, the second one soon."""
-        first = min(self._scores.values(), default=1.0)
-        self._scores = {**self._scores, **{one.id: first / 2 for one in half_read}}
-        self._some(half_read)
-
-    def _place(
-        self, client: LabelStudio, task_ids: Sequence[int], on_progress: Callable[[float], None]
-    ) -> None:
-        """Brings stored scores to the order, those that are served first first."""
-        version = self._report.model_version
-        if self._early:
-            # What was pushed in this run came without its ids, and those pushed early are to be moved.
-            self._there |= client.task_states(self._project.id, sorted(self._stored_early))
-        wanted = {
-            task_id: score
-            for task_id in task_ids
-            if task_id in self._there
-            and (score := least_score(self._prelabels.slices_of(task_id), self._scores)) is not None
-        }
-        self._report.placed += bring_scores(
-            client, self._there, version, wanted, self._report.failed, on_progress
-        )
-
-    def _rows(self, task_ids: Sequence[int]) -> Iterator[dict[str, Any]]:
-        for task_id in task_ids:
-            score = least_score(self._prelabels.slices_of(task_id), self._scores) if self._scores else None
-            result = self._prelabels.result(task_id, self._report.model_version, self._calibration, score)
-            if result is not None:
-                yield {"task": task_id, **result}
-
-    def _lacks(self, task_id: int) -> bool:
-        return (
-            task_id in self._there
-            and task_id not in self._stored
-            and self._report.model_version not in self._there[task_id].scores
-        )
-
-    def _store(self, rows: Sequence[dict[str, Any]]) -> None:
-        client = self._client
-        if client is None or not rows:
-            return
-        try:
-            client.add_predictions(self._project.id, rows)
-        except InputError as error:
-            # One bad row (a task deleted this moment) makes Label Studio refuse all of them.
-            if len(rows) > 1:
-                for row in rows:
-                    self._store([row])
-            else:
-                self._report.failed[self._prelabels.name(rows[0]["task"])] = str(error)
-            return
-        self._report.pushed += len(rows)
-        self._stored |= {row["task"] for row in rows}
-
-
-def _chunks(slices: Sequence[SliceRecord]) -> Iterator[Sequence[SliceRecord]]:
-    for start in range(0, len(slices), _SLICES_A_CHUNK):
-        yield slices[start : start + _SLICES_A_CHUNK]
+    report.pushed += len(tasks.store(lacking, segmenter, scores, on_pushed))
+    # The first ones anew: what was pushed in this run came without its ids.
+    moved = states if worklist.is_new else tasks.states(list(ranked)[: HEAD + 1])
+    report.placed += bring_scores(tasks, worklist, ranked, moved, on_moved)
+    if not tasks.config.shows_studies:
+        show_uncertainties(tasks, states, shown, version)
+        ask_second_readers(tasks, states, shown)

@@ -3,16 +3,16 @@
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from chestct.catalog.catalog import Catalog
-from chestct.catalog.records import SliceRecord
+from chestct.catalog.records import PredictionRecord, SliceRecord
 from chestct.derived.severity import ensure_severity
 from chestct.errors import LungLoopError
 from chestct.inference.segmenter import Segmenter
@@ -25,18 +25,19 @@ class OutOfTimeError(LungLoopError, TimeoutError):
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """One slice's pre-label.
+    """What a version predicts for one slice or picture.
 
     Args:
         label_map: (H, W) uint8, values of Label.
         score: mean confidence in [0, 1].
-        model_version: whose it is.
+        slice_record: None for a picture that the catalog does not know.
         computed: False where it was known already.
     """
 
     label_map: npt.NDArray[np.uint8]
     score: float
     model_version: str
+    slice_record: SliceRecord | None
     computed: bool
 
 
@@ -54,64 +55,71 @@ class Predictor:
         self._lock = threading.Lock()
         self._in_flight: dict[tuple[str, str], Future[Predicted]] = {}
 
-    def known(self, slice_record: SliceRecord, model_version: str) -> Predicted | None:
-        """What the catalog holds of a slice by a version."""
-        stored = self._catalog.predictions.of_slice(slice_record.id, model_version)
-        if stored is None:
-            return None
-        label_map = self._catalog.storage.read_label_map(stored.label_map_path)
-        return Predicted(label_map, stored.score, model_version, computed=False)
+    def known(self, slices: Sequence[SliceRecord], model_version: str) -> list[Predicted] | None:
+        """A version's predictions of slices of one study; None while the catalog lacks one of them.
 
-    def shown(self, slice_record: SliceRecord, found: Predicted) -> Predicted:
-        """What a reader is shown: the mask that somebody brought for the slice, else what was found.
-
-        The version and its score stay, so that Label Studio shows it in its place and order.
+        A slice without a prediction would look like one without disease.
         """
-        own = self._catalog.predictions.prelabel(slice_record.id, found.model_version)
-        if own is None:
-            return found
-        return replace(found, label_map=self._catalog.storage.read_label_map(own.label_map_path))
+        records = self._records(slices, model_version)
+        if any(slice_record.id not in records for slice_record in slices):
+            return None
+        read = self._catalog.storage.read_label_map
+        return [
+            Predicted(read(record.label_map_path), record.score, model_version, slice_record, computed=False)
+            for slice_record in slices
+            for record in [records[slice_record.id]]
+        ]
 
-    def of_slice(self, slice_record: SliceRecord, segmenter: Segmenter, deadline: float) -> Predicted:
-        """A slice of the catalog.
+    def predict(
+        self, shown: SliceRecord | npt.NDArray[np.uint8], segmenter: Segmenter, deadline: float
+    ) -> Predicted:
+        """The prediction of a slice, or of a picture that the catalog does not know and keeps nothing of.
 
+        Args:
+            shown: a slice, or the (H, W) uint8 grey levels of a picture.
         Raises:
             OutOfTimeError: the deadline passed before the answer was there.
         """
-        known = self.known(slice_record, segmenter.version)
-        if known is not None:
-            return known
+        version = segmenter.version
+        if isinstance(shown, SliceRecord):
+            known = self.known([shown], version)
+            if known is not None:
+                return known[0]
 
-        def compute() -> Predicted:
-            # Somebody may have finished between the look above and this turn.
-            return self.known(slice_record, segmenter.version) or self._compute(slice_record, segmenter)
+            def compute() -> Predicted:
+                # Somebody may have finished between the look above and this turn.
+                known = self.known([shown], version)
+                return known[0] if known is not None else self._compute(shown, segmenter)
 
-        return self._once((segmenter.version, str(slice_record.id)), compute, deadline)
+            return self._once((version, str(shown.id)), compute, deadline)
 
-    def of_picture(self, pixels: npt.NDArray[np.uint8], segmenter: Segmenter, deadline: float) -> Predicted:
-        """A picture that the catalog does not know: nothing of it is kept.
+        def compute_picture() -> Predicted:
+            prediction = segmenter.segment(shown, Intensity.PICTURE)
+            return Predicted(prediction.label_map, prediction.score, version, None, computed=True)
 
-        Args:
-            pixels: (H, W) uint8 grey levels.
-        """
+        content = hashlib.sha256(repr(shown.shape).encode() + shown.tobytes()).hexdigest()
+        return self._once((version, content), compute_picture, deadline)
 
-        def compute() -> Predicted:
-            found = segmenter.segment(pixels, Intensity.PICTURE)
-            return Predicted(found.label_map, found.score, segmenter.version, computed=True)
-
-        content = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
-        return self._once((segmenter.version, content), compute, deadline)
+    def _records(self, slices: Sequence[SliceRecord], model_version: str) -> dict[int, PredictionRecord]:
+        """By slice id."""
+        if len(slices) == 1:
+            record = self._catalog.predictions.of_slice(slices[0].id, model_version)
+            return {} if record is None else {record.slice_id: record}
+        records = self._catalog.predictions.of_study(slices[0].study_id, model_version)
+        return {record.slice_id: record for record in records}
 
     def _compute(self, slice_record: SliceRecord, segmenter: Segmenter) -> Predicted:
         pixels = self._catalog.slices.read_pixels(slice_record)
         started_at = time.perf_counter()
-        found = segmenter.segment(pixels, slice_record.intensity)
+        prediction = segmenter.segment(pixels, slice_record.intensity)
         seconds = time.perf_counter() - started_at
-        self._catalog.predictions.add(slice_record.id, segmenter.version, found, seconds)
+        self._catalog.predictions.add(slice_record.id, segmenter.version, prediction, seconds)
         ensure_severity(
             self._catalog, slice_record.study_id, segmenter.version, segmenter.involvement_calibration
         )
-        return Predicted(found.label_map, found.score, segmenter.version, computed=True)
+        return Predicted(
+            prediction.label_map, prediction.score, segmenter.version, slice_record, computed=True
+        )
 
     def _once(self, key: tuple[str, str], compute: Callable[[], Predicted], deadline: float) -> Predicted:
         seconds_left = deadline - self.clock()

@@ -20,7 +20,7 @@ def painted(slice_xml: str, columns: int, label: int = 1) -> list[Any]:
     """A result whose first `columns` columns are painted."""
     label_map = np.zeros((SIDE, SIDE), np.uint8)
     label_map[:, :columns] = label
-    return prediction_result(label_map, 0.5, "v", parse_label_config(slice_xml))["result"]
+    return prediction_result([label_map], 0.5, "v", parse_label_config(slice_xml))["result"]
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_a_malformed_annotation_is_set_aside_and_tried_again(
 def test_a_brush_of_another_size_is_set_aside(
     catalog: Catalog, label_studio: Any, tasks: list[int], slice_xml: str
 ) -> None:
-    small = prediction_result(np.ones((8, 8), np.uint8), 0.5, "v", parse_label_config(slice_xml))["result"]
+    small = prediction_result([np.ones((8, 8), np.uint8)], 0.5, "v", parse_label_config(slice_xml))["result"]
     label_studio.annotate(tasks[0], small)
     (set_aside,) = reconcile(catalog, label_studio.client(), 7).set_aside
     assert "8 x 8, the slice is 64 x 64" in set_aside.reason

@@ -29,7 +29,7 @@ def region(mask: list[list[int]], name: str, **changes: Any) -> dict[str, Any]:
 
 def test_one_region_a_class_that_the_reader_can_paint(slice_xml: str) -> None:
     config = parse_label_config(slice_xml)
-    result = prediction_result(LABEL_MAP, 0.75, "base-1", config)
+    result = prediction_result([LABEL_MAP], 0.75, "base-1", config)
     assert [one["value"]["brushlabels"] for one in result["result"]] == [["Ground glass"], ["Consolidation"]]
     assert (result["score"], result["model_version"]) == (0.75, "base-1")
     assert {(one["original_width"], one["original_height"]) for one in result["result"]} == {(4, 3)}
@@ -38,19 +38,19 @@ def test_one_region_a_class_that_the_reader_can_paint(slice_xml: str) -> None:
 def test_lung_is_pre_labelled_only_where_the_configuration_shows_it(slice_xml: str) -> None:
     with_lung = slice_xml.replace("</BrushLabels>", '<Label value="Lung"/></BrushLabels>')
     config = parse_label_config(with_lung)
-    result = prediction_result(LABEL_MAP, 0.75, "base-1", config)
+    result = prediction_result([LABEL_MAP], 0.75, "base-1", config)
     assert [one["value"]["brushlabels"] for one in result["result"]][-1] == ["Lung"]
     assert (read_label_map(result["result"], config, 3, 4) == LABEL_MAP).all()
 
 
 def test_an_untouched_prediction_comes_back_exactly_without_its_lung(slice_xml: str) -> None:
     config = parse_label_config(slice_xml)
-    back = read_label_map(prediction_result(LABEL_MAP, 0.5, "v", config)["result"], config, 3, 4)
+    back = read_label_map(prediction_result([LABEL_MAP], 0.5, "v", config)["result"], config, 3, 4)
     assert back.tolist() == [[0, 1, 1, 0], [0, 2, 1, 0], [0, 0, 0, 0]]
 
 
 def test_a_slice_without_lesions_is_an_empty_result_of_a_real_version(slice_xml: str) -> None:
-    result = prediction_result(np.zeros((3, 4), np.uint8), 0.9, "base-1", parse_label_config(slice_xml))
+    result = prediction_result([np.zeros((3, 4), np.uint8)], 0.9, "base-1", parse_label_config(slice_xml))
     assert (result["result"], result["model_version"]) == ([], "base-1")
     assert not is_failed(result["model_version"])
     assert is_failed(failed_result("base-1")["model_version"])

@@ -11,7 +11,9 @@ from chestct.errors import InputError
 from chestct.labels import SeverityGrade
 from ml_backend.label_studio import brush_rle
 from ml_backend.label_studio.label_config import parse_label_config
-from ml_backend.label_studio.study_results import read_study, study_result, study_score
+from ml_backend.label_studio.results import prediction_result
+from ml_backend.label_studio.study_results import read_study
+from ml_backend.prelabelling.compose import study_score
 
 EMPTY = np.zeros((2, 3), np.uint8)
 GLASS = np.array([[0, 1, 1], [0, 0, 0]], np.uint8)
@@ -45,7 +47,7 @@ def config(study_xml: str) -> Any:
 @pytest.fixture
 def shown(config: Any) -> list[Any]:
     """What the model showed: nothing on slice 0, ground-glass on 1, both kinds on 2; CT-1."""
-    return study_result([EMPTY, GLASS, MIXED], 0.5, SeverityGrade.CT_1, "base-1", config)["result"]
+    return prediction_result([EMPTY, GLASS, MIXED], 0.5, "base-1", config, SeverityGrade.CT_1)["result"]
 
 
 def maps(reading: Any) -> list[Any]:
@@ -64,9 +66,9 @@ def test_regions_carry_the_index_of_their_slice_and_healthy_slices_have_none(sho
 
 
 def test_no_grade_or_no_choice_presets_nothing(config: Any, study_xml: str) -> None:
-    assert study_result([EMPTY], 0.5, None, "v", config)["result"] == []
+    assert prediction_result([EMPTY], 0.5, "v", config, None)["result"] == []
     plain = parse_label_config(study_xml.replace('value="CT-4"', 'value="CT-5"'))
-    assert study_result([EMPTY], 0.5, SeverityGrade.CT_1, "v", plain)["result"] == []
+    assert prediction_result([EMPTY], 0.5, "v", plain, SeverityGrade.CT_1)["result"] == []
 
 
 def test_the_score_of_a_study_is_the_mean_of_its_five_least_sure_slices() -> None:

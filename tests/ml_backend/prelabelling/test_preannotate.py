@@ -171,7 +171,7 @@ def test_what_a_reader_changed_is_measured_against_the_mask_that_was_shown(
     preannotate(catalog, champion, label_studio.client(), 7)
     (number,) = [number for number, row in label_studio.predictions.items() if row["task"] == 1]
     config = parse_label_config(label_studio.project["label_config"])
-    result = prediction_result(own_mask(16), 1.0, "reader", config)["result"]
+    result = prediction_result([own_mask(16)], 1.0, "reader", config)["result"]
     label_studio.annotate(1, result, parent_prediction=number)
     reconcile(catalog, label_studio.client(), 7)
     (row,) = catalog.corrections.current()

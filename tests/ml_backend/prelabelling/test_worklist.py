@@ -15,9 +15,10 @@ from chestct.study import Study
 from ml_backend.label_studio.tasks import create_missing_tasks
 from ml_backend.prelabelling import worklist as ordering
 from ml_backend.prelabelling.champion import Champion
-from ml_backend.prelabelling.next_tasks import order_next_tasks
+from ml_backend.prelabelling.compose import least_score
+from ml_backend.prelabelling.next_tasks import head_scores, order_next_tasks
 from ml_backend.prelabelling.preannotate import preannotate
-from ml_backend.prelabelling.worklist import OrderChoices, head_scores, least_score, update_worklist
+from ml_backend.prelabelling.worklist import OrderChoices, update_worklist
 from ml_backend.sync import reconcile
 
 ENTROPY = OrderChoices("entropy", Shares(control=0.0, unassisted=0.0, double_read=0.0))
