@@ -26,11 +26,12 @@ from _results import Measurement, show, write
 
 from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.labels import LESIONS
+from chestct.model.architecture import architecture_of
+from chestct.model.card import ModelCard
 from chestct.model.fused_forward import fused_forward
 from chestct.model.memory import keep_freed_memory
-from chestct.model.network import architecture_of, build_network
+from chestct.model.network import build_network
 from chestct.model.precision import has_bfloat16, placed, preferred_device
-from chestct.model.weights import ModelCard
 from chestct.prediction import most_probable
 from training.data.phantom_samples import phantom_samples
 from training.evaluate.metrics import Counts, bootstrap_interval, counts_of

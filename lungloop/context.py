@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from chestct.catalog.catalog import Catalog
 from chestct.errors import ServiceUnavailableError, WeightsError
+from chestct.model.card import list_versions
 from chestct.settings import Settings
 
 
@@ -30,8 +31,7 @@ def shipped_version(settings: Settings) -> str:
     Raises:
         WeightsError: the weights folder holds none.
     """
-    # By their cards alone: reading weights needs torch (2 s, 250 MB), which the supervisor does without.
-    shipped = [card.parent.name for card in settings.weights_dir.glob("base-*/card.json")]
+    shipped = [version for version in list_versions(settings.weights_dir) if version.startswith("base-")]
     if not shipped:
         raise WeightsError(
             f"no shipped model (base-...) in {settings.weights_dir}: restore it, make one "

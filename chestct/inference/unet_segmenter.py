@@ -29,9 +29,10 @@ from chestct.inference.uncertainty import (
     zone_figures,
 )
 from chestct.intensity import Intensity, unit_range
+from chestct.model.card import ModelCard
 from chestct.model.network import build_network
 from chestct.model.views import Views
-from chestct.model.weights import ModelCard, load_version
+from chestct.model.weights import load_version
 from chestct.prediction import SlicePrediction, most_probable, without_minor_kinds
 from chestct.severity.interval import InvolvementCalibration
 from chestct.severity.uncertainty import lesion_sums

@@ -8,6 +8,7 @@ import typer
 
 from chestct.errors import LungLoopError, NotFoundError, ServiceUnavailableError, WeightsError
 from chestct.job_queue import JobQueue
+from chestct.model.card import read_card
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, print_table, say
 from lungloop.context import open_catalog
@@ -47,8 +48,6 @@ def list_(as_json: AsJson = False) -> None:
 @models.command(epilog="Example: lungloop models show base-1")
 def show(version: str, as_json: AsJson = False) -> None:
     """A version's card and the decision about it."""
-    from chestct.model.weights import read_card  # loads torch
-
     settings = Settings.load()
     card = read_card(settings.weights_dir, version).as_dict()
     try:
@@ -77,8 +76,7 @@ def card(
     ] = None,
 ) -> None:
     """A version's card as a page to read: data, scores, calibration, failures, how to reproduce."""
-    # These load torch.
-    from chestct.model.weights import read_card
+    # Jinja2, which no other command needs.
     from training.report.document import as_html, as_markdown
     from training.report.model_card import model_card_page
     from training.report.rendering import write_whole

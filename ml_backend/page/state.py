@@ -1,6 +1,5 @@
 """The state of the loop, gathered for the page; a part that does not answer is said, not an error."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +7,9 @@ from typing import Any
 
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import RetrainRequest, VersionRecord
-from chestct.errors import ServiceUnavailableError
+from chestct.errors import ServiceUnavailableError, WeightsError
 from chestct.job_queue import JobQueue
+from chestct.model.card import stored_card
 from chestct.settings import Settings
 
 _DECISIONS_SHOWN, _REQUESTS_SHOWN = 5, 3
@@ -116,14 +116,10 @@ def _project_page(settings: Settings) -> str | None:
 
 
 def _card(weights_dir: Path, version: str) -> Card:
-    # Read as JSON: chestct.model.weights would load torch into the web server for a few figures.
-    path = weights_dir / version / "card.json"
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        return Card(missing=f"{path} cannot be read ({type(error).__name__}).")
-    if not isinstance(card, dict):
-        return Card(missing=f"{path} is not a model card.")
+        card = stored_card(weights_dir, version)
+    except WeightsError as error:
+        return Card(missing=f"The card of {version} cannot be read: {error}.")
     metrics = card.get("metrics")
     return Card(
         architecture=str(card.get("architecture", "")),

@@ -19,7 +19,8 @@ from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import CorrectionState
 from chestct.intensity import Intensity
 from chestct.labels import Label, Split
-from chestct.model.weights import ModelCard, save_version
+from chestct.model.card import ModelCard
+from chestct.model.weights import save_version
 from chestct.prediction import most_probable
 from chestct.settings import Settings
 from chestct.study import Study

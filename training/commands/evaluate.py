@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from chestct.inference.unet_segmenter import UNetSegmenter
-from chestct.model.network import CLASSES
+from chestct.model.architecture import CLASSES
 from chestct.settings import Settings
 from training.data.labelled_folder import read_labelled_folder
 from training.evaluate import score_patients, summarise

@@ -9,8 +9,9 @@ import torch
 
 from chestct.errors import TrainingDataError, WeightsError
 from chestct.inference.unet_segmenter import UNetSegmenter
-from chestct.model.network import DEFAULT_ENCODER
-from chestct.model.weights import ModelCard, list_versions, read_card, save_version
+from chestct.model.architecture import DEFAULT_ENCODER
+from chestct.model.card import ModelCard, list_versions, read_card
+from chestct.model.weights import save_version
 from chestct.settings import Settings
 from training.data.dataset import TrainingSample
 from training.data.phantom_samples import PHANTOM, phantom_samples

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 import torch
 
 from chestct.errors import TrainingDataError, WeightsError
-from chestct.model.weights import ModelCard, load_version, read_card, save_version
+from chestct.model.card import ModelCard, read_card
+from chestct.model.weights import load_version, save_version
 from chestct.settings import Settings
 from training.commands.fit import calibrated_and_scored, require_new
 from training.data.shared_data import shared_samples

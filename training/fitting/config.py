@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 import numpy as np
 
 from chestct.errors import SettingsError
-from chestct.model.network import DEFAULT_ENCODER, SIZE_STEP
+from chestct.model.architecture import DEFAULT_ENCODER, SIZE_STEP
 
 DEFAULT_INPUT_SIZE = 256
 DEFAULT_CHECKPOINT_EVERY = 50

@@ -6,7 +6,8 @@ from typing import Any
 
 from chestct.catalog.catalog import Catalog
 from chestct.errors import TrainingDataError
-from chestct.model.weights import ModelCard, load_version, save_version
+from chestct.model.card import ModelCard
+from chestct.model.weights import load_version, save_version
 from chestct.settings import Settings
 from training.data import snapshot as snapshots
 from training.data.dataset import TrainingSample

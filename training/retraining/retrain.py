@@ -15,7 +15,7 @@ from pathlib import Path
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import VersionRecord, VersionState
 from chestct.errors import NotFoundError
-from chestct.model.weights import list_versions
+from chestct.model.card import list_versions
 from chestct.settings import Settings
 from training.data import snapshot as snapshots
 from training.data.snapshot import Snapshot

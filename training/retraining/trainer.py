@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import torch
 
 from chestct.inference.unet_segmenter import UNetSegmenter
-from chestct.model.weights import ModelCard
+from chestct.model.card import ModelCard
 from training.data.dataset import TrainingSample
 from training.evaluate import UnitSegmenter, fit_temperature
 from training.fitting.config import FitConfig

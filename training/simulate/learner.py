@@ -8,9 +8,9 @@ import numpy.typing as npt
 import torch
 
 from chestct.labels import Label
+from chestct.model.architecture import CLASSES
 from chestct.model.fused_forward import fused_forward
 from chestct.model.memory import keep_freed_memory
-from chestct.model.network import CLASSES
 from chestct.model.precision import placed, preferred_device
 from chestct.model.torchvision_compat import import_smp
 from training.data.dataset import TrainingSample

@@ -5,7 +5,7 @@ import pytest
 from tiny_shared_data import write_shared_data
 
 from chestct.errors import TrainingDataError, WeightsError
-from chestct.model.weights import list_versions, read_card
+from chestct.model.card import list_versions, read_card
 from chestct.settings import Settings
 from training.commands.evaluate import run_evaluate
 from training.commands.fit import run_fit

@@ -5,7 +5,8 @@ import torch
 from tiny_shared_data import write_shared_data
 
 from chestct.errors import TrainingDataError, WeightsError
-from chestct.model.weights import list_versions, load_version, read_card, save_version
+from chestct.model.card import list_versions, read_card
+from chestct.model.weights import load_version, save_version
 from chestct.settings import Settings
 from training.commands.fit import run_fit
 from training.commands.mean_of_versions import mean_weights, run_mean

@@ -9,7 +9,7 @@ from tiny_shared_data import VOLUMES, chest, save, write_medseg_slice, write_sha
 
 from chestct.errors import TrainingDataError, TrainingDivergedError, UnfitSampleError
 from chestct.labels import Label
-from chestct.model.weights import read_card
+from chestct.model.card import read_card
 from chestct.partial_labels import from_label_map
 from chestct.settings import Settings
 from training.commands.fit import run_fit

@@ -12,8 +12,9 @@ import torch
 
 from chestct.errors import SettingsError, TrainingDataError, TrainingDivergedError, WeightsError
 from chestct.labels import Label
+from chestct.model.card import ModelCard
 from chestct.model.network import build_network
-from chestct.model.weights import ModelCard, save_version
+from chestct.model.weights import save_version
 from chestct.partial_labels import from_label_map
 from training.data.dataset import TrainingSample
 from training.fitting.average import WeightAverage

@@ -13,8 +13,10 @@ from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import RequestState
 from chestct.catalog.versions import VersionStore
 from chestct.errors import NotFoundError
-from chestct.model.network import architecture_of, build_network
-from chestct.model.weights import ModelCard, load_version, read_card, save_version
+from chestct.model.architecture import architecture_of
+from chestct.model.card import ModelCard, read_card
+from chestct.model.network import build_network
+from chestct.model.weights import load_version, save_version
 from chestct.settings import Settings
 from training import jobs
 from training.retraining import challenger
