@@ -12,7 +12,7 @@ from lungloop.context import serving_version
 app = typer.Typer()
 
 
-@app.command(epilog="Example: lungloop evaluate exported-dataset --model base-1 --out scores")
+@app.command(epilog="Example: lungloop evaluate exported-dataset --model base-4 --out scores")
 def evaluate(
     folder: Annotated[Path, typer.Argument(help="Labelled data, or an export of this project.")],
     model: Annotated[str | None, typer.Option(help="Version; the champion where not given.")] = None,

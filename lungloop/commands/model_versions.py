@@ -45,7 +45,7 @@ def list_(as_json: AsJson = False) -> None:
         )
 
 
-@models.command(epilog="Example: lungloop models show base-1")
+@models.command(epilog="Example: lungloop models show base-4")
 def show(version: str, as_json: AsJson = False) -> None:
     """A version's card and the decision about it."""
     settings = Settings.load()
@@ -67,7 +67,7 @@ def show(version: str, as_json: AsJson = False) -> None:
     print_table(("decision", ""), list((found["decision"] or {}).items()))
 
 
-@models.command(epilog="Example: lungloop models card base-1 --out base-1.html")
+@models.command(epilog="Example: lungloop models card base-4 --out base-4.html")
 def card(
     version: str,
     out: Annotated[
@@ -148,6 +148,10 @@ def rollback(as_json: AsJson = False) -> None:
     settings = Settings.load()
     with open_catalog(settings) as catalog:
         champion = catalog.versions.rollback()
+    try:
+        read_card(settings.weights_dir, champion.version)
+    except WeightsError as error:
+        say(f"{champion.version} cannot serve: {error}")
     _follow(settings, champion.version, as_json)
 
 

@@ -14,7 +14,7 @@ _STEPS = 1800
 app = typer.Typer()
 
 
-@app.command(epilog="Example: lungloop fit base-2 --steps 1800 --work-dir fit-base-2")
+@app.command(epilog="Example: lungloop fit mine --steps 1800 --work-dir fit-mine")
 def fit(
     version: Annotated[str, typer.Argument(help="Name of the new version.")],
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = _STEPS,
