@@ -38,9 +38,9 @@ from training.evaluate.metrics import Counts, bootstrap_interval, counts_of
 from training.fitting.average import WeightAverage
 from training.fitting.batches import Batches
 from training.fitting.config import FitConfig
-from training.fitting.fit import take_step
 from training.fitting.losses import total_loss
 from training.fitting.optimiser import GRADIENT_NORM, optimiser_of, set_rate
+from training.fitting.step import take_step
 from training.fitting.warm_start import warm_start
 
 ENCODER = "efficientnet-b0"
@@ -143,12 +143,12 @@ def measured(arm: str, size: int, steps: int, seed: int, score: bool) -> dict[st
     times = []
     for step in range(steps):
         images, partial_labels = (tensor.to(preferred_device()) for tensor in batches.at(step))
-        set_rate(optimiser, config, step)
-        torch.manual_seed(config.seed * 1_000_003 + step)
         started = time.perf_counter()
         if arm == "ours":
-            take_step(network, optimiser, images, partial_labels, config)
+            take_step(network, optimiser, (images, partial_labels), config, step)
         else:
+            set_rate(optimiser, config, step)
+            torch.manual_seed(config.seed * 1_000_003 + step)
             plain_step(network, optimiser, images.contiguous(), partial_labels, config)
         times.append(time.perf_counter() - started)
         average.update(network)

@@ -28,9 +28,7 @@ def evaluate(
     settings = Settings.load()
     version = model or serving_version(settings)
     with progress(f"evaluate {version}") as update:
-        report = run_evaluate(
-            folder, version, settings, lambda fraction: update(round(100 * fraction), 100, "%"), out=out
-        )
+        report = run_evaluate(folder, version, settings, lambda scored: update(scored.in_percent()), out=out)
     for failed in report["failed"]:
         say(f"not read: {failed['input']}: {failed['error']}")
     if as_json:

@@ -35,7 +35,7 @@ def bring_in(catalog: Catalog, settings: Settings, data: tuple[Path, ...], layou
                 PHANTOM_STUDIES,
                 PHANTOM_SEED,
                 PHANTOM_SHAPE,
-                lambda done, total: update(done, total, ""),
+                update,
             )
         _tell(_import(catalog, (folder,), "mosmed"))
     return champion
@@ -53,9 +53,7 @@ def predict_what_is_open(catalog: Catalog, settings: Settings, wait_seconds: flo
 
 def _import(catalog: Catalog, paths: tuple[Path, ...], layout: str) -> ImportReport:
     with progress("import") as update:
-        return import_studies(
-            catalog, discover(paths, layout), layout, lambda done, name: update(done, None, name)
-        )
+        return import_studies(catalog, discover(paths, layout), layout, update)
 
 
 def _tell(report: ImportReport) -> None:

@@ -1,10 +1,11 @@
 """Tasks that readers have not done: their place in the order, their heat map, how many read them."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from chestct.catalog.catalog import Catalog
 from chestct.errors import InputError, LungLoopError, NotFoundError, ServiceUnavailableError
+from chestct.progress import OnProgress, Progress, unheard
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.heat_map import heat_map_address, show_heat_map
 from ml_backend.label_studio.label_config import UNCERTAINTY_KEY, LabelConfig
@@ -22,7 +23,7 @@ def bring_scores(
     model_version: str,
     wanted: Mapping[int, float],
     failed: dict[str, str],
-    on_progress: Callable[[float], None] = lambda part: None,
+    on_progress: OnProgress = unheard,
 ) -> int:
     """Changes the stored scores that differ, lowest first: what is served next is right soonest.
 
@@ -42,7 +43,7 @@ def bring_scores(
     ]
     changed = 0
     for score, task_id, prediction_id in sorted(changes):
-        on_progress(changed / len(changes))
+        on_progress(Progress(changed, len(changes)))
         try:
             client.set_score(prediction_id, score)
         except NotFoundError:

@@ -1,7 +1,7 @@
 """Predictions ahead of time: computed for what lacks one, pushed to where readers work."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,7 @@ from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord
 from chestct.errors import InputError, LungLoopError, ServiceUnavailableError
 from chestct.inference.segmenter import Segmenter
+from chestct.progress import OnProgress, Progress, part_of, unheard
 from chestct.severity.interval import InvolvementCalibration
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import parse_label_config
@@ -26,8 +27,6 @@ _SLICES_A_CHUNK = 25
 # Enough for readers until all is computed. Each of them is asked for its place once more when the order is
 # settled, one request each; the rest arrives in its place, 25 in a request.
 _MOST_EARLY_TASKS = 50
-
-OnProgress = Callable[[float, str], None]
 
 
 @dataclass
@@ -55,7 +54,7 @@ def preannotate(
     champion: Champion,
     client: LabelStudio | None,
     project_id: int | None,
-    on_progress: OnProgress | None = None,
+    on_progress: OnProgress = unheard,
     choices: OrderChoices | None = None,
 ) -> PreannotateReport:
     """Gives every slice a prediction of the champion, and every open task its pre-label and its place.
@@ -79,7 +78,6 @@ def preannotate(
         ServiceUnavailableError: Label Studio did not answer; everything was computed and kept all
             the same, and the next run pushes it.
     """
-    report_progress = on_progress or (lambda fraction, stage: None)
     choices = choices or OrderChoices()
     # Before anything is shown: whether a slice gets a pre-label must not depend on who asks first.
     catalog.allocations.allocate([one.id for one in catalog.slices.open()], choices.shares)
@@ -87,12 +85,12 @@ def preannotate(
         segmenter = champion.segmenter()
         report = PreannotateReport(segmenter.version)
         push = _Push(catalog, client, project_id, report, segmenter.involvement_calibration)
-        if _compute(catalog, champion, segmenter, push, report, report_progress):
+        if _compute(catalog, champion, segmenter, push, report, on_progress):
             break
         _LOG.info("preannotate: %s was replaced meanwhile, starting again", segmenter.version)
     places = update_worklist(catalog, segmenter.version, choices, segmenter.involvement_calibration)
-    push.rest(report_progress, places)
-    report_progress(1.0, "done")
+    push.rest(on_progress, places)
+    on_progress(Progress(1.0, stage="done"))
     if push.failure is not None:
         raise push.failure
     places.keep(catalog)
@@ -106,7 +104,7 @@ def _compute(
     segmenter: Segmenter,
     push: "_Push",
     report: PreannotateReport,
-    report_progress: OnProgress,
+    on_progress: OnProgress,
 ) -> bool:
     """Computes all that is missing, open slices first; False where another champion took over."""
     predictor = Predictor(catalog)
@@ -126,7 +124,7 @@ def _compute(
                 _LOG.warning("no prediction of %s: %s", slice_name(one), error)
                 report.failed[slice_name(one)] = str(error)
             done += 1
-            report_progress(0.9 * done / len(missing), "predicting")
+            on_progress(Progress(0.9 * done / len(missing), stage="predicting"))
         push.early([one for one in chunk if one.id in open_ids])
     return champion.version() == segmenter.version
 
@@ -170,7 +168,7 @@ class _Push:
             self._early += self._some(slices)
             self._stored_early = frozenset(self._stored)
 
-    def rest(self, report_progress: OnProgress, places: Places) -> None:
+    def rest(self, on_progress: OnProgress, places: Places) -> None:
         """Every task with an open slice that lacks the version, and all of them in their places."""
         client = self._client
         if client is None:
@@ -179,12 +177,12 @@ class _Push:
         self._scores = places.scores
         slices = self._catalog.slices.open()
         try:
-            self._some(slices, lambda part: report_progress(0.9 + 0.06 * part, "pushing pre-labels"))
+            self._some(slices, part_of(on_progress, 0.9, 0.06, "pushing pre-labels"))
             if self._client is None:
                 return
             tasks = self._prelabels.tasks_of(slices)
             if places.is_new:
-                self._place(client, tasks, lambda part: report_progress(0.96 + 0.03 * part, "ordering"))
+                self._place(client, tasks, part_of(on_progress, 0.96, 0.03, "ordering"))
             else:
                 self._report.placed += bring_next(
                     self._catalog, client, self._project.id, self._prelabels, places, self._report.failed
@@ -199,16 +197,14 @@ class _Push:
         except ServiceUnavailableError as error:
             self.failure, self._client = error, None
 
-    def _some(
-        self, slices: Sequence[SliceRecord], on_progress: Callable[[float], None] = lambda part: None
-    ) -> int:
+    def _some(self, slices: Sequence[SliceRecord], on_progress: OnProgress = unheard) -> int:
         """Those tasks of the slices that lack the version and whose prediction is known; how many."""
         if self._client is None:
             return 0
         lacking = [task_id for task_id in self._prelabels.tasks_of(slices) if self._lacks(task_id)]
         size, before = self._prelabels.tasks_a_request, self._report.pushed
         for start in range(0, len(lacking), size):
-            on_progress(start / len(lacking))
+            on_progress(Progress(start, len(lacking)))
             try:
                 self._store(list(self._rows(lacking[start : start + size])))
             except ServiceUnavailableError as error:
@@ -236,9 +232,7 @@ class _Push:
         self._scores = {**self._scores, **{one.id: first / 2 for one in half_read}}
         self._some(half_read)
 
-    def _place(
-        self, client: LabelStudio, task_ids: Sequence[int], on_progress: Callable[[float], None]
-    ) -> None:
+    def _place(self, client: LabelStudio, task_ids: Sequence[int], on_progress: OnProgress) -> None:
         """Brings stored scores to the order, those that are served first first."""
         version = self._report.model_version
         if self._early:

@@ -116,15 +116,15 @@ def copy_weights(weights: Path, to: Path) -> None:
 
 
 def make_weak_weights(weights: Path, to: Path) -> None:
-    """The newest shipped version with a noisy decoder, as `base-0`: phantoms have something to teach it.
+    """The newest shipped version with noise in its decoder, as `base-0`: phantoms have something to teach it.
 
     The shipped one was fitted on phantoms, and the gate rightly refuses what a few steps more make of it.
-    Of a phantom's lesions this one finds 0.72 by Dice where the shipped one finds 0.93.
+    Of a phantom's lesions this one finds 0.67 by Dice where the shipped one finds 0.93.
     """
     card, tensors = load_version(weights, shipped_version(replace(Settings.load({}), weights_dir=weights)))
-    generator = torch.Generator().manual_seed(1)
+    generator = torch.Generator().manual_seed(4)
     for name, tensor in tensors.items():
-        if name.startswith("decoder") and tensor.ndim == 4:
+        if name.startswith(("decoder", "segmentation_head")) and tensor.ndim == 4:
             tensor += tensor.std() * torch.randn(tensor.shape, generator=generator)
     save_version(to, tensors, replace(card, version="base-0", parents=()))
 

@@ -23,6 +23,7 @@ from training.data.sample_check import (
     sifted,
 )
 from training.data.shared_data import shared_samples
+from training.fitting.options import FitOptions
 from training.retraining.retrain import Ending, run_retrain
 
 
@@ -48,7 +49,7 @@ def on(tmp_path: Path, shared: Path) -> Settings:
 
 
 def short_fit(settings: Settings, **options):
-    return run_fit(settings, "tiny-1", steps=1, seed=1, input_size=32, phantoms=0, **options)
+    return run_fit(settings, "tiny-1", FitOptions(steps=1, seed=1, input_size=32, phantoms=0), **options)
 
 
 def nothing_is_left(settings: Settings) -> bool:
