@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from chestct.model.weights import list_versions
+from chestct.model.card import list_versions
 
 
 def newest_base(weights_dir: Path) -> str:

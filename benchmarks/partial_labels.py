@@ -21,7 +21,7 @@ from _results import Measurement, show, write
 from chestct import partial_labels
 from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.labels import LESIONS, Label, SeverityGrade
-from chestct.model.weights import ModelCard
+from chestct.model.card import ModelCard
 from chestct.phantoms import phantom_study
 from chestct.prediction import most_probable
 from training.data.dataset import TrainingSample

@@ -10,7 +10,7 @@ mixed pool (near borders and far from them) in one list: slices until 9 of 10 st
 
 Predictors. Simulated: every lesion's edge is off by a study's own distance and by one that changes from
 place to place, more in some slices than in others; its probabilities are those of this error, its interval
-is calibrated on other phantoms. base-2: the shipped weights, whose interval is not calibrated (1.645
+is calibrated on other phantoms. The shipped weights, whose interval is not calibrated (1.645
 doubts); it was fitted on such phantoms, so its errors are small. Intervals of the differences: bootstrap
 by study, 10,000 draws; a study's error draws are averaged first.
 """
@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from _results import Measurement, write
+from _weights import newest_base
 from scipy import ndimage, special
 
 from chestct.acquisition.grade_resolution import UndecidedStudy, grade_chances, interval_percent
@@ -131,8 +132,11 @@ def main() -> None:
     measurements += _of_a_pool(
         [[_simulated(phantom, calibration, rng) for phantom in pool] for _ in range(_POOL_DRAWS)]
     )
-    segmenter = UNetSegmenter.load(Path(__file__).parents[1] / "weights", "base-2")
-    measurements += _of_single_studies("base-2", [_seen(one, segmenter) for one in near[:_NETWORK_STUDIES]])
+    weights_dir = Path(__file__).parents[1] / "weights"
+    segmenter = UNetSegmenter.load(weights_dir, newest_base(weights_dir))
+    measurements += _of_single_studies(
+        segmenter.version, [_seen(one, segmenter) for one in near[:_NETWORK_STUDIES]]
+    )
     write("settle_grade", measurements)
 
 

@@ -28,7 +28,7 @@ def main() -> None:
         folder,
         plan,
         here=True,
-        on_progress=lambda done, total: sys.stderr.write(f"{done} of {total} fits\n"),
+        on_progress=lambda now: sys.stderr.write(f"{now.done} of {now.total} fits\n"),
     )
     write(
         "simulate",

@@ -26,20 +26,21 @@ from _results import Measurement, show, write
 
 from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.labels import LESIONS
+from chestct.model.architecture import architecture_of
+from chestct.model.card import ModelCard
 from chestct.model.fused_forward import fused_forward
 from chestct.model.memory import keep_freed_memory
-from chestct.model.network import architecture_of, build_network
+from chestct.model.network import build_network
 from chestct.model.precision import has_bfloat16, placed, preferred_device
-from chestct.model.weights import ModelCard
 from chestct.prediction import most_probable
 from training.data.phantom_samples import phantom_samples
 from training.evaluate.metrics import Counts, bootstrap_interval, counts_of
 from training.fitting.average import WeightAverage
 from training.fitting.batches import Batches
 from training.fitting.config import FitConfig
-from training.fitting.fit import take_step
 from training.fitting.losses import total_loss
 from training.fitting.optimiser import GRADIENT_NORM, optimiser_of, set_rate
+from training.fitting.step import take_step
 from training.fitting.warm_start import warm_start
 
 ENCODER = "efficientnet-b0"
@@ -142,12 +143,12 @@ def measured(arm: str, size: int, steps: int, seed: int, score: bool) -> dict[st
     times = []
     for step in range(steps):
         images, partial_labels = (tensor.to(preferred_device()) for tensor in batches.at(step))
-        set_rate(optimiser, config, step)
-        torch.manual_seed(config.seed * 1_000_003 + step)
         started = time.perf_counter()
         if arm == "ours":
-            take_step(network, optimiser, images, partial_labels, config)
+            take_step(network, optimiser, (images, partial_labels), config, step)
         else:
+            set_rate(optimiser, config, step)
+            torch.manual_seed(config.seed * 1_000_003 + step)
             plain_step(network, optimiser, images.contiguous(), partial_labels, config)
         times.append(time.perf_counter() - started)
         average.update(network)

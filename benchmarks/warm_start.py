@@ -19,8 +19,10 @@ from _results import Measurement, show, write
 
 from chestct.errors import SettingsError
 from chestct.inference.unet_segmenter import UNetSegmenter
-from chestct.model.network import architecture_of, build_network
-from chestct.model.weights import ModelCard, save_version
+from chestct.model.architecture import architecture_of
+from chestct.model.card import ModelCard
+from chestct.model.network import build_network
+from chestct.model.weights import save_version
 from chestct.settings import Settings
 from training.data.dataset import TrainingSample
 from training.data.phantom_samples import phantom_samples

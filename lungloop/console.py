@@ -3,11 +3,13 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
 import typer
+
+from chestct.progress import OnProgress, Progress
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON value on stdout, all else on stderr.")]
 
@@ -39,8 +41,8 @@ def print_table(columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> Non
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Callable[[int, int | None, str], None]]:
-    """A progress bar on stderr; yields `update(done, total, what)`, total None where unknown."""
+def progress(title: str) -> Iterator[OnProgress]:
+    """A progress bar on stderr; yields what moves it."""
     if sys.stderr.isatty():
         with _bar(title) as update:
             yield update
@@ -49,26 +51,33 @@ def progress(title: str) -> Iterator[Callable[[int, int | None, str], None]]:
 
 
 @contextmanager
-def _bar(title: str) -> Iterator[Callable[[int, int | None, str], None]]:
+def _bar(title: str) -> Iterator[OnProgress]:
     # rich costs 0.1 s, and only a terminal needs it.
+    from rich import progress as rich
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[what]}"), console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=None, what="")
-        yield lambda done, total, what: bar.update(task, completed=done, total=total, what=what)
+    columns = (
+        rich.TextColumn(title),
+        rich.BarColumn(),
+        rich.MofNCompleteColumn(),
+        rich.TimeRemainingColumn(),
+    )
+    with rich.Progress(
+        *columns, rich.TextColumn("{task.fields[stage]}"), console=Console(stderr=True)
+    ) as bar:
+        task = bar.add_task(title, total=None, stage="")
+        yield lambda now: bar.update(task, completed=round(now.done), total=now.total, stage=now.stage)
 
 
-def _lines(title: str) -> Callable[[int, int | None, str], None]:
+def _lines(title: str) -> OnProgress:
     shown_at, shown = time.monotonic(), 0
 
-    def update(done: int, total: int | None, what: str) -> None:
+    def update(progress: Progress) -> None:
         nonlocal shown_at, shown
-        now = time.monotonic()
+        now, done, total = time.monotonic(), round(progress.done), progress.total
         whole = bool(total) and done == total
         if done != shown and (whole or now - shown_at >= _SECONDS_BETWEEN_LINES):
             shown_at, shown = now, done
-            say(f"{title}: {done}{f' of {total}' if total is not None else ''} {what}".rstrip())
+            say(f"{title}: {done}{f' of {total}' if total is not None else ''} {progress.stage}".rstrip())
 
     return update

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from chestct.catalog.catalog import Catalog
 from chestct.errors import ServiceUnavailableError, WeightsError
+from chestct.model.card import list_versions, stored_card
 from chestct.settings import Settings
 
 
@@ -30,8 +31,7 @@ def shipped_version(settings: Settings) -> str:
     Raises:
         WeightsError: the weights folder holds none.
     """
-    # By their cards alone: reading weights needs torch (2 s, 250 MB), which the supervisor does without.
-    shipped = [card.parent.name for card in settings.weights_dir.glob("base-*/card.json")]
+    shipped = [version for version in list_versions(settings.weights_dir) if version.startswith("base-")]
     if not shipped:
         raise WeightsError(
             f"no shipped model (base-...) in {settings.weights_dir}: restore it, make one "
@@ -44,11 +44,13 @@ def ensure_champion(settings: Settings) -> str:
     """The catalog's champion; the newest shipped model becomes it where there is none yet.
 
     Raises:
-        WeightsError: there is no champion, and the weights folder holds no shipped model.
+        WeightsError: the weights folder holds no shipped model, or not the champion.
     """
     with open_catalog(settings, create=True) as catalog:
         champion = catalog.versions.champion() or catalog.versions.ensure_base(shipped_version(settings))
-        return champion.version
+    # The champion of an older home may ship no more; its missing card says how to go on.
+    stored_card(settings.weights_dir, champion.version)
+    return champion.version
 
 
 def serving_version(settings: Settings) -> str:

@@ -14,6 +14,7 @@ from chestct.formats.layouts import discover
 from chestct.formats.nifti import is_nifti_name, read_label_map_nifti, refuse_other_geometry
 from chestct.inference.segmenter import Segmenter
 from chestct.labels import LESIONS, Label
+from chestct.progress import OnProgress, Progress, unheard
 from chestct.severity.grading import Severity, SeverityRule, severity_of, severity_of_predictions
 from chestct.study import FailedInput, Study
 
@@ -22,14 +23,14 @@ Grading = Callable[[Study], Severity]
 
 
 def grade_inputs(
-    paths: Sequence[Path], grading: Grading, on_done: Callable[[int, str], None] = lambda done, name: None
+    paths: Sequence[Path], grading: Grading, on_progress: OnProgress = unheard
 ) -> list[dict[str, Any]]:
     """The severity of every study in the paths.
 
     Args:
         paths: files and folders, read as `chestct.formats.layouts.discover` reads them.
         grading: of `by_model` or `by_mask`.
-        on_done: called after each with the count so far and its name.
+        on_progress: told each input, by name.
     Returns:
         Per study `input`, `name`, `kind` ("study", or "image" for pictures, which have no grade), the keys of
         `Severity.as_dict` and `seconds`; or `input` and `error`.
@@ -37,7 +38,7 @@ def grade_inputs(
     report = []
     for done, found in enumerate(_studies(paths), start=1):
         report.append(_entry(found, grading))
-        on_done(done, Path(report[-1]["input"]).name)
+        on_progress(Progress(done, None, Path(report[-1]["input"]).name))
     return report
 
 

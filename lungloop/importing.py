@@ -1,6 +1,6 @@
 """Studies from disk into the catalog; twice the same content is once."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import StudyRecord
 from chestct.errors import InputError
+from chestct.progress import OnProgress, Progress, unheard
 from chestct.study import FailedInput, Study
 
 
@@ -47,20 +48,20 @@ def import_studies(
     catalog: Catalog,
     found: Iterable[Study | FailedInput],
     layout: str,
-    on_study: Callable[[int, str], None] = lambda done, name: None,
+    on_progress: OnProgress = unheard,
 ) -> ImportReport:
     """Adds what was found, one study in memory at a time; one bad input does not stop the rest.
 
     Args:
         found: as `chestct.formats.layouts.discover` yields it.
         layout: noted with each study.
-        on_study: called after each with the count so far and its name.
+        on_progress: told each study, by name.
     """
     report = ImportReport()
     for count, study in enumerate(found, start=1):
         if isinstance(study, FailedInput):
             report.failed.append(study)
-            on_study(count, study.source.name)
+            on_progress(Progress(count, None, study.source.name))
             continue
         report.notes += [(study.source, note) for note in study.notes]
         try:
@@ -74,7 +75,7 @@ def import_studies(
                 report.slices += record.slice_count
             else:
                 report.known += 1
-        on_study(count, study.name)
+        on_progress(Progress(count, None, study.name))
     report.test_patient = catalog.patients.freeze_test_patient()
     return report
 

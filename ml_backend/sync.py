@@ -1,7 +1,7 @@
 """Corrections from Label Studio into the catalog. Its annotations are the truth, webhooks only hints."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from chestct.catalog.records import CorrectionRecord, CorrectionState, SliceReco
 from chestct.catalog.study_annotations import StudyAnnotation
 from chestct.catalog.timestamps import utc_text
 from chestct.errors import InputError, LabelConfigError, NotFoundError
+from chestct.progress import OnProgress, Progress, unheard
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import LabelConfig, parse_label_config
 from ml_backend.label_studio.results import is_failed, read_label_map
@@ -67,7 +68,7 @@ def reconcile(
     task_id: int | None = None,
     *,
     via: str = "sync",
-    on_progress: Callable[[float, str], None] | None = None,
+    on_progress: OnProgress = unheard,
 ) -> SyncReport:
     """Brings the catalog to what Label Studio holds; idempotent.
 
@@ -77,7 +78,7 @@ def reconcile(
         project_id: the readers' project.
         task_id: looks at one task only.
         via: kept with each correction ("webhook", "sync").
-        on_progress: told the fraction done and the stage.
+        on_progress: told each annotation.
     Raises:
         ServiceUnavailableError: Label Studio or the catalog stopped answering; what was read is kept.
         NotFoundError: the project is gone.
@@ -92,10 +93,9 @@ def reconcile(
     # readers work, so an annotation may slip between two pages.
     missing = [row for row in kept.values() if row.annotation_id not in there]
     suspects = [row for row in missing if row.state is not CorrectionState.DELETED]
-    for done, state in enumerate(new, 1):
+    for done, state in enumerate(new):
         run.take(state, kept.get(state.id))
-        if on_progress:
-            on_progress(done / (len(new) + len(suspects)), "reading corrections")
+        on_progress(Progress(done + 1, len(new) + len(suspects), "reading corrections"))
     for row in suspects:
         if client.annotation(row.annotation_id) is None:
             run.mark_deleted(row)

@@ -11,6 +11,7 @@ from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import RequestState, RetrainRequest
 from chestct.errors import LungLoopError, ServiceUnavailableError
 from chestct.job_queue import JobQueue, end_with_worker, log_as_job, progress_reporter
+from chestct.progress import Progress
 from chestct.settings import Settings
 from training.retraining.retrain import Ending, run_retrain
 from training.retraining.retrain_lock import only_one
@@ -81,7 +82,8 @@ def simulate_cell(folder: str, strategy: str, seed: int) -> str:
     runner, records = CellRunner(Path(folder)), Records(Path(folder))
 
     def tell() -> None:
-        report(len(records.rounds(cell, runner.plan)) / (runner.plan.rounds + 1), f"{strategy}, seed {seed}")
+        done = len(records.rounds(cell, runner.plan))
+        report(Progress(done, runner.plan.rounds + 1, f"{strategy}, seed {seed}"))
 
     tell()
     runner.run(cell, wait=True, on_round=tell)
@@ -103,7 +105,7 @@ def _serve(
 ) -> str:
     job = get_current_job()
     report = progress_reporter()
-    report(0.0, "waiting for a sync")
+    report(Progress(0.0, stage="waiting for a sync"))
     if not queue.wait_for_sync(SYNC_WAIT_SECONDS):
         _LOG.warning("no sync within %.0f s; the retrain goes on without", SYNC_WAIT_SECONDS)
     with only_one(settings.home / "training", LOCK_WAIT_SECONDS):

@@ -19,12 +19,11 @@ import numpy as np
 import numpy.typing as npt
 
 from chestct.errors import TrainingDataError
-from chestct.files import write_atomic
 from chestct.formats.layouts import discover
 from chestct.inference.segmenter import Segmenter
 from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.labels import LESIONS, Label, SeverityGrade
-from chestct.model.weights import ModelCard, read_card
+from chestct.model.card import ModelCard, read_card, write_card
 from chestct.partial_labels import membership
 from chestct.settings import Settings
 from chestct.severity.grading import (
@@ -159,7 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     sys.stdout.write(json.dumps(calibration.as_dict(), indent=2) + "\n")
     if asked.write:
-        _write_card(weights_dir, with_involvement(read_card(weights_dir, asked.model), calibration))
+        card = with_involvement(read_card(weights_dir, asked.model), calibration)
+        write_card(weights_dir / card.version, card)
     return 0
 
 
@@ -175,11 +175,6 @@ def _measured_of(paths: Sequence[Path], segmenter: Segmenter) -> Iterable[HeldOu
         sys.stderr.write(f"{name}: {told}\n")
         if row is not None:
             yield row
-
-
-def _write_card(weights_dir: Path, card: ModelCard) -> None:
-    text = json.dumps(card.as_dict(), indent=2, ensure_ascii=False) + "\n"
-    write_atomic(weights_dir / card.version / "card.json", text)
 
 
 if __name__ == "__main__":

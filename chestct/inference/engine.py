@@ -5,9 +5,9 @@ import threading
 import torch
 
 from chestct.errors import WeightsError
+from chestct.model.card import ModelCard
 from chestct.model.fused_forward import fused_forward
 from chestct.model.precision import placed, preferred_device
-from chestct.model.weights import ModelCard
 
 
 class Engine:

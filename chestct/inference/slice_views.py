@@ -10,7 +10,7 @@ from chestct.inference.engine import Engine, resized
 from chestct.inference.lung_box import Box, cuts_lung, is_worth_a_look, lung_box
 from chestct.inference.uncertainty import ensemble_disagreement
 from chestct.labels import Label
-from chestct.model.network import SIZE_STEP
+from chestct.model.architecture import SIZE_STEP
 from chestct.model.views import Views
 
 # In the order of Label. Of the pixels outside the boxes of held-out COVID-19-CT-Seg patients 0.04 % were

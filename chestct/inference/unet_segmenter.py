@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -29,10 +29,12 @@ from chestct.inference.uncertainty import (
     zone_figures,
 )
 from chestct.intensity import Intensity, unit_range
+from chestct.model.card import ModelCard
 from chestct.model.network import build_network
 from chestct.model.views import Views
-from chestct.model.weights import ModelCard, load_version
+from chestct.model.weights import load_version
 from chestct.prediction import SlicePrediction, most_probable, without_minor_kinds
+from chestct.progress import OnProgress, Progress, unheard
 from chestct.severity.interval import InvolvementCalibration
 from chestct.severity.uncertainty import lesion_sums
 
@@ -147,19 +149,19 @@ class UNetSegmenter:
         self,
         slices: Sequence[npt.NDArray[np.generic]],
         intensity: Intensity,
-        on_progress: Callable[[float], None] = lambda fraction: None,
+        on_progress: OnProgress = unheard,
         *,
         slices_apart_mm: float | None = None,
     ) -> list[SlicePrediction]:
         """What the model says of each slice of `each_of_study`.
 
         Args:
-            on_progress: gets the share done after each.
+            on_progress: told each slice.
         """
         predictions: list[SlicePrediction] = []
         for prediction in self.each_of_study(slices, intensity, slices_apart_mm=slices_apart_mm):
             predictions.append(prediction)
-            on_progress(len(predictions) / len(slices))
+            on_progress(Progress(len(predictions), len(slices), "slices"))
         return predictions
 
     def each_of_study(

@@ -6,7 +6,7 @@ passes on.
 """
 
 from chestct.job_queue.process_guard import end_with_worker, log_as_job
-from chestct.job_queue.progress import progress_reporter, report_progress
+from chestct.job_queue.progress import progress_reporter
 from chestct.job_queue.queue import JobQueue, RetrainTicket
 from chestct.job_queue.worker import run_worker
 
@@ -16,6 +16,5 @@ __all__ = [
     "end_with_worker",
     "log_as_job",
     "progress_reporter",
-    "report_progress",
     "run_worker",
 ]

@@ -2,34 +2,29 @@
 
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from rq import get_current_job
+
+from chestct.progress import OnProgress, Progress
 
 PROGRESS, SECONDS_LEFT, STAGE = "progress", "seconds_left", "stage"
 _EVERY_SECONDS = 0.5
 
 
-class Report(Protocol):
-    """`report(fraction, stage)`: the share done in [0, 1] and the stage in a word or two."""
-
-    def __call__(self, fraction: float, stage: str = "") -> None: ...
-
-
-def progress_reporter(clock: Callable[[], float] = time.monotonic) -> Report:
-    """A callback `report(fraction, stage)` for the job that runs in this process.
+def progress_reporter(clock: Callable[[], float] = time.monotonic) -> OnProgress:
+    """What the job that runs in this process tells of its progress, written into its row of the queue.
 
     The time left is a straight line through what has passed since the reporter was made; a job
-    that resumes half-way is timed from where it resumed. Outside a job the callback does nothing.
+    that resumes half-way is timed from where it resumed. Outside a job nothing is written.
     """
     job = get_current_job()
     started_at = clock()
     first_fraction: float | None = None
     last_written, last_stage = float("-inf"), ""
 
-    def report(fraction: float, stage: str = "") -> None:
+    def report(progress: Progress) -> None:
         nonlocal first_fraction, last_written, last_stage
-        fraction = min(max(fraction, 0.0), 1.0)
+        fraction, stage = progress.fraction, progress.stage
         if first_fraction is None:
             first_fraction = fraction
         too_soon = clock() - last_written < _EVERY_SECONDS and stage == last_stage and fraction < 1.0
@@ -48,18 +43,3 @@ def progress_reporter(clock: Callable[[], float] = time.monotonic) -> Report:
         job.save_meta()
 
     return report
-
-
-def report_progress(fraction: float, seconds_left: float | None = None, stage: str = "") -> None:
-    """Writes the progress of the job that runs in this process; nothing outside a job.
-
-    Args:
-        fraction: in [0, 1].
-        seconds_left: the job's own estimate, None where it has none.
-        stage: in a word or two ("fitting").
-    """
-    job = get_current_job()
-    if job is None:
-        return
-    job.meta.update({PROGRESS: min(max(fraction, 0.0), 1.0), SECONDS_LEFT: seconds_left, STAGE: stage})
-    job.save_meta()

@@ -5,18 +5,8 @@ import warnings
 import torch
 
 from chestct.errors import WeightsError
-from chestct.labels import Label
+from chestct.model.architecture import CLASSES, DEFAULT_ENCODER, architecture_of
 from chestct.model.torchvision_compat import import_smp
-
-DEFAULT_ENCODER = "efficientnet-b0"
-CLASSES = tuple(label.name.lower() for label in Label)
-# The encoder halves the picture five times.
-SIZE_STEP = 32
-
-
-def architecture_of(encoder: str) -> str:
-    """Name of the network in a model card, as `build_network` understands it."""
-    return f"unet/{encoder}"
 
 
 def build_network(architecture: str = architecture_of(DEFAULT_ENCODER)) -> torch.nn.Module:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from chestct.files import write_atomic, writing
 from chestct.formats.nifti import write_label_map_nifti, write_volume_nifti
 from chestct.labels import SeverityGrade
 from chestct.phantoms.volume import DEFAULT_SHAPE, phantom_study
+from chestct.progress import OnProgress, Progress, unheard
 
 # CT-4 is left out: two of MosMedData's 1,110 studies have it.
 _GRADES_IN_TURN = (SeverityGrade.CT_1, SeverityGrade.CT_2, SeverityGrade.CT_0, SeverityGrade.CT_3)
@@ -25,7 +25,7 @@ def write_phantoms(
     count: int,
     seed: int = 42,
     shape: tuple[int, int, int] = DEFAULT_SHAPE,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: OnProgress = unheard,
 ) -> tuple[Path, ...]:
     """Writes `count` phantom studies that `chestct.formats.mosmed` reads.
 
@@ -37,7 +37,7 @@ def write_phantoms(
         count: 1 or more.
         seed: 0 or more.
         shape: (S, H, W) of each study's view.
-        on_progress: called with (studies done, count) after each.
+        on_progress: told each study.
     Returns:
         The study files, in order.
     Raises:
@@ -60,8 +60,7 @@ def write_phantoms(
             write_label_map_nifti(folder / "labels" / f"{name}_labels.nii.gz", phantom.label_map, geometry)
         written.append(path)
         registry.append((number, grade.value, f"/{path.relative_to(folder).as_posix()}", ""))
-        if on_progress is not None:
-            on_progress(number, count)
+        on_progress(Progress(number, count))
     table = folder / "dataset_registry.csv"
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([_COLUMNS, *registry])

@@ -9,6 +9,7 @@ import typer
 from chestct.derived.reader_changes import count_changes
 from chestct.errors import LungLoopError, ServiceUnavailableError
 from chestct.job_queue import JobQueue
+from chestct.progress import Progress
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, progress, say
 from lungloop.context import open_catalog
@@ -37,7 +38,7 @@ def sync(as_json: AsJson = False) -> None:
             catalog,
             client,
             settings.project_id,
-            on_progress=lambda fraction, stage: update(round(100 * fraction), 100, f"% {stage}"),
+            on_progress=lambda now: update(now.in_percent()),
         )
         count_changes(catalog)
     client.close()
@@ -76,7 +77,7 @@ def retrain(
                 while (request := catalog.requests.get(ticket.request_id)).state in ("pending", "running"):
                     state = queue.status()
                     if state["kind"] == "retrain":
-                        update(round(100 * (state["progress"] or 0.0)), 100, f"% {state['stage'] or ''}")
+                        update(Progress(state["progress"] or 0.0, stage=state["stage"] or "").in_percent())
                     time.sleep(_POLL_SECONDS)
         request = catalog.requests.get(ticket.request_id)
     queue.close()

@@ -12,7 +12,7 @@ from lungloop.context import serving_version
 app = typer.Typer()
 
 
-@app.command(epilog="Example: lungloop evaluate exported-dataset --model base-1 --out scores")
+@app.command(epilog="Example: lungloop evaluate exported-dataset --model base-4 --out scores")
 def evaluate(
     folder: Annotated[Path, typer.Argument(help="Labelled data, or an export of this project.")],
     model: Annotated[str | None, typer.Option(help="Version; the champion where not given.")] = None,
@@ -28,9 +28,7 @@ def evaluate(
     settings = Settings.load()
     version = model or serving_version(settings)
     with progress(f"evaluate {version}") as update:
-        report = run_evaluate(
-            folder, version, settings, lambda fraction: update(round(100 * fraction), 100, "%"), out=out
-        )
+        report = run_evaluate(folder, version, settings, lambda scored: update(scored.in_percent()), out=out)
     for failed in report["failed"]:
         say(f"not read: {failed['input']}: {failed['error']}")
     if as_json:

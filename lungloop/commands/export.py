@@ -33,7 +33,7 @@ def export(
 ) -> None:
     """Write the corrected masks with their pictures and a table that says whose they are."""
     with open_catalog(Settings.load()) as catalog, progress(f"export as {file_format}") as update:
-        report = export_dataset(catalog, out, file_format, all_versions=all_versions, on_study=update)
+        report = export_dataset(catalog, out, file_format, all_versions=all_versions, on_progress=update)
     for warning in report.warnings:
         say(f"warning: {warning}")
     if as_json:

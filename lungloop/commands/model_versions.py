@@ -8,6 +8,7 @@ import typer
 
 from chestct.errors import LungLoopError, NotFoundError, ServiceUnavailableError, WeightsError
 from chestct.job_queue import JobQueue
+from chestct.model.card import read_card
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, print_table, say
 from lungloop.context import open_catalog
@@ -47,11 +48,9 @@ def list_(as_json: AsJson = False) -> None:
         )
 
 
-@models.command(epilog="Example: lungloop models show base-1")
+@models.command(epilog="Example: lungloop models show base-4")
 def show(version: str, as_json: AsJson = False) -> None:
     """A version's card and the decision about it."""
-    from chestct.model.weights import read_card  # loads torch
-
     settings = Settings.load()
     card = read_card(settings.weights_dir, version).as_dict()
     try:
@@ -71,7 +70,7 @@ def show(version: str, as_json: AsJson = False) -> None:
     print_table(("decision", ""), list((entry["decision"] or {}).items()))
 
 
-@models.command(epilog="Example: lungloop models card base-1 --out base-1.html")
+@models.command(epilog="Example: lungloop models card base-4 --out base-4.html")
 def card(
     version: str,
     out: Annotated[
@@ -80,8 +79,7 @@ def card(
     ] = None,
 ) -> None:
     """A version's card as a page to read: data, scores, calibration, failures, how to reproduce."""
-    # These load torch.
-    from chestct.model.weights import read_card
+    # Jinja2, which no other command needs.
     from training.report.document import as_html, as_markdown
     from training.report.model_card import model_card_page
     from training.report.rendering import write_whole
@@ -153,6 +151,10 @@ def rollback(as_json: AsJson = False) -> None:
     settings = Settings.load()
     with open_catalog(settings) as catalog:
         champion = catalog.versions.rollback()
+    try:
+        read_card(settings.weights_dir, champion.version)
+    except WeightsError as error:
+        say(f"{champion.version} cannot serve: {error}")
     _follow(settings, champion.version, as_json)
 
 

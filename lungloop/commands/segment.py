@@ -47,9 +47,7 @@ def segment(
     segmenter = UNetSegmenter.load(settings.weights_dir, version, views=THOROUGH if tta else None)
     files = find_inputs(inputs, out)
     with progress(f"segment with {segmenter.version}") as update:
-        report = segment_inputs(
-            files, out, segmenter, lambda done, name: update(done, len(files), name), uncertainty=uncertainty
-        )
+        report = segment_inputs(files, out, segmenter, update, uncertainty=uncertainty)
     for entry in report:
         for note in entry.get("notes", ()):
             say(f"note: {entry['input']}: {note}")

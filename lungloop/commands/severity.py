@@ -76,7 +76,7 @@ def _graded(
 
     segmenter = UNetSegmenter.load(settings.weights_dir, model or serving_version(settings))
     with progress(f"grade with {segmenter.version}") as update:
-        return grade_inputs(inputs, by_model(segmenter, rule), lambda done, name: update(done, None, name))
+        return grade_inputs(inputs, by_model(segmenter, rule), update)
 
 
 def _print_for_people(graded: list[dict[str, Any]]) -> None:

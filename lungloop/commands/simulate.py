@@ -78,7 +78,7 @@ def simulate(
             out,
             plan,
             here=here,
-            on_progress=lambda done, total: update(done, total, "fits"),
+            on_progress=update,
             say=say,
         )
     if as_json:

@@ -58,7 +58,7 @@ def import_(
         studies = with_masks(studies, masks, labels, masks_as)
     with open_catalog(settings, create=True) as catalog:
         with progress("import") as update:
-            report = import_studies(catalog, studies, layout, lambda done, name: update(done, None, name))
+            report = import_studies(catalog, studies, layout, update)
         follow_up = _hand_over(catalog, settings)
     for source, note in report.notes:
         say(f"note: {source}: {note}")

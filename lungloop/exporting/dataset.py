@@ -16,6 +16,7 @@ from typing import Literal, get_args
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import CorrectionState
 from chestct.errors import InputError
+from chestct.progress import OnProgress, Progress, unheard
 from lungloop.exporting.coco import CocoWriter
 from lungloop.exporting.dicom_seg import DicomSegWriter
 from lungloop.exporting.nifti import NiftiWriter
@@ -49,7 +50,7 @@ def export_dataset(
     file_format: ExportFormat,
     *,
     all_versions: bool = False,
-    on_study: Callable[[int, int, str], None] = lambda done, total, name: None,
+    on_progress: OnProgress = unheard,
 ) -> ExportReport:
     """Writes the corrected slices of the catalog as a dataset.
 
@@ -62,7 +63,7 @@ def export_dataset(
         all_versions: every submitted version of a correction, not only the one that counts for each slice:
             the newest, unless a reader marked another as ground truth, so that an export is what a
             retrain learns from.
-        on_study: called after each study with the count so far, the count of all and its name.
+        on_progress: told each study, by name.
     Raises:
         InputError: `out` holds something that is not an export, or the format is unknown.
     """
@@ -73,7 +74,7 @@ def export_dataset(
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     try:
-        report = _write(catalog, beside, _WRITERS[file_format](catalog, beside), all_versions, on_study)
+        report = _write(catalog, beside, _WRITERS[file_format](catalog, beside), all_versions, on_progress)
         _swap(beside, out)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -100,7 +101,7 @@ def _write(
     folder: Path,
     writer: FormatWriter,
     all_versions: bool,
-    on_study: Callable[[int, int, str], None],
+    on_progress: OnProgress,
 ) -> ExportReport:
     warnings: list[str] = []
     lines: list[Line] = []
@@ -111,7 +112,7 @@ def _write(
             lines.extend(writer.add(study, by_study[study.id]))
         except LeftOutError as error:
             warnings.append(str(error))
-        on_study(done, len(studies), study.name)
+        on_progress(Progress(done, len(studies), study.name))
     writer.finish()
     with (folder / "dataset.csv").open("w", newline="") as stream:
         table = csv.writer(stream)

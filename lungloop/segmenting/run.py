@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from chestct.formats.sources import Kind
 from chestct.inference.segmenter import Segmenter
 from chestct.labels import Label
 from chestct.prediction import SlicePrediction, fraction_of_lung
+from chestct.progress import OnProgress, Progress, unheard
 from chestct.severity.grading import severity_of_predictions
 from chestct.study import Study
 from lungloop.segmenting.inputs import SegmentInput, find_inputs
@@ -35,7 +36,7 @@ def segment_inputs(
     inputs: Sequence[SegmentInput],
     out: Path,
     segmenter: Segmenter,
-    on_done: Callable[[int, str], None] = lambda done, name: None,
+    on_progress: OnProgress = unheard,
     *,
     uncertainty: bool = False,
 ) -> list[dict[str, Any]]:
@@ -44,7 +45,7 @@ def segment_inputs(
     Args:
         inputs: as `find_inputs` gives them.
         out: created where missing.
-        on_done: called after each input with the count so far and its name.
+        on_progress: told each input, by name.
         doubt: with a picture of what the model is unsure of beside each overlay.
     Returns:
         The report: per input `input`, and `kind`, `model_version`, `percent`, `severity`, `label_map`,
@@ -63,7 +64,7 @@ def segment_inputs(
     report = []
     for done, one in enumerate(inputs, start=1):
         report += _entries(one, asked)
-        on_done(done, one.path.name)
+        on_progress(Progress(done, len(inputs), one.path.name))
     write_atomic(out / "report.json", json.dumps(report, indent=2, ensure_ascii=False))
     return report
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from chestct.catalog.catalog import Catalog
 from chestct.formats.layouts import discover
 from chestct.job_queue import JobQueue
+from chestct.model.card import stored_card
 from chestct.phantoms import write_phantoms
 from chestct.settings import Settings
 from lungloop.console import progress, say
@@ -17,8 +18,13 @@ PHANTOM_STUDIES, PHANTOM_SEED, PHANTOM_SHAPE = 8, 7, (12, 512, 512)
 
 
 def bring_in(catalog: Catalog, settings: Settings, data: tuple[Path, ...], layout: str) -> str:
-    """Imports the data (or phantoms into an empty catalog) and returns the champion's version."""
+    """Imports the data (or phantoms into an empty catalog) and returns the champion's version.
+
+    Raises:
+        WeightsError: the champion's weights are not there, as where an older home's ship no more.
+    """
     champion = catalog.versions.ensure_base(shipped_version(settings)).version
+    stored_card(settings.weights_dir, champion)
     if data:
         _tell(_import(catalog, data, layout))
     elif not catalog.counts()["studies"]:
@@ -29,7 +35,7 @@ def bring_in(catalog: Catalog, settings: Settings, data: tuple[Path, ...], layou
                 PHANTOM_STUDIES,
                 PHANTOM_SEED,
                 PHANTOM_SHAPE,
-                lambda done, total: update(done, total, ""),
+                update,
             )
         _tell(_import(catalog, (folder,), "mosmed"))
     return champion
@@ -47,9 +53,7 @@ def predict_what_is_open(catalog: Catalog, settings: Settings, wait_seconds: flo
 
 def _import(catalog: Catalog, paths: tuple[Path, ...], layout: str) -> ImportReport:
     with progress("import") as update:
-        return import_studies(
-            catalog, discover(paths, layout), layout, lambda done, name: update(done, None, name)
-        )
+        return import_studies(catalog, discover(paths, layout), layout, update)
 
 
 def _tell(report: ImportReport) -> None:

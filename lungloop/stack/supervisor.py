@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chestct.errors import ServiceUnavailableError
+from chestct.progress import OnProgress, Progress, unheard
 from lungloop.stack import pidfiles
 from lungloop.stack.processes import ProcessIdentity, end, identify, marked_with, send, wait_until_gone
 from lungloop.stack.service import Service, last_error, log_path, spawn
@@ -65,7 +66,7 @@ class Supervisor:
         with self._lock:
             self._running[service.name] = self._spawn(service, restarts=0)
 
-    def wait_until_ready(self, name: str, on_wait: Callable[[float], None] = lambda seconds: None) -> None:
+    def wait_until_ready(self, name: str, on_wait: OnProgress = unheard) -> None:
         """Waits until the service answers.
 
         Args:
@@ -82,7 +83,7 @@ class Supervisor:
                 raise self._failed(name, f"ended with code {running.process.returncode} while starting")
             if waited > limit:
                 raise self._failed(name, f"did not answer within {limit:.0f} seconds")
-            on_wait(waited)
+            on_wait(Progress(waited, None, "seconds"))
             time.sleep(_POLL_SECONDS)
         running.answered_at, running.has_answered = time.monotonic(), True
 

@@ -170,9 +170,7 @@ def _connect(
 
 def _wait_for_label_studio(supervisor: Supervisor) -> None:
     with progress("Label Studio starts (the first start takes about 35 s)") as update:
-        supervisor.wait_until_ready(
-            services.LABEL_STUDIO, lambda seconds: update(int(seconds), None, "seconds")
-        )
+        supervisor.wait_until_ready(services.LABEL_STUDIO, update)
 
 
 def _publish(settings: Settings) -> None:

@@ -4,6 +4,7 @@ import time
 
 from chestct.catalog.catalog import Catalog
 from chestct.job_queue import JobQueue
+from chestct.progress import Progress
 from lungloop.console import progress
 
 _POLL_SECONDS = 0.5
@@ -17,7 +18,7 @@ def wait_for_preannotation(catalog: Catalog, queue: JobQueue, timeout_seconds: f
     with progress("pre-annotation") as update:
         while time.monotonic() < deadline:
             counts, now = catalog.counts(), time.monotonic()
-            update(counts["predicted"], counts["slices"], "slices")
+            update(Progress(counts["predicted"], counts["slices"], "slices"))
             state = queue.status()
             busy = state["queued"] or any(job["kind"] == "preannotate" for job in state["jobs"])
             idle_since = None if busy else idle_since or now

@@ -1,6 +1,5 @@
 """The state of the loop, gathered for the page; a service that is down is said, not an error."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +7,9 @@ from typing import Any
 
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import RetrainRequest, VersionRecord
-from chestct.errors import ServiceUnavailableError
+from chestct.errors import ServiceUnavailableError, WeightsError
 from chestct.job_queue import JobQueue
+from chestct.model.card import stored_card
 from chestct.settings import Settings
 from chestct.wording import Message
 
@@ -108,14 +108,10 @@ def _project_page(settings: Settings) -> str | None:
 
 
 def _card(weights_dir: Path, version: str) -> Card:
-    # Read as JSON: chestct.model.weights would load torch into the web server for a few figures.
-    path = weights_dir / version / "card.json"
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        return Card(missing=Message("card_unreadable", {"path": path, "error": type(error).__name__}))
-    if not isinstance(card, dict):
-        return Card(missing=Message("card_strange", {"path": path}))
+        card = stored_card(weights_dir, version)
+    except WeightsError as error:
+        return Card(missing=Message("card_unreadable", {"version": version, "error": error}))
     metrics = card.get("metrics")
     return Card(
         data_licence=str(card.get("data_licence", "")),

@@ -1,12 +1,13 @@
 """What readers are served next: the stored scores brought to the worklist, with few requests."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from chestct.catalog.catalog import Catalog
 from chestct.errors import InputError, NotFoundError
+from chestct.progress import OnProgress, Progress, unheard
 from chestct.severity.interval import InvolvementCalibration
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.rows import TaskState
@@ -63,7 +64,7 @@ def bring_scores(
     worklist: Worklist,
     ranked: Mapping[int, float],
     states: Mapping[int, TaskState],
-    on_progress: Callable[[float], None] = lambda part: None,
+    on_progress: OnProgress = unheard,
 ) -> int:
     """Brings the stored scores to the worklist, lowest first: what is served next is right soonest.
 
@@ -88,7 +89,7 @@ def bring_scores(
     ]
     changed = 0
     for score, task_id, prediction_id in sorted(changes):
-        on_progress(changed / len(changes))
+        on_progress(Progress(changed, len(changes)))
         try:
             tasks.client.set_score(prediction_id, score)
         except NotFoundError:

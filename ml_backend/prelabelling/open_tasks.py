@@ -1,13 +1,14 @@
 """The tasks of a Label Studio project that show what the catalog knows, and the pre-labels they get."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord
 from chestct.errors import ServiceUnavailableError
 from chestct.inference.segmenter import Segmenter
+from chestct.progress import OnProgress, Progress, unheard
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import parse_label_config
 from ml_backend.label_studio.rows import TaskState
@@ -74,7 +75,7 @@ class OpenTasks:
         tasks: Mapping[int, Sequence[SliceRecord]],
         segmenter: Segmenter,
         scores: Mapping[int, float] | None = None,
-        on_progress: Callable[[float], None] = lambda part: None,
+        on_progress: OnProgress = unheard,
     ) -> set[int]:
         """Stores the version's pre-labels of those tasks whose slices are all predicted.
 
@@ -89,7 +90,7 @@ class OpenTasks:
         calibration = segmenter.involvement_calibration
         predictor, task_ids, stored = Predictor(self.catalog), list(tasks), set[int]()
         for start in range(0, len(tasks), size):
-            on_progress(start / len(tasks))
+            on_progress(Progress(start, len(tasks)))
             rows: list[Json] = []
             for task_id in task_ids[start : start + size]:
                 shown = tasks[task_id]

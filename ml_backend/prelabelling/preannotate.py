@@ -1,13 +1,14 @@
 """Predictions ahead of time: computed for what lacks one, stored where readers work."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord
 from chestct.errors import LungLoopError, ServiceUnavailableError
 from chestct.inference.segmenter import Segmenter
+from chestct.progress import OnProgress, Progress, part_of, unheard
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.prelabelling.champion import Champion
 from ml_backend.prelabelling.next_tasks import bring_scores
@@ -23,8 +24,6 @@ _SLICES_A_CHUNK = 25
 # Enough for readers until all is computed. Each of them is moved once more when the worklist is there, one
 # request each; the rest arrives at its rank, 25 in a request.
 _MOST_EARLY_TASKS = 50
-
-OnProgress = Callable[[float, str], None]
 
 
 @dataclass
@@ -52,7 +51,7 @@ def preannotate(
     champion: Champion,
     client: LabelStudio | None,
     project_id: int | None,
-    on_progress: OnProgress | None = None,
+    on_progress: OnProgress = unheard,
     choices: OrderChoices | None = None,
 ) -> PreannotateReport:
     """Gives every slice a prediction of the champion, and every open task its pre-label and its place.
@@ -76,17 +75,16 @@ def preannotate(
         ServiceUnavailableError: Label Studio did not answer; everything was computed and kept all
             the same, and the next run pushes it.
     """
-    report_progress = on_progress or (lambda fraction, stage: None)
     choices = choices or OrderChoices()
     # Before anything is shown: whether a slice gets a pre-label must not depend on who asks first.
     catalog.allocations.allocate([slice_record.id for slice_record in catalog.slices.open()], choices.shares)
-    segmenter, report, early = _predict_all(catalog, champion, client, project_id, report_progress)
+    segmenter, report, early = _predict_all(catalog, champion, client, project_id, on_progress)
     worklist = update_worklist(catalog, segmenter.version, choices, segmenter.involvement_calibration)
     if client is not None and project_id is not None:
         tasks = OpenTasks(catalog, client, project_id, report.failed)
-        _store(tasks, segmenter, worklist, early, report, report_progress)
+        _store(tasks, segmenter, worklist, early, report, on_progress)
     worklist.keep(catalog)
-    report_progress(1.0, "done")
+    on_progress(Progress(1.0, stage="done"))
     _LOG.info("preannotate: %s", report)
     return report
 
@@ -96,7 +94,7 @@ def _predict_all(
     champion: Champion,
     client: LabelStudio | None,
     project_id: int | None,
-    report_progress: OnProgress,
+    on_progress: OnProgress,
 ) -> tuple[Segmenter, PreannotateReport, set[int]]:
     """Predicts by the champion of the end, which may be another one than at the beginning.
 
@@ -107,7 +105,7 @@ def _predict_all(
         segmenter = champion.segmenter()
         report, early = PreannotateReport(segmenter.version), set[int]()
         answers = True
-        for slices in _predict_missing(catalog, champion, segmenter, report, report_progress):
+        for slices in _predict_missing(catalog, champion, segmenter, report, on_progress):
             if client is not None and project_id is not None and answers and len(early) < _MOST_EARLY_TASKS:
                 stored = store_early(catalog, client, project_id, segmenter, slices)
                 answers = stored is not None
@@ -123,7 +121,7 @@ def _predict_missing(
     champion: Champion,
     segmenter: Segmenter,
     report: PreannotateReport,
-    report_progress: OnProgress,
+    on_progress: OnProgress,
 ) -> Iterator[list[SliceRecord]]:
     """Computes all that is missing, open slices first; ends early where another champion took over.
 
@@ -147,7 +145,7 @@ def _predict_missing(
             except LungLoopError as error:
                 _LOG.warning("no prediction of %s: %s", slice_name(slice_record), error)
                 report.failed[slice_name(slice_record)] = str(error)
-            report_progress(0.9 * done / len(missing), "predicting")
+            on_progress(Progress(0.9 * done / len(missing), stage="predicting"))
         if tried := [slice_record for slice_record in chunk if slice_record.id in open_ids]:
             yield tried
 
@@ -158,7 +156,7 @@ def _store(
     worklist: Worklist,
     early: set[int],
     report: PreannotateReport,
-    report_progress: OnProgress,
+    on_progress: OnProgress,
 ) -> None:
     """Every task with an open slice that lacks the version, and all of them at their rank."""
     version, scores = segmenter.version, worklist.scores
@@ -174,13 +172,8 @@ def _store(
         for task_id, slices in shown.items()
         if task_id in states and task_id not in early and version not in states[task_id].scores
     }
-
-    def on_pushed(part: float) -> None:
-        report_progress(0.9 + 0.06 * part, "pushing pre-labels")
-
-    def on_moved(part: float) -> None:
-        report_progress(0.96 + 0.03 * part, "ordering")
-
+    on_pushed = part_of(on_progress, 0.9, 0.06, "pushing pre-labels")
+    on_moved = part_of(on_progress, 0.96, 0.03, "ordering")
     report.pushed += len(tasks.store(lacking, segmenter, scores, on_pushed))
     # The first ones anew: what was pushed in this run came without its ids.
     moved = states if worklist.is_new else tasks.states(list(ranked)[: HEAD + 1])

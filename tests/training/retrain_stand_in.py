@@ -19,8 +19,10 @@ from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import CorrectionState
 from chestct.intensity import Intensity
 from chestct.labels import Label, Split
-from chestct.model.weights import ModelCard, save_version
+from chestct.model.card import ModelCard
+from chestct.model.weights import save_version
 from chestct.prediction import most_probable
+from chestct.progress import OnProgress, Progress
 from chestct.settings import Settings
 from chestct.study import Study
 from training.data.dataset import TrainingSample
@@ -64,11 +66,11 @@ class ThresholdTrainer:
         config: FitConfig,
         parent: Path,
         work_dir: Path,
-        on_progress: Callable[[float], None],
+        on_progress: OnProgress,
     ) -> Mapping[str, torch.Tensor]:
         self.samples, self.fits = list(samples), self.fits + 1
         self.meanwhile()
-        on_progress(1.0)
+        on_progress(Progress(1.0))
         return {"threshold": torch.tensor([self.found])}
 
     def segmenter(self, card: ModelCard, weights: Mapping[str, torch.Tensor]) -> ThresholdSegmenter:
@@ -87,10 +89,10 @@ class HangingTrainer(ThresholdTrainer):
         config: FitConfig,
         parent: Path,
         work_dir: Path,
-        on_progress: Callable[[float], None],
+        on_progress: OnProgress,
     ) -> Mapping[str, torch.Tensor]:
         marker = Settings.load().home / "fitting"
-        on_progress(0.5)
+        on_progress(Progress(0.5))
         if not marker.exists():
             marker.with_suffix(".partial").write_text(str(os.getpid()))
             marker.with_suffix(".partial").rename(marker)

@@ -10,7 +10,7 @@ from chestct import partial_labels
 from chestct.errors import TrainingDataError
 from chestct.intensity import Intensity
 from chestct.labels import SeverityGrade
-from chestct.model.weights import ModelCard
+from chestct.model.card import ModelCard
 from chestct.phantoms import phantom_study
 from chestct.prediction import SlicePrediction
 from chestct.severity.interval import InvolvementCalibration

@@ -1,18 +1,20 @@
 """What `lungloop evaluate` does, free of the command line."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from chestct.inference.unet_segmenter import UNetSegmenter
-from chestct.model.network import CLASSES
+from chestct.model.architecture import CLASSES
+from chestct.progress import OnProgress, part_of, unheard
 from chestct.settings import Settings
+from training.data.dataset import TrainingSample
 from training.data.labelled_folder import read_labelled_folder
 from training.evaluate import score_patients, summarise
 from training.evaluate.summary import reliability_of
 from training.evaluate.tally import SURFACE_TOLERANCE_MM, SURFACE_TOLERANCE_PIXELS
-from training.evaluate.worst import WorstSlices
+from training.evaluate.worst import WorstSlices, WrongSlice
 from training.report.evaluation import write_evaluation
 
 
@@ -20,7 +22,7 @@ def run_evaluate(
     folder: Path,
     version: str,
     settings: Settings,
-    on_progress: Callable[[float], None] = lambda fraction: None,
+    on_progress: OnProgress = unheard,
     *,
     out: Path | None = None,
 ) -> dict[str, Any]:
@@ -43,24 +45,8 @@ def run_evaluate(
     """
     segmenter = UNetSegmenter.load(settings.weights_dir, version)
     labelled = read_labelled_folder(folder)
-    total = sum(len(samples) for samples in labelled.samples.values())
-    splits, patients, reliability, worst, done = {}, [], {}, {}, 0
-    for side, samples in labelled.samples.items():
-
-        def advance(fraction: float, before: int = done, own: int = len(samples)) -> None:
-            on_progress((before + fraction * own) / total)
-
-        kept = WorstSlices()
-        scores = score_patients(
-            segmenter, samples, advance, temperature=segmenter.card.temperature, on_slice=kept.add
-        )
-        done += len(samples)
-        splits[side] = summarise(scores)
-        reliability[side] = reliability_of(scores)
-        worst[side] = kept.worst_first()
-        patients += [{"split": side, **score.as_row()} for score in scores]
-    every_sample = [sample for samples in labelled.samples.values() for sample in samples]
-    report = {
+    slices = [sample for samples in labelled.samples.values() for sample in samples]
+    report: dict[str, Any] = {
         "model_version": version,
         "input": str(folder),
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -69,14 +55,39 @@ def run_evaluate(
         "surface_tolerance": {
             "mm": SURFACE_TOLERANCE_MM,
             "pixels_without_spacing": SURFACE_TOLERANCE_PIXELS,
-            "slices_with_spacing": sum(sample.spacing_mm is not None for sample in every_sample),
+            "slices_with_spacing": sum(sample.spacing_mm is not None for sample in slices),
         },
-        "splits": splits,
-        "patients": patients,
-        "reliability": reliability,
-        "worst_slices": {side: [one.as_row() for one in slices] for side, slices in worst.items()},
-        "failed": [{"input": str(one.source), "error": one.reason} for one in labelled.failed],
+        "splits": {},
+        "patients": [],
+        "reliability": {},
+        "worst_slices": {},
+        "failed": [{"input": str(failed.source), "error": failed.reason} for failed in labelled.failed],
     }
+    worst, done = {}, 0
+    for side, samples in labelled.samples.items():
+        scored = part_of(on_progress, done / len(slices), len(samples) / len(slices), "")
+        worst[side] = _score_side(report, side, samples, segmenter, scored)
+        done += len(samples)
     if out is not None:
         write_evaluation(out, report, worst)
     return report
+
+
+def _score_side(
+    report: dict[str, Any],
+    side: str,
+    samples: Sequence[TrainingSample],
+    segmenter: UNetSegmenter,
+    on_progress: OnProgress,
+) -> list[WrongSlice]:
+    """Scores one side of the split into the report; its worst slices."""
+    kept = WorstSlices()
+    scores = score_patients(
+        segmenter, samples, on_progress, temperature=segmenter.card.temperature, on_slice=kept.add
+    )
+    worst = kept.worst_first()
+    report["splits"][side] = summarise(scores)
+    report["patients"] += [{"split": side, **score.as_row()} for score in scores]
+    report["reliability"][side] = reliability_of(scores)
+    report["worst_slices"][side] = [wrong.as_row() for wrong in worst]
+    return worst

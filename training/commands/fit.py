@@ -1,16 +1,18 @@
 """What `lungloop fit` does, free of the command line."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from chestct.errors import TrainingDataError, WeightsError
 from chestct.inference.unet_segmenter import UNetSegmenter
-from chestct.model.network import DEFAULT_ENCODER
-from chestct.model.weights import ModelCard, list_versions, read_card, save_version
+from chestct.model.card import ModelCard, list_versions, read_card
+from chestct.model.weights import save_version
+from chestct.progress import OnProgress, Progress, unheard
 from chestct.settings import Settings
 from training.data.dataset import TrainingSample
 from training.data.phantom_samples import PHANTOM, phantom_samples
@@ -18,25 +20,25 @@ from training.data.sample_check import SetAside, as_dicts, require_whole_set
 from training.data.shared_data import CARD_NOTES, COVID_CT_SEG, DATA_LICENCE, LICENCES, MEDSEG, shared_samples
 from training.evaluate import by_source, calibrate, score_patients, summarise
 from training.evaluate.card_data import data_of
-from training.fitting.config import DEFAULT_CHECKPOINT_EVERY, DEFAULT_INPUT_SIZE, FitConfig
-from training.fitting.fit import OnProgress
+from training.fitting.config import FitConfig
 from training.fitting.fitter import fitter
+from training.fitting.options import FitOptions
 from training.fitting.pseudo_labels import guess_note, with_guessed_kinds
 
 # Half of the samples are whole volumes, most others the few slices that tell the kinds of lesion
-# apart; a few made-up chests bring HU, severe disease and lungs whose every pixel is known.
+# apart; a few phantoms bring HU, severe disease and lungs whose every pixel is known.
 SOURCE_SHARES = {COVID_CT_SEG: 0.50, MEDSEG: 0.42, PHANTOM: 0.08}
 # Guessed kinds make up for fewer views of MedSeg's 51 slices, which base-3 knew by heart (consolidation
 # Dice 0.80 on them, 0.44 on the held-out ones).
 SHARES_WITH_GUESSED_KINDS = {COVID_CT_SEG: 0.62, MEDSEG: 0.30, PHANTOM: 0.08}
-FITTED_PHANTOMS = 40
 _FIRST_PHANTOM_SEED = 500_000
 _TURN_CHANCE = 0.1
 # A pixel is called a lesion from this probability on. Dice is largest where the threshold is half of the
 # Dice that can be reached (Lipton et al. 2014, arXiv 1402.1892), here about 0.77; not tuned on the scores.
 LESION_THRESHOLD = 0.38
 # Readers give the lesser kind of a lesion of two kinds at least 4 % of it (99 of 100 such lesions of the
-# MedSeg slices that are fitted on); a quarter of that leaves theirs alone and takes the network's specks.
+# MedSeg slices that are fitted on); a quarter of that leaves theirs alone and takes the network's minor
+# components.
 SMALLEST_KIND_SHARE = 0.01
 # Share of the progress bar that the fit takes; the rest is calibration and scores.
 _FIT_SHARE = 0.95
@@ -44,40 +46,18 @@ _FIT_SHARE = 0.95
 
 def run_fit(
     settings: Settings,
-    out_version: str,
+    version: str,
+    options: FitOptions,
     *,
-    steps: int,
-    seed: int,
-    encoder: str = DEFAULT_ENCODER,
-    start_from: str | None = None,
-    kinds_from: Sequence[str] = (),
-    transplant_chance: float = 0.0,
-    input_size: int = DEFAULT_INPUT_SIZE,
-    phantoms: int = FITTED_PHANTOMS,
-    devices: int = 1,
-    checkpoint_every: int = DEFAULT_CHECKPOINT_EVERY,
     work_dir: Path | None = None,
-    on_progress: OnProgress = lambda fraction, facts: None,
-    on_set_aside: Callable[[SetAside], None] = lambda one: None,
+    on_progress: OnProgress = unheard,
+    on_set_aside: Callable[[SetAside], None] = lambda aside: None,
 ) -> ModelCard:
     """Trains on the shared data and writes a version with its scores.
 
-    Starts from ImageNet's features, or from another version, moved into another encoder of the
-    same shape where that is asked for.
-
     Args:
         settings: `shared_data` and `weights_dir` count.
-        out_version: name of the new version.
-        steps: optimiser steps.
-        encoder: of segmentation-models-pytorch.
-        start_from: version to go on from; None starts from ImageNet's features.
-        kinds_from: versions whose guess of a lesion's kind is fitted on where the labels leave it open, see
-            `training.fitting.pseudo_labels`.
-        transplant_chance: of setting another slice's lesion into a slice, see `training.data.transplant`.
-        input_size: side of the square that the network sees, a multiple of 32.
-        phantoms: made-up studies that are fitted on beside the shared data.
-        devices: more than 1 fits on several through Lightning.
-        checkpoint_every: steps between checkpoints; changes nothing of the outcome.
+        version: name of the new version.
         work_dir: keeps the checkpoint; given once more after a kill, the fit goes on there. A
             temporary folder by default.
         on_set_aside: told of each slice or file that cannot be used; the rest trains.
@@ -93,66 +73,71 @@ def run_fit(
             "training from scratch needs labelled data: set LUNGLOOP_SHARED_DATA to a folder that "
             "holds covid-ct-seg and medseg"
         )
-    require_new(settings.weights_dir, out_version)
-    command = f"lungloop fit {out_version} --encoder {encoder} --steps {steps} --seed {seed}"
-    config = FitConfig.from_scratch(steps=steps, seed=seed, encoder=encoder)
-    parents: tuple[str, ...] = ()
-    if start_from is not None:
-        parent = read_card(settings.weights_dir, start_from)
-        parents = (start_from, *parent.parents)
-        command = f"{parent.training.get('command', start_from)}; {command} --start-from {start_from}"
-        config = FitConfig.from_version(steps=steps, seed=seed, move_to=encoder)
-    for option, value, usual in (
-        ("transplant", transplant_chance, 0.0),
-        ("input-size", input_size, DEFAULT_INPUT_SIZE),
-        ("phantoms", phantoms, FITTED_PHANTOMS),
-        ("devices", devices, 1),
-    ):
-        command += f" --{option} {value:g}" if value != usual else ""
-    command += "".join(f" --kinds-from {version}" for version in kinds_from)
-    config = replace(
-        config,
-        input_size=input_size,
-        checkpoint_every=checkpoint_every,
-        source_shares=SHARES_WITH_GUESSED_KINDS if kinds_from else SOURCE_SHARES,
-        turn_chance=_TURN_CHANCE,
-        transplant_chance=transplant_chance,
-    )
+    require_new(settings.weights_dir, version)
+    start_from = settings.weights_dir / options.start_from if options.start_from else None
+    parent = read_card(settings.weights_dir, options.start_from) if options.start_from else None
     shared = shared_samples(settings.shared_data)
-    for one in shared.set_aside:
-        on_set_aside(one)
+    for aside in shared.set_aside:
+        on_set_aside(aside)
     require_whole_set(shared.fitted, shared.held_out)
-    guessing = [UNetSegmenter.load(settings.weights_dir, version) for version in kinds_from]
-    made_up = phantom_samples(range(_FIRST_PHANTOM_SEED, _FIRST_PHANTOM_SEED + phantoms))
+    guessing = [UNetSegmenter.load(settings.weights_dir, name) for name in options.kinds_from]
+    phantoms = phantom_samples(range(_FIRST_PHANTOM_SEED, _FIRST_PHANTOM_SEED + options.phantoms))
+    config = _config(options)
     with tempfile.TemporaryDirectory(prefix="lungloop-fit-") as scratch:
-        result = fitter(devices)(
-            [*(with_guessed_kinds(shared.fitted, guessing) if guessing else shared.fitted), *made_up],
+        result = fitter(options.devices)(
+            [*(with_guessed_kinds(shared.fitted, guessing) if guessing else shared.fitted), *phantoms],
             config,
-            start_from=settings.weights_dir / start_from if start_from else None,
+            start_from=start_from,
             work_dir=work_dir or Path(scratch),
-            on_progress=lambda fraction, facts: on_progress(_FIT_SHARE * fraction, facts),
+            on_progress=lambda progress: on_progress(replace(progress, done=_FIT_SHARE * progress.done)),
         )
     card = ModelCard(
-        version=out_version,
-        architecture=result.architecture,
+        version,
+        result.architecture,
         input_size=config.input_size,
-        parents=parents,
+        parents=(parent.version, *parent.parents) if parent else (),
         data_licence=DATA_LICENCE,
-        data=data_of([*shared.fitted, *made_up], shared.held_out, LICENCES),
+        data=data_of([*shared.fitted, *phantoms], shared.held_out, LICENCES),
         decision={"lesion_threshold": LESION_THRESHOLD, "smallest_kind_share": SMALLEST_KIND_SHARE},
-        notes=(*CARD_NOTES, guess_note(kinds_from)) if kinds_from else CARD_NOTES,
-        training={
-            "command": command,
-            "config": config.as_dict(),
-            "phantoms": phantoms,
-            "kinds_from": list(kinds_from),
-            "set_aside": as_dicts(shared.set_aside),
-        },
+        notes=(*CARD_NOTES, guess_note(options.kinds_from)) if options.kinds_from else CARD_NOTES,
+        training=_training(version, options, config, parent, shared.set_aside),
     )
-    card = calibrated_and_scored(result.state_dict, card, list(shared.held_out))
+    card = calibrated_and_scored(result.state_dict, card, shared.held_out)
     save_version(settings.weights_dir, result.state_dict, card)
-    on_progress(1.0, {"step": steps, "steps": steps, "seconds_left": 0.0})
-    return read_card(settings.weights_dir, out_version)
+    on_progress(Progress(options.steps, options.steps, "steps", {"seconds_left": 0.0}))
+    return read_card(settings.weights_dir, version)
+
+
+def _config(options: FitOptions) -> FitConfig:
+    steps, seed, encoder = options.steps, options.seed, options.encoder
+    return replace(
+        FitConfig.from_version(steps=steps, seed=seed, move_to=encoder)
+        if options.start_from
+        else FitConfig.from_scratch(steps=steps, seed=seed, encoder=encoder),
+        input_size=options.input_size,
+        checkpoint_every=options.checkpoint_every,
+        source_shares=SHARES_WITH_GUESSED_KINDS if options.kinds_from else SOURCE_SHARES,
+        turn_chance=_TURN_CHANCE,
+        transplant_chance=options.transplant,
+    )
+
+
+def _training(
+    version: str,
+    options: FitOptions,
+    config: FitConfig,
+    parent: ModelCard | None,
+    set_aside: Iterable[SetAside],
+) -> dict[str, Any]:
+    """The card's `training`: how the version can be made again, from its oldest parent on."""
+    before = f"{parent.training.get('command', parent.version)}; " if parent else ""
+    return {
+        "command": before + options.command(version),
+        "config": config.as_dict(),
+        "phantoms": options.phantoms,
+        "kinds_from": list(options.kinds_from),
+        "set_aside": as_dicts(set_aside),
+    }
 
 
 def require_new(weights_dir: Path, version: str) -> None:
@@ -166,7 +151,7 @@ def require_new(weights_dir: Path, version: str) -> None:
 
 
 def calibrated_and_scored(
-    state_dict: dict[str, torch.Tensor], card: ModelCard, validation: list[TrainingSample]
+    state_dict: dict[str, torch.Tensor], card: ModelCard, validation: Sequence[TrainingSample]
 ) -> ModelCard:
     """The card with its temperature and its scores on samples that were not fitted on."""
     raw = UNetSegmenter.of_weights(replace(card, calibration={"temperature": 1.0}), state_dict)

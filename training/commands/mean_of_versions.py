@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 import torch
 
 from chestct.errors import TrainingDataError, WeightsError
-from chestct.model.weights import ModelCard, load_version, read_card, save_version
+from chestct.model.card import ModelCard, read_card
+from chestct.model.weights import load_version, save_version
 from chestct.settings import Settings
 from training.commands.fit import calibrated_and_scored, require_new
 from training.data.shared_data import shared_samples
@@ -42,7 +43,7 @@ def run_mean(settings: Settings, out_version: str, versions: Sequence[str]) -> M
     _check_alike(cards)
     weights = mean_weights([tensors for _, tensors in loaded])
     card = calibrated_and_scored(
-        weights, _card_of_mean(out_version, cards), list(shared_samples(settings.shared_data).held_out)
+        weights, _card_of_mean(out_version, cards), shared_samples(settings.shared_data).held_out
     )
     save_version(settings.weights_dir, weights, card)
     return read_card(settings.weights_dir, out_version)
@@ -80,7 +81,7 @@ def _card_of_mean(out_version: str, cards: Sequence[ModelCard]) -> ModelCard:
     return replace(
         cards[0],
         version=out_version,
-        parents=tuple(one for one in cards[0].parents if all(one in card.parents for card in cards)),
+        parents=tuple(name for name in cards[0].parents if all(name in card.parents for card in cards)),
         notes=tuple(dict.fromkeys(note for card in cards for note in card.notes)),
         known_failures=(),
         training={

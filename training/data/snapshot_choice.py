@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from chestct.catalog.catalog import Catalog
-from chestct.catalog.records import SliceRecord
+from chestct.catalog.records import SliceRecord, VersionState
 from chestct.errors import TrainingDataError
 from chestct.labels import Split
-from training.data.snapshot import SliceReference, Snapshot, Truth
+from training.data.snapshot import SliceReference, Snapshot, Truth, read_if_kept
 
 # Our choices. A slice of 512 x 512 takes 1.3 MB in memory while training; replay beyond some
 # hundred slices is drawn from too rarely in one retrain to matter.
@@ -46,6 +46,21 @@ def take_snapshot(catalog: Catalog, champion: str) -> Snapshot:
     )
     _check_sides(snapshot)
     return snapshot
+
+
+def nothing_new(catalog: Catalog, champion: str, snapshot: Snapshot) -> str | None:
+    """Why there is nothing to learn, None where there is."""
+    if not snapshot.corrections:
+        return "nothing new: there is no correction of a patient in training yet"
+    for version in catalog.versions.all():
+        of_champion = champion in (version.version, version.parent)
+        if not of_champion or version.snapshot is None or version.state is VersionState.CHALLENGER:
+            continue
+        earlier = read_if_kept(catalog, version.snapshot)
+        if earlier is not None and earlier.learned == snapshot.learned:
+            how = "refused" if version.state is VersionState.REFUSED else "learned"
+            return f"nothing new: {version.version} was trained on these very corrections ({how})"
+    return None
 
 
 def _corrections(catalog: Catalog, usable: dict[int, SliceRecord]) -> tuple[SliceReference, ...]:

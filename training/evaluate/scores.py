@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from chestct.progress import OnProgress, Progress, unheard
 from training.data.dataset import TrainingSample
 from training.evaluate.metrics import Counts
 from training.evaluate.patient_score import PatientScore
@@ -32,7 +33,7 @@ OnSlice = Callable[[TrainingSample, npt.NDArray[np.uint8], Mapping[str, Counts]]
 def score_patients(
     segmenter: UnitSegmenter,
     samples: Sequence[TrainingSample],
-    on_progress: Callable[[float], None] = lambda fraction: None,
+    on_progress: OnProgress = unheard,
     *,
     temperature: float = 1.0,
     on_slice: OnSlice = lambda sample, label_map, counts: None,
@@ -41,7 +42,7 @@ def score_patients(
 
     Args:
         samples: labelled slices; those of one patient are pooled wherever they stand.
-        on_progress: called after each slice with the share done.
+        on_progress: told each slice.
         temperature: that the segmenter has applied, to say what calibration would be without it.
         on_slice: sees each slice as it passes, for who keeps the worst of them.
     """
@@ -51,7 +52,7 @@ def score_patients(
         label_map = segmenter.label_map(probabilities)
         counts = tallies[sample.patient].add(sample, probabilities, label_map)
         on_slice(sample, label_map, counts)
-        on_progress(done / len(samples))
+        on_progress(Progress(done, len(samples), "slices"))
     return [tallies[patient].score(patient) for patient in sorted(tallies)]
 
 

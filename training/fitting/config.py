@@ -6,10 +6,8 @@ from dataclasses import asdict, dataclass, field, fields
 import numpy as np
 
 from chestct.errors import SettingsError
-from chestct.model.network import DEFAULT_ENCODER, SIZE_STEP
-
-DEFAULT_INPUT_SIZE = 256
-DEFAULT_CHECKPOINT_EVERY = 50
+from chestct.model.architecture import DEFAULT_ENCODER, SIZE_STEP
+from training.fitting.options import FitOptions
 
 
 @dataclass(frozen=True)
@@ -40,8 +38,8 @@ class FitConfig:
 
     steps: int = 120
     batch_size: int = 6
-    input_size: int = DEFAULT_INPUT_SIZE
-    early_size: int = DEFAULT_INPUT_SIZE
+    input_size: int = FitOptions.input_size
+    early_size: int = FitOptions.input_size
     early_share: float = 0.0
     learning_rate: float = 2e-4
     encoder_rate: float = 0.5
@@ -55,7 +53,7 @@ class FitConfig:
     turn_chance: float = 0.0
     encoder: str = DEFAULT_ENCODER
     move_to: str | None = None
-    checkpoint_every: int = DEFAULT_CHECKPOINT_EVERY
+    checkpoint_every: int = FitOptions.checkpoint_every
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "checkpoint_every"):
@@ -116,5 +114,5 @@ class FitConfig:
     @classmethod
     def from_dict(cls, stored: Mapping[str, object]) -> "FitConfig":
         """The config that `as_dict` wrote; fields that it does not know are left out."""
-        known = {one.name for one in fields(cls)}
-        return cls(**{key: value for key, value in stored.items() if key in known})  # type: ignore[arg-type]
+        names = {field.name for field in fields(cls)}
+        return cls(**{key: value for key, value in stored.items() if key in names})  # type: ignore[arg-type]

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from chestct.progress import OnProgress
 from training.data.dataset import TrainingSample
 from training.fitting.config import FitConfig
-from training.fitting.fit import FitResult, OnProgress, fit
+from training.fitting.fit import FitResult, fit
 
 
 class Fitter(Protocol):

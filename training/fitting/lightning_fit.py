@@ -8,7 +8,6 @@ Run here on processors (two processes, gloo); on CUDA devices it has not been ru
 """
 
 import importlib.util
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,26 +19,25 @@ from chestct.model.fused_forward import fused_forward
 from chestct.model.memory import keep_freed_memory
 from chestct.model.precision import placed
 from chestct.model.torchvision_compat import import_torchvision
+from chestct.progress import OnProgress, unheard
 from training.data.dataset import TrainingSample
 from training.fitting.average import WeightAverage
 from training.fitting.batches import Batches
-from training.fitting.checkpoint import CheckpointFile, fit_identity, restore, state_of
+from training.fitting.checkpoint import CheckpointFile, fit_identity, restore
 from training.fitting.config import FitConfig
 from training.fitting.curve import Curve
-from training.fitting.fit import FitResult, OnProgress, batch_loss, require_finite
-from training.fitting.optimiser import GRADIENT_NORM, optimiser_of, set_rate
+from training.fitting.fit import FitResult
+from training.fitting.optimiser import GRADIENT_NORM, optimiser_of
 from training.fitting.start import start_network
+from training.fitting.step import Logbook, require_finite, step_loss
 
 if importlib.util.find_spec("lightning") is None:
     raise SettingsError(
         "a fit on several devices needs Lightning; install the extra: pip install 'lungloop[multi-gpu]'"
     )
-# Lightning imports torchvision by way of torchmetrics: the same trap, so the same way round it.
+# Lightning imports torchvision by way of torchmetrics: the same mismatch, so the same way round it.
 import_torchvision()
 import lightning  # noqa: E402 - only after the two checks above
-
-# Dropout must differ between devices; steps lie a million apart for each seed.
-_SEED_APART = 2**40
 
 
 class LightningFit:
@@ -64,7 +62,7 @@ class LightningFit:
         *,
         start_from: Path | None,
         work_dir: Path,
-        on_progress: OnProgress = lambda fraction, facts: None,
+        on_progress: OnProgress = unheard,
     ) -> FitResult:
         """Fits a network; see `training.fitting.fit.fit`.
 
@@ -82,9 +80,9 @@ class LightningFit:
         keep_freed_memory()
         torch.manual_seed(config.seed)
         identity = f"{fit_identity(samples, config, start_from)} on {self._devices}"
-        module = _Module(
-            config, *start_network(config, start_from), CheckpointFile(work_dir, identity), on_progress
-        )
+        checkpoints = CheckpointFile(work_dir, identity)
+        architecture, network = start_network(config, start_from)
+        module = _Module(config, network, checkpoints.load())
         trainer = lightning.Trainer(
             accelerator="auto",
             devices=self._devices,
@@ -97,17 +95,16 @@ class LightningFit:
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        started = time.monotonic()
         part = slice(trainer.global_rank, None, self._devices)
         loader = torch.utils.data.DataLoader(_Steps(batches, module.first, part), batch_size=None)
         if not trainer.is_global_zero:
             trainer.fit(module, loader)
             raise SystemExit(0)
         with Curve(work_dir, module.first) as curve:
-            module.curve = curve
+            module.logbook = Logbook(config, module.first, curve, checkpoints, on_progress)
             trainer.fit(module, loader)
         weights = {name: tensor.cpu() for name, tensor in module.average.weights().items()}
-        return FitResult(weights, module.architecture, time.monotonic() - started, curve.path)
+        return FitResult(weights, architecture, module.logbook.seconds, curve.path)
 
 
 class _Steps(torch.utils.data.IterableDataset):
@@ -125,22 +122,13 @@ class _Module(lightning.LightningModule):
     """One step and what follows it; the first device writes curve and checkpoint."""
 
     average: WeightAverage
-    curve: Curve | None = None
+    logbook: Logbook | None = None
 
-    def __init__(
-        self,
-        config: FitConfig,
-        architecture: str,
-        network: torch.nn.Module,
-        checkpoints: CheckpointFile,
-        on_progress: OnProgress,
-    ) -> None:
+    def __init__(self, config: FitConfig, network: torch.nn.Module, stored: dict[str, Any] | None) -> None:
         super().__init__()
-        self.architecture = architecture
         self.network = fused_forward(placed(network, torch.device("cpu")))
-        self._config, self._checkpoints, self._on_progress = config, checkpoints, on_progress
-        self._stored = checkpoints.load()
-        self.first = int(self._stored["step"]) if self._stored else 0
+        self._config, self._stored = config, stored
+        self.first = int(stored["step"]) if stored else 0
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The optimiser, and all that must lie on the network's device, which it is on by now."""
@@ -149,17 +137,14 @@ class _Module(lightning.LightningModule):
         if self._stored is not None:
             restore(self._stored, self.network, optimiser, self.average)
             self._stored = None
-        self._started = time.monotonic()
         return optimiser
 
     def training_step(self, batch: tuple[int, float, torch.Tensor, torch.Tensor]) -> torch.Tensor:
         """The loss of this device's share of the step."""
         step, waited_seconds, images, partial_labels = batch
-        optimiser = self.optimizers(use_pl_optimizer=False)
-        assert isinstance(optimiser, torch.optim.Optimizer)
-        set_rate(optimiser, self._config, step)
-        torch.manual_seed(self._config.seed * 1_000_003 + step + _SEED_APART * self.global_rank)
-        loss, parts = batch_loss(self.network, images, partial_labels, self._config)
+        loss, parts = step_loss(
+            self.network, self._optimiser(), (images, partial_labels), self._config, step, self.global_rank
+        )
         # The mean over devices: one device's NaN stops all of them at the same step.
         mean = self.trainer.strategy.reduce(loss.detach().clone(), reduce_op="mean")
         value = require_finite(float(mean), parts)
@@ -169,23 +154,10 @@ class _Module(lightning.LightningModule):
     def on_train_batch_end(self, outputs: object, batch: Any, batch_idx: int) -> None:
         """Average, curve, checkpoint, progress: as after a step on one device."""
         self.average.update(self.network)
-        if self.curve is None:
-            return
-        step = int(batch[0])
-        done, seconds = step + 1, time.monotonic() - self._started
-        self.curve.add(step, seconds, self._facts)
-        if done % self._config.checkpoint_every == 0 or done == self._config.steps:
-            self.curve.flush()
-            optimiser = self.optimizers(use_pl_optimizer=False)
-            assert isinstance(optimiser, torch.optim.Optimizer)
-            self._checkpoints.save(state_of(done, self.network, optimiser, self.average))
-        left = seconds / (done - self.first) * (self._config.steps - done)
-        self._on_progress(
-            done / self._config.steps,
-            {
-                "step": done,
-                "steps": self._config.steps,
-                "loss": self._facts["loss"],
-                "seconds_left": left,
-            },
-        )
+        if self.logbook is not None:
+            self.logbook.add(int(batch[0]), self._facts, self.network, self._optimiser(), self.average)
+
+    def _optimiser(self) -> torch.optim.Optimizer:
+        optimiser = self.optimizers(use_pl_optimizer=False)
+        assert isinstance(optimiser, torch.optim.Optimizer)
+        return optimiser

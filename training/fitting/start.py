@@ -5,7 +5,8 @@ from pathlib import Path
 import torch
 
 from chestct.errors import WeightsError
-from chestct.model.network import architecture_of, build_network
+from chestct.model.architecture import architecture_of
+from chestct.model.network import build_network
 from chestct.model.weights import load_version
 from training.fitting.config import FitConfig
 from training.fitting.transfer import transfer

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from chestct.model.weights import ModelCard
+from chestct.model.card import ModelCard
 from training.report.card_scores import (
     definitions,
     further_table,

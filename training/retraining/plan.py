@@ -1,4 +1,4 @@
-"""What a retrain has settled so far, on disk, so that it can be killed at any moment and run again."""
+"""What is decided of a retrain so far, on disk, so that it can be killed at any moment and run again."""
 
 import json
 import re
@@ -15,7 +15,7 @@ _NUMBERED = re.compile(r"v(\d+)-")
 
 @dataclass(frozen=True)
 class RetrainPlan:
-    """Settled before the fit begins, and the same however often the job is run again.
+    """Decided before the fit begins, and the same however often the job is run again.
 
     Args:
         champion: the version that training starts from.
@@ -39,7 +39,7 @@ class WorkFolder:
         stored = _read(self.path / _PLAN)
         return None if stored is None else RetrainPlan(**stored)
 
-    def settle_plan(self, plan: RetrainPlan) -> None:
+    def keep_plan(self, plan: RetrainPlan) -> None:
         """Writes the plan, for good."""
         _write(self.path / _PLAN, asdict(plan))
 
@@ -47,7 +47,7 @@ class WorkFolder:
         """What the gate said in an earlier run of this job."""
         return _read(self.path / _DECISION)
 
-    def settle_decision(self, decision: dict[str, Any]) -> None:
+    def keep_decision(self, decision: dict[str, Any]) -> None:
         """Writes what the gate said, before the version is saved."""
         _write(self.path / _DECISION, decision)
 

@@ -15,12 +15,13 @@ from pathlib import Path
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import VersionRecord, VersionState
 from chestct.errors import NotFoundError
-from chestct.model.weights import list_versions
+from chestct.model.card import list_versions
+from chestct.progress import OnProgress, Progress, unheard
 from chestct.settings import Settings
 from training.data import snapshot as snapshots
-from training.data.snapshot import Snapshot
-from training.data.snapshot_choice import take_snapshot
-from training.retraining.challenger import OnProgress, make_challenger
+from training.data.snapshot_choice import nothing_new, take_snapshot
+from training.data.snapshot_samples import load_retrain_samples
+from training.retraining.challenger import make_challenger
 from training.retraining.plan import RetrainPlan, WorkFolder, next_version
 from training.retraining.trainer import TorchTrainer, Trainer
 
@@ -50,7 +51,7 @@ def run_retrain(
     work_dir: Path,
     *,
     force: bool = False,
-    on_progress: OnProgress = lambda fraction, stage: None,
+    on_progress: OnProgress = unheard,
     trainer: Trainer | None = None,
 ) -> RetrainOutcome:
     """Trains from the champion on the corrections and lets the gate decide.
@@ -58,7 +59,7 @@ def run_retrain(
     Args:
         work_dir: of this job alone; kept between its runs.
         force: train even where the readers have said nothing new.
-        on_progress: gets the share done in [0, 1] and the stage in a word or two.
+        on_progress: told the share done and the stage.
         trainer: a stand-in for tests; the real one by default.
     Raises:
         NotFoundError: there is no champion to start from.
@@ -70,56 +71,38 @@ def run_retrain(
             "there is no champion to train from; run `lungloop up` or `lungloop models promote V`"
         )
     work = WorkFolder(work_dir)
-    on_progress(0.0, "choosing data")
-    settled = _settled(settings, catalog, work, champion)
-    if isinstance(settled, RetrainOutcome):
-        return settled
-    if settled is None:
-        taken = take_snapshot(catalog, champion.version)
-        if not force and (reason := _nothing_new(catalog, champion, taken)):
-            return RetrainOutcome(Ending.NOTHING_NEW, reason)
-        names = [*(known.version for known in catalog.versions.all()), *list_versions(settings.weights_dir)]
-        plan = RetrainPlan(champion.version, snapshots.store(catalog, taken), next_version(taken.id, names))
-        work.settle_plan(plan)
-    else:
-        plan = settled
-    if plan.version not in list_versions(settings.weights_dir):
-        make_challenger(settings, catalog, work, plan, trainer or TorchTrainer(), on_progress)
-    on_progress(1.0, "deciding")
-    return _conclude(catalog, work, plan)
-
-
-def _settled(
-    settings: Settings, catalog: Catalog, work: WorkFolder, champion: VersionRecord
-) -> RetrainPlan | RetrainOutcome | None:
-    """What an earlier run of this job has left: its plan, or even its outcome."""
+    on_progress(Progress(0.0, stage="choosing data"))
     plan = work.plan()
-    if plan is None:
-        return None
-    for known in catalog.versions.all():
-        if known.version == plan.version and known.state is not VersionState.CHALLENGER:
-            return _outcome(known)
-    if plan.champion != champion.version and plan.version not in list_versions(settings.weights_dir):
+    if plan is not None and (outcome := _earlier_outcome(catalog, plan)) is not None:
+        return outcome
+    saved = list_versions(settings.weights_dir)
+    if plan is not None and plan.champion != champion.version and plan.version not in saved:
         _LOG.warning(
             "the champion is %s now, not %s; the retrain starts over", champion.version, plan.champion
         )
         work.start_over()
-        return None
-    return plan
+        plan = None
+    if plan is None:
+        snapshot = take_snapshot(catalog, champion.version)
+        if not force and (reason := nothing_new(catalog, champion.version, snapshot)):
+            return RetrainOutcome(Ending.NOTHING_NEW, reason)
+        snapshot_id = snapshots.store(catalog, snapshot)
+        names = [*(version.version for version in catalog.versions.all()), *saved]
+        plan = RetrainPlan(champion.version, snapshot_id, next_version(snapshot_id, names))
+        work.keep_plan(plan)
+    if plan.version not in saved:
+        on_progress(Progress(0.01, stage="loading slices"))
+        samples = load_retrain_samples(catalog, plan.snapshot)
+        make_challenger(settings, samples, work, plan, trainer or TorchTrainer(), on_progress)
+    on_progress(Progress(1.0, stage="deciding"))
+    return _conclude(catalog, work, plan)
 
 
-def _nothing_new(catalog: Catalog, champion: VersionRecord, taken: Snapshot) -> str | None:
-    """Why there is nothing to learn, None where there is."""
-    if not taken.corrections:
-        return "nothing new: there is no correction of a patient in training yet"
-    for known in catalog.versions.all():
-        of_champion = champion.version in (known.version, known.parent)
-        if not of_champion or known.snapshot is None or known.state is VersionState.CHALLENGER:
-            continue
-        learned = snapshots.read_if_kept(catalog, known.snapshot)
-        if learned is not None and learned.learned == taken.learned:
-            how = "refused" if known.state is VersionState.REFUSED else "learned"
-            return f"nothing new: {known.version} was trained on these very corrections ({how})"
+def _earlier_outcome(catalog: Catalog, plan: RetrainPlan) -> RetrainOutcome | None:
+    """How an earlier run of this job ended, None where it was killed before."""
+    for version in catalog.versions.all():
+        if version.version == plan.version and version.state is not VersionState.CHALLENGER:
+            return _outcome(version)
     return None
 
 
@@ -140,9 +123,11 @@ def _conclude(catalog: Catalog, work: WorkFolder, plan: RetrainPlan) -> RetrainO
     return _outcome(catalog.versions.refuse(plan.version, decision))
 
 
-def _outcome(known: VersionRecord) -> RetrainOutcome:
-    reasons = "; ".join((known.decision or {}).get("reasons", ()))
-    if known.state is VersionState.REFUSED:
-        return RetrainOutcome(Ending.REFUSED, f"{known.version} was refused: {reasons}", known.version)
-    is_or_was = "is" if known.state is VersionState.CHAMPION else "was"
-    return RetrainOutcome(Ending.PROMOTED, f"{known.version} {is_or_was} promoted: {reasons}", known.version)
+def _outcome(record: VersionRecord) -> RetrainOutcome:
+    reasons = "; ".join((record.decision or {}).get("reasons", ()))
+    if record.state is VersionState.REFUSED:
+        return RetrainOutcome(Ending.REFUSED, f"{record.version} was refused: {reasons}", record.version)
+    is_or_was = "is" if record.state is VersionState.CHAMPION else "was"
+    return RetrainOutcome(
+        Ending.PROMOTED, f"{record.version} {is_or_was} promoted: {reasons}", record.version
+    )

@@ -1,13 +1,14 @@
 """What a retrain needs of the deep-learning side; tests give a quick stand-in for it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 
 from chestct.inference.unet_segmenter import UNetSegmenter
-from chestct.model.weights import ModelCard
+from chestct.model.card import ModelCard
+from chestct.progress import OnProgress
 from training.data.dataset import TrainingSample
 from training.evaluate import UnitSegmenter, fit_temperature
 from training.fitting.config import FitConfig
@@ -25,7 +26,7 @@ class Trainer(Protocol):
         config: FitConfig,
         parent: Path,
         work_dir: Path,
-        on_progress: Callable[[float], None],
+        on_progress: OnProgress,
     ) -> Weights:
         """Weights fitted from those in the folder `parent`; resumes from `work_dir`."""
         ...
@@ -48,13 +49,9 @@ class TorchTrainer:
         config: FitConfig,
         parent: Path,
         work_dir: Path,
-        on_progress: Callable[[float], None],
+        on_progress: OnProgress,
     ) -> Weights:
-        def forward(fraction: float, facts: dict[str, Any]) -> None:
-            on_progress(fraction)
-
-        result = fit(samples, config, start_from=parent, work_dir=work_dir, on_progress=forward)
-        return result.state_dict
+        return fit(samples, config, start_from=parent, work_dir=work_dir, on_progress=on_progress).state_dict
 
     def segmenter(self, card: ModelCard, weights: Weights) -> UnitSegmenter:
         return UNetSegmenter.of_weights(card, dict(weights))

@@ -8,13 +8,14 @@ from typing import Any
 
 from chestct.errors import ServiceUnavailableError, TrainingDataError
 from chestct.job_queue import JobQueue
+from chestct.progress import OnProgress, unheard
 from chestct.settings import Settings
 from training.data.shared_data import COVID_CT_SEG, MEDSEG
 from training.report.rendering import write_whole
 from training.report.simulation import simulation_page, simulation_pictures
 from training.simulate.plan import SimulationPlan, keep_plan
 from training.simulate.results import gathered
-from training.simulate.run import OnProgress, require_known_strategies, run_here, run_through_queue
+from training.simulate.run import require_known_strategies, run_here, run_through_queue
 
 RESULTS_NAME, REPORT_NAME = "results.json", "report.html"
 
@@ -25,7 +26,7 @@ def run_simulate(
     plan: SimulationPlan,
     *,
     here: bool = False,
-    on_progress: OnProgress = lambda done, total: None,
+    on_progress: OnProgress = unheard,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> dict[str, Any]:
     """Runs what is left of a simulation and writes its results and report.

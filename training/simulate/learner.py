@@ -8,17 +8,17 @@ import numpy.typing as npt
 import torch
 
 from chestct.labels import Label
+from chestct.model.architecture import CLASSES
 from chestct.model.fused_forward import fused_forward
 from chestct.model.memory import keep_freed_memory
-from chestct.model.network import CLASSES
 from chestct.model.precision import placed, preferred_device
 from chestct.model.torchvision_compat import import_smp
 from training.data.dataset import TrainingSample
 from training.fitting.average import WeightAverage
 from training.fitting.batches import Batches
 from training.fitting.config import FitConfig
-from training.fitting.fit import take_step
-from training.fitting.optimiser import optimiser_of, set_rate
+from training.fitting.optimiser import optimiser_of
+from training.fitting.step import take_step
 from training.fitting.warm_start import warm_start
 from training.simulate.plan import SimulationPlan
 
@@ -87,10 +87,7 @@ def fitted(network: torch.nn.Module, samples: Sequence[TrainingSample], config: 
     optimiser, average = optimiser_of(network, config), WeightAverage(network, config.ema_decay)
     device = preferred_device()
     for step, _, (images, partial_labels) in Batches(samples, config).ahead(0):
-        set_rate(optimiser, config, step)
-        # Stochastic layers draw from torch's generator: tie it to the step, as `training.fitting.fit` does.
-        torch.manual_seed(config.seed * 1_000_003 + step)
-        take_step(network, optimiser, images.to(device), partial_labels.to(device), config)
+        take_step(network, optimiser, (images.to(device), partial_labels.to(device)), config, step)
         average.update(network)
     network.load_state_dict(average.weights())
     return network.eval()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from chestct.errors import InputError, SettingsError
-from chestct.model.network import SIZE_STEP
+from chestct.model.architecture import SIZE_STEP
 from training.report.rendering import write_whole
 
 BASELINE = "foreground-random"

@@ -2,18 +2,17 @@
 
 import hashlib
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from chestct.acquisition.strategies import STRATEGIES
 from chestct.errors import LungLoopError, SettingsError
 from chestct.job_queue.queue import JobQueue, JobState
+from chestct.progress import OnProgress, Progress, unheard
 from training.simulate.cell import CellRunner
 from training.simulate.plan import Cell, SimulationPlan, read_plan
 from training.simulate.records import Records, fits_of
 
 # Called with fits done, fits in all.
-OnProgress = Callable[[int, int], None]
 # A grade is a whole study's: a pool thinned to every n-th slice has none to settle. Its own benchmark
 # (benchmarks/settle_grade.py) replays it on whole phantoms.
 _NEEDS_STUDIES = frozenset({"decision"})
@@ -33,7 +32,7 @@ def require_known_strategies(plan: SimulationPlan) -> None:
             raise SettingsError(f"the strategy {name!r} {why}; expected some of {', '.join(can)}")
 
 
-def run_here(folder: Path, on_progress: OnProgress = lambda done, total: None) -> None:
+def run_here(folder: Path, on_progress: OnProgress = unheard) -> None:
     """Runs what is left in this process; several processes share a folder without doing a fit twice.
 
     Cells that another process is at are left to it and waited for at the end: should it be killed, they
@@ -46,7 +45,7 @@ def run_here(folder: Path, on_progress: OnProgress = lambda done, total: None) -
     plan, records = runner.plan, Records(folder)
 
     def tell() -> None:
-        on_progress(records.finished(plan), fits_of(plan))
+        on_progress(Progress(records.finished(plan), fits_of(plan), "fits"))
 
     tell()
     for wait in (False, True):
@@ -58,7 +57,7 @@ def run_here(folder: Path, on_progress: OnProgress = lambda done, total: None) -
 def run_through_queue(
     folder: Path,
     queue: JobQueue,
-    on_progress: OnProgress = lambda done, total: None,
+    on_progress: OnProgress = unheard,
     poll_seconds: float = _POLL_SECONDS,
 ) -> None:
     """Asks the workers for each cell and waits for them; as many run at once as workers listen.
@@ -77,7 +76,7 @@ def run_through_queue(
         if not records.has(cell, plan.rounds)
     }
     while jobs:
-        on_progress(records.finished(plan), fits_of(plan))
+        on_progress(Progress(records.finished(plan), fits_of(plan), "fits"))
         for cell, job_id in list(jobs.items()):
             job_state = queue.job_state(job_id)
             if records.has(cell, plan.rounds):
@@ -89,7 +88,7 @@ def run_through_queue(
                 )
         if jobs:
             time.sleep(poll_seconds)
-    on_progress(records.finished(plan), fits_of(plan))
+    on_progress(Progress(records.finished(plan), fits_of(plan), "fits"))
 
 
 def _job_name(folder: Path, cell: Cell) -> str:

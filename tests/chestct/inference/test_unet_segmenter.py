@@ -9,8 +9,10 @@ from chestct.inference.engine import resized
 from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.intensity import Intensity
 from chestct.labels import Label
-from chestct.model.network import architecture_of, build_network
-from chestct.model.weights import ModelCard, save_version
+from chestct.model.architecture import architecture_of
+from chestct.model.card import ModelCard
+from chestct.model.network import build_network
+from chestct.model.weights import save_version
 from chestct.severity.uncertainty import lesion_sums
 
 

@@ -13,8 +13,8 @@ from chestct.inference.stack import (
 from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.intensity import Intensity
 from chestct.labels import Label
+from chestct.model.card import ModelCard
 from chestct.model.views import SLICE_OF_STUDY, Views
-from chestct.model.weights import ModelCard
 
 SIDE = 64
 BOX = (slice(40, 60), slice(30, 90))

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from chestct.job_queue import end_with_worker, progress_reporter
+from chestct.progress import Progress
 from chestct.settings import Settings
 
 
@@ -24,9 +25,9 @@ def die_once(path: str) -> None:
 def wait_long(path: str) -> None:
     end_with_worker()
     report = progress_reporter()
-    report(0.0, "waiting")
+    report(Progress(0.0, stage="waiting"))
     time.sleep(0.6)
-    report(0.25, "waiting")
+    report(Progress(0.25, stage="waiting"))
     Path(path).write_text(str(os.getpid()))
     time.sleep(60.0)
 

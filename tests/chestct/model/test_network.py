@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from chestct.errors import WeightsError
-from chestct.model.network import architecture_of, build_network
+from chestct.model.architecture import architecture_of
+from chestct.model.network import build_network
 
 
 def test_the_network_answers_with_four_classes_at_the_size_of_the_picture():

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from chestct.errors import WeightsError
+from chestct.model.card import ModelCard, list_versions, read_card
 from chestct.model.views import SLICE_ALONE, SLICE_OF_STUDY, Views
-from chestct.model.weights import ModelCard, list_versions, load_version, read_card, save_version
+from chestct.model.weights import load_version, save_version
 
 TENSORS = {
     "decoder.weight": torch.linspace(-1, 1, 9).reshape(3, 3),

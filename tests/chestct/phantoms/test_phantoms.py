@@ -87,7 +87,9 @@ def test_a_small_phantom_takes_a_moment_only():
 
 def test_written_phantoms_are_read_back_voxel_by_voxel_with_two_of_three_labelled(tmp_path):
     seen = []
-    paths = write_phantoms(tmp_path, 6, seed=5, shape=SMALL, on_progress=lambda *done: seen.append(done))
+    paths = write_phantoms(
+        tmp_path, 6, seed=5, shape=SMALL, on_progress=lambda now: seen.append((now.done, now.total))
+    )
     studies = [item for item in read_mosmed(tmp_path) if isinstance(item, Study)]
     assert seen == [(count, 6) for count in range(1, 7)]
     assert [study.source for study in studies] == list(paths)

@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 
 from chestct.catalog.catalog import Catalog
+from chestct.model.card import ModelCard
 from chestct.model.network import build_network
-from chestct.model.weights import ModelCard, save_version
+from chestct.model.weights import save_version
 from lungloop import cli
 
 ARCHITECTURE = "unet/tu-tf_efficientnet_lite0"

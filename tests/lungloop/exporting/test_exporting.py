@@ -271,7 +271,12 @@ def test_progress_is_told_once_a_study(catalog, tmp_path):
     add_volume(catalog)
     correct(catalog, 1, marked(1), "2026-03-01T09:00:00Z")
     told = []
-    export_dataset(catalog, tmp_path / "out", "npy", on_study=lambda *said: told.append(said))
+    export_dataset(
+        catalog,
+        tmp_path / "out",
+        "npy",
+        on_progress=lambda now: told.append((now.done, now.total, now.stage)),
+    )
     assert told == [(1, 1, "study_0001")]
 
 

@@ -9,9 +9,11 @@ from PIL import Image
 
 from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.intensity import Intensity
-from chestct.model.network import architecture_of, build_network
+from chestct.model.architecture import architecture_of
+from chestct.model.card import ModelCard
+from chestct.model.network import build_network
 from chestct.model.views import THOROUGH
-from chestct.model.weights import ModelCard, save_version
+from chestct.model.weights import save_version
 from lungloop import cli
 
 

@@ -5,11 +5,12 @@ import pytest
 from tiny_shared_data import write_shared_data
 
 from chestct.errors import TrainingDataError, WeightsError
-from chestct.model.weights import list_versions, read_card
+from chestct.model.card import list_versions, read_card
 from chestct.settings import Settings
 from training.commands.evaluate import run_evaluate
 from training.commands.fit import run_fit
 from training.data.shared_data import MEDSEG_HELD_OUT, training_samples, validation_samples
+from training.fitting.options import FitOptions
 
 
 @pytest.fixture
@@ -43,7 +44,10 @@ def test_slices_of_medseg_that_look_alike_are_held_out_together():
 def test_fit_writes_a_version_with_scores_and_evaluate_scores_it_again(settings, shared_data):
     shares: list[float] = []
     card = run_fit(
-        settings, "tiny-1", steps=1, seed=5, on_progress=lambda fraction, facts: shares.append(fraction)
+        settings,
+        "tiny-1",
+        FitOptions(steps=1, seed=5),
+        on_progress=lambda progress: shares.append(progress.fraction),
     )
     assert shares[-1] == 1.0
     assert list_versions(settings.weights_dir) == ["tiny-1"]
@@ -55,7 +59,9 @@ def test_fit_writes_a_version_with_scores_and_evaluate_scores_it_again(settings,
     assert card.data_licence
 
     progress: list[float] = []
-    report = run_evaluate(shared_data / "covid-ct-seg", "tiny-1", settings, progress.append)
+    report = run_evaluate(
+        shared_data / "covid-ct-seg", "tiny-1", settings, lambda scored: progress.append(scored.fraction)
+    )
     assert progress == [0.5, 1.0]
     assert {side: figures["patients"] for side, figures in report["splits"].items()} == {
         "train": 1,
@@ -67,7 +73,7 @@ def test_fit_writes_a_version_with_scores_and_evaluate_scores_it_again(settings,
     assert report["failed"] == []
 
     with pytest.raises(WeightsError, match="exists"):
-        run_fit(settings, "tiny-1", steps=1, seed=5)
+        run_fit(settings, "tiny-1", FitOptions(steps=1, seed=5))
 
 
 def test_a_damaged_volume_is_named_by_evaluate_and_refused_by_fit(settings, shared_data):
@@ -79,16 +85,16 @@ def test_a_damaged_volume_is_named_by_evaluate_and_refused_by_fit(settings, shar
 def test_without_shared_data_a_fit_says_what_is_missing(settings):
     nowhere = dataclasses.replace(settings, shared_data=None)
     with pytest.raises(TrainingDataError, match="LUNGLOOP_SHARED_DATA"):
-        run_fit(nowhere, "tiny-1", steps=1, seed=5)
+        run_fit(nowhere, "tiny-1", FitOptions(steps=1, seed=5))
 
 
 def test_kinds_guessed_by_a_version_are_fitted_on_and_neither_scored_nor_called_labels(settings):
-    run_fit(settings, "tiny-1", steps=1, seed=5, phantoms=1)
-    card = run_fit(settings, "tiny-2", steps=1, seed=5, phantoms=1, kinds_from=["tiny-1"])
+    run_fit(settings, "tiny-1", FitOptions(steps=1, seed=5, phantoms=1))
+    card = run_fit(settings, "tiny-2", FitOptions(steps=1, seed=5, phantoms=1, kinds_from=("tiny-1",)))
     assert card.training["kinds_from"] == ["tiny-1"]
     assert card.training["command"].endswith(" --phantoms 1 --kinds-from tiny-1")
     labels = {row["source"]: row["labels"] for row in card.data}
     assert labels["covid-ct-seg"] == "background, ground-glass or consolidation, lung"
     assert "ground_glass_dice" not in card.metrics["covid-ct-seg"]
     with pytest.raises(WeightsError, match="tiny-9"):
-        run_fit(settings, "tiny-3", steps=1, seed=5, kinds_from=["tiny-9"])
+        run_fit(settings, "tiny-3", FitOptions(steps=1, seed=5, kinds_from=("tiny-9",)))

@@ -5,10 +5,12 @@ import torch
 from tiny_shared_data import write_shared_data
 
 from chestct.errors import TrainingDataError, WeightsError
-from chestct.model.weights import list_versions, load_version, read_card, save_version
+from chestct.model.card import list_versions, read_card
+from chestct.model.weights import load_version, save_version
 from chestct.settings import Settings
 from training.commands.fit import run_fit
 from training.commands.mean_of_versions import mean_weights, run_mean
+from training.fitting.options import FitOptions
 from training.report.document import as_markdown
 from training.report.model_card import model_card_page
 
@@ -24,9 +26,9 @@ def settings(tmp_path_factory) -> Settings:
             "LUNGLOOP_SHARED_DATA": str(write_shared_data(folder / "shared")),
         }
     )
-    run_fit(settings, "parent", steps=1, seed=1, phantoms=1)
+    run_fit(settings, "parent", FitOptions(steps=1, seed=1, phantoms=1))
     for seed, version in ((2, "left"), (3, "right")):
-        run_fit(settings, version, steps=1, seed=seed, phantoms=1, start_from="parent")
+        run_fit(settings, version, FitOptions(steps=1, seed=seed, phantoms=1, start_from="parent"))
     card, weights = load_version(settings.weights_dir, "left")
     other = dataclasses.replace(card, version="other", decision={"lesion_threshold": 0.5})
     save_version(settings.weights_dir, weights, other)

@@ -9,7 +9,7 @@ from tiny_shared_data import VOLUMES, chest, save, write_medseg_slice, write_sha
 
 from chestct.errors import TrainingDataError, TrainingDivergedError, UnfitSampleError
 from chestct.labels import Label
-from chestct.model.weights import read_card
+from chestct.model.card import read_card
 from chestct.partial_labels import from_label_map
 from chestct.settings import Settings
 from training.commands.fit import run_fit
@@ -23,6 +23,7 @@ from training.data.sample_check import (
     sifted,
 )
 from training.data.shared_data import shared_samples
+from training.fitting.options import FitOptions
 from training.retraining.retrain import Ending, run_retrain
 
 
@@ -48,7 +49,7 @@ def on(tmp_path: Path, shared: Path) -> Settings:
 
 
 def short_fit(settings: Settings, **options):
-    return run_fit(settings, "tiny-1", steps=1, seed=1, input_size=32, phantoms=0, **options)
+    return run_fit(settings, "tiny-1", FitOptions(steps=1, seed=1, input_size=32, phantoms=0), **options)
 
 
 def nothing_is_left(settings: Settings) -> bool:

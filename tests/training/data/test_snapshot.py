@@ -16,9 +16,9 @@ from chestct.labels import Label, Split
 from chestct.prediction import SlicePrediction
 from chestct.study import Study
 from training.data import snapshot as snapshots
-from training.data.snapshot import Snapshot, Truth
+from training.data.snapshot import Snapshot, Truth, store
 from training.data.snapshot_choice import PHANTOM_SEEDS, take_snapshot
-from training.data.snapshot_samples import load_samples
+from training.data.snapshot_samples import load_retrain_samples
 
 SIZE = 64
 _annotation_ids = iter(range(1, 10_000))
@@ -193,8 +193,8 @@ def test_samples_say_what_each_truth_knows(catalog: Catalog) -> None:
     slices = _add_study(catalog, "p", Split.TRAIN, slices=3, labelled=1)
     _correct(catalog, slices[1], Label.BACKGROUND)
     _correct(catalog, slices[2], Label.GROUND_GLASS)
-    taken = take_snapshot(catalog, "v")
-    samples = load_samples(catalog, (*taken.corrections, *taken.replay))
+    catalog.versions.ensure_base("v")
+    samples = load_retrain_samples(catalog, store(catalog, take_snapshot(catalog, "v"))).learned
     assert [sample.source for sample in samples] == ["correction", "correction", "record"]
     assert [int(sample.partial_labels[0, 0]) for sample in samples] == [
         int(partial_labels.NOT_LESION),  # no lesion drawn: background or lung, nobody said

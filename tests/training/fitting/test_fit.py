@@ -12,9 +12,11 @@ import torch
 
 from chestct.errors import SettingsError, TrainingDataError, TrainingDivergedError, WeightsError
 from chestct.labels import Label
+from chestct.model.card import ModelCard
 from chestct.model.network import build_network
-from chestct.model.weights import ModelCard, save_version
+from chestct.model.weights import save_version
 from chestct.partial_labels import from_label_map
+from chestct.progress import Progress
 from training.data.dataset import TrainingSample
 from training.fitting.average import WeightAverage
 from training.fitting.batches import Batches
@@ -54,8 +56,8 @@ class KilledError(Exception):
 
 
 def test_a_killed_fit_goes_on_as_if_nothing_had_happened(tmp_path):
-    def kill_at_step_5(fraction: float, facts: dict) -> None:
-        if facts["step"] == 5:
+    def kill_at_step_5(progress: Progress) -> None:
+        if progress.done == 5:
             raise KilledError
 
     whole = fit(chests(), TINY, start_from=None, work_dir=tmp_path / "whole")
@@ -67,7 +69,7 @@ def test_a_killed_fit_goes_on_as_if_nothing_had_happened(tmp_path):
         TINY,
         start_from=None,
         work_dir=tmp_path / "killed",
-        on_progress=lambda fraction, facts: steps.append(facts["step"]),
+        on_progress=lambda progress: steps.append(progress.done),
     )
     assert steps == [5, 6]  # the checkpoint was written after step 4
     assert losses(resumed.curve) == pytest.approx(losses(whole.curve), rel=1e-5)
@@ -104,15 +106,16 @@ def test_a_fit_learns(tmp_path):
 def test_progress_tells_the_step_and_the_time_left(tmp_path):
     told = []
     short = dataclasses.replace(TINY, steps=2)
-    fit(chests(), short, start_from=None, work_dir=tmp_path, on_progress=lambda *given: told.append(given))
-    assert [fraction for fraction, _ in told] == [0.5, 1.0]
-    assert told[-1][1]["seconds_left"] == 0
-    assert told[-1][1].keys() == {"step", "steps", "loss", "seconds_left"}
+    fit(chests(), short, start_from=None, work_dir=tmp_path, on_progress=told.append)
+    assert [progress.fraction for progress in told] == [0.5, 1.0]
+    assert (told[-1].done, told[-1].total, told[-1].stage) == (2, 2, "steps")
+    assert told[-1].facts["seconds_left"] == 0
+    assert told[-1].facts.keys() == {"loss", "seconds_left"}
 
 
 def test_a_loss_that_is_no_number_stops_the_fit(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "training.fitting.fit.total_loss",
+        "training.fitting.step.total_loss",
         lambda logits, *_: (logits.sum() * float("nan"), {"cross_entropy": float("nan")}),
     )
     with pytest.raises(TrainingDivergedError, match="lower learning rate"):

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 
-from chestct.model.weights import ModelCard
+from chestct.model.card import ModelCard
 from chestct.partial_labels import from_lesion_label_map, from_masks
 from training.data.dataset import TrainingSample
 from training.evaluate.card_data import data_of

@@ -13,8 +13,10 @@ from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import RequestState
 from chestct.catalog.versions import VersionStore
 from chestct.errors import NotFoundError
-from chestct.model.network import architecture_of, build_network
-from chestct.model.weights import ModelCard, load_version, read_card, save_version
+from chestct.model.architecture import architecture_of
+from chestct.model.card import ModelCard, read_card
+from chestct.model.network import build_network
+from chestct.model.weights import load_version, save_version
 from chestct.settings import Settings
 from training import jobs
 from training.retraining import challenger
@@ -166,9 +168,9 @@ def _dies(after: bool, real: Callable[..., Any]) -> Callable[..., Any]:
 @pytest.mark.parametrize(
     ("owner", "step"),
     [
-        (WorkFolder, "settle_plan"),
+        (WorkFolder, "keep_plan"),
         (challenger, "score_patients"),
-        (WorkFolder, "settle_decision"),
+        (WorkFolder, "keep_decision"),
         (challenger, "save_version"),
         (VersionStore, "register"),
         (VersionStore, "set_champion"),
@@ -242,7 +244,7 @@ def test_the_real_fit_makes_a_version_that_is_decided_about(settings: Settings) 
         settings,
         hospital.catalog,
         settings.home / "training" / "retrain-1",
-        on_progress=lambda fraction, stage: stages.append(stage),
+        on_progress=lambda progress: stages.append(progress.stage),
     )
     hospital.catalog.close()
     assert outcome.ending in (Ending.PROMOTED, Ending.REFUSED)

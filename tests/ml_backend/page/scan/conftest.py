@@ -16,7 +16,7 @@ from PIL import Image
 from chestct.catalog.catalog import Catalog
 from chestct.inference.unet_segmenter import UNetSegmenter
 from chestct.labels import Label
-from chestct.model.weights import ModelCard
+from chestct.model.card import ModelCard
 from chestct.settings import Settings
 from ml_backend.app import create_app
 from ml_backend.label_studio.task_pictures import TaskPictures
