@@ -44,29 +44,29 @@ def keep_studies(folder: Path, scan: Scan) -> Iterator[StudyFacts | Failure]:
         try:
             with inside as unpacked_to:
                 root = unpacked_to or source.path
-                for found in discover([root]):
-                    name = source.name_of(found.source, root)
-                    if isinstance(found, FailedInput):
-                        yield Failure(name, source.told(found.reason, root))
+                for study in discover([root]):
+                    name = source.name_of(study.source, root)
+                    if isinstance(study, FailedInput):
+                        yield Failure(name, source.without_paths(study.reason, root))
                         continue
                     if name in names:
-                        name = f"{name} ({found.name})"
-                    if slices + len(found.slices) > MOST_SLICES:
-                        yield Failure(name, f"is too much: one upload may hold {MOST_SLICES} slices in all")
+                        name = f"{name} ({study.name})"
+                    if slices + len(study.slices) > MOST_SLICES:
+                        yield Failure(name, f"exceeds the limit of {MOST_SLICES} slices in one upload")
                         continue
-                    number, slices = number + 1, slices + len(found.slices)
+                    number, slices = number + 1, slices + len(study.slices)
                     names.add(name)
                     stem = _unused(stem_of(name), stems)
-                    notes = tuple(source.told(note, root) for note in found.notes)
-                    yield KeptStudy(study_folder(folder, number)).keep(found, name, stem, notes)
+                    notes = tuple(source.without_paths(note, root) for note in study.notes)
+                    yield KeptStudy(study_folder(folder, number)).keep(study, name, stem, notes)
         except InputError as error:
-            yield Failure(source.uploads[0].name, source.told(error.reason, source.path))
+            yield Failure(source.uploads[0].name, source.without_paths(error.reason, source.path))
 
 
 def stem_of(name: str) -> str:
     """A shown name as the stem of result files: letters of any language, digits, `.`, `-`, `_`."""
     lower = name.lower()
-    ending = next((one for one in _ENDINGS if lower.endswith(one)), "")
+    ending = next(filter(lower.endswith, _ENDINGS), "")
     stem = re.sub(r"[^\w.-]+", "_", name[: len(name) - len(ending)]).strip("._")
     return stem[:_MOST_STEM_CHARACTERS] or "scan"
 
@@ -89,32 +89,32 @@ class _Source:
     def is_archive(self) -> bool:
         return self.path.is_file() and is_archive_name(self.path)
 
-    def name_of(self, found: Path, root: Path) -> str:
+    def name_of(self, path: Path, root: Path) -> str:
         """The sender's name of something that was found: of the file, or of a place in an archive."""
-        sent = {self.folder / one.file: one.name for one in self.uploads}
-        if found in sent:
-            return sent[found]
+        sent = {self.folder / upload.file: upload.name for upload in self.uploads}
+        if path in sent:
+            return sent[path]
         first, others = self.uploads[0].name, len(self.uploads) - 1
         if others:
             return f"{first} (+{others})"
-        if self.is_archive and found != root and found.is_relative_to(root):
-            return f"{first}: {found.relative_to(root).as_posix()}"
+        if self.is_archive and path != root and path.is_relative_to(root):
+            return f"{first}: {path.relative_to(root).as_posix()}"
         return first
 
-    def told(self, sentence: str, root: Path) -> str:
+    def without_paths(self, sentence: str, root: Path) -> str:
         """A sentence without paths that only this machine knows."""
-        for one in self.uploads:
-            sentence = sentence.replace(str(self.folder / one.file), one.name)
+        for upload in self.uploads:
+            sentence = sentence.replace(str(self.folder / upload.file), upload.name)
         return sentence.replace(f"{root}/", "").replace(str(root), self.uploads[0].name)
 
 
 def _sources(folder: Path, scan: Scan) -> Iterator[_Source]:
-    series = tuple(one for one in scan.uploads if Path(one.file).parent.name == "dicom")
+    series = tuple(upload for upload in scan.uploads if Path(upload.file).parent.name == "dicom")
     if series:
         yield _Source(folder, folder / "upload" / "dicom", series)
-    for one in scan.uploads:
-        if one not in series:
-            yield _Source(folder, folder / one.file, (one,))
+    for upload in scan.uploads:
+        if upload not in series:
+            yield _Source(folder, folder / upload.file, (upload,))
 
 
 def _unused(stem: str, taken: set[str]) -> str:
