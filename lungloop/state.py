@@ -1,9 +1,7 @@
 """The state of an installation at this moment, in the words of `lungloop status --json`."""
 
 import http.client
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from rq import Worker
 
@@ -15,8 +13,8 @@ from chestct.reader_study.sentences import sentences
 from chestct.settings import Settings
 from lungloop.context import open_catalog
 from lungloop.stack import home_lock, pidfiles, services
+from lungloop.stack.answers import http_status
 
-_TIMEOUT_SECONDS = 3.0
 _NO_COUNTS: dict[str, int] = dict.fromkeys(
     ("studies", "slices", "predicted", "corrected", "graded", "accepted", "open"), 0
 )
@@ -37,8 +35,8 @@ def state_of(settings: Settings) -> dict[str, Any]:
     up = {
         "database": database,
         services.QUEUE: queue is not None,
-        services.LABEL_STUDIO: _answers(settings.label_studio_url, "/health"),
-        services.BACKEND: _answers(settings.backend_url, "/health"),
+        services.LABEL_STUDIO: _is_healthy(settings.label_studio_url),
+        services.BACKEND: _is_healthy(settings.backend_url),
         services.QUICK_WORKER: services.QUICK_WORKER in workers,
         services.TRAIN_WORKER: services.TRAIN_WORKER in workers,
     }
@@ -87,17 +85,7 @@ def _workers(settings: Settings, queue_answers: bool) -> set[str]:
     return {names[queue] for queue in served if queue in names}
 
 
-def _answers(url: str | None, path: str) -> bool:
-    """True where the address answers without a fault of its own."""
-    parts = urlsplit(url or "")
-    if not parts.hostname:
-        return False
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname, parts.port, timeout=_TIMEOUT_SECONDS)
-    try:
-        connection.request("GET", str(Path(parts.path or "/") / path.lstrip("/")))
-        return connection.getresponse().status < http.client.INTERNAL_SERVER_ERROR
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+def _is_healthy(url: str | None) -> bool:
+    """True where the service's health is answered without a fault of its own."""
+    status = http_status(f"{url.rstrip('/')}/health") if url else None
+    return status is not None and status < http.client.INTERNAL_SERVER_ERROR

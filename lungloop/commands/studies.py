@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from chestct.catalog.catalog import Catalog
-from chestct.errors import LungLoopError, NotFoundError, ServiceUnavailableError, SettingsError
+from chestct.errors import NotFoundError, ServiceUnavailableError, SettingsError
 from chestct.formats.layouts import discover
 from chestct.formats.sources import Layout
 from chestct.job_queue import JobQueue
@@ -59,7 +58,7 @@ def import_(
     with open_catalog(settings, create=True) as catalog:
         with progress("import") as update:
             report = import_studies(catalog, studies, layout, update)
-        follow_up = _hand_over(catalog, settings)
+        follow_up = hand_over(catalog, settings)
     for source, note in report.notes:
         say(f"note: {source}: {note}")
     for failed in report.failed:
@@ -70,18 +69,6 @@ def import_(
         answer(f"{len(report.created)} new studies with {report.slices} slices, {report.known} known already")
     if report.failed:
         raise typer.Exit(1)
-
-
-def _hand_over(catalog: Catalog, settings: Settings) -> dict[str, object]:
-    """Tasks and predictions for what is new; the studies are safe in the catalog whatever happens."""
-    if settings.label_studio_url is None or settings.project_id is None:
-        say("no stack runs: tasks and predictions follow with `lungloop up`")
-        return {"tasks": None, "preannotate_job": None}
-    try:
-        return hand_over(catalog, settings)
-    except LungLoopError as error:
-        say(f"imported, but not handed over to Label Studio yet (`lungloop up` will): {error}")
-        return {"tasks": None, "preannotate_job": None}
 
 
 @app.command(epilog="Example: lungloop preannotate --wait")

@@ -2,22 +2,32 @@
 
 import http.client
 import socket
+from urllib.parse import urlsplit
 
 from lungloop.stack.ports import LOOPBACK
 
 _TIMEOUT_SECONDS = 5.0
 
 
-def answers_http(port: int, path: str) -> bool:
-    """True where a GET of this path on the loopback port is answered with 200."""
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=_TIMEOUT_SECONDS)
+def http_status(url: str) -> int | None:
+    """What a GET of this address is answered with, without any proxy; None where nobody answers."""
+    parts = urlsplit(url)
+    if not parts.hostname:
+        return None
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname, parts.port, timeout=_TIMEOUT_SECONDS)
     try:
-        connection.request("GET", path)
-        return connection.getresponse().status == http.client.OK
+        connection.request("GET", parts.path)
+        return connection.getresponse().status
     except (OSError, http.client.HTTPException):
-        return False
+        return None
     finally:
         connection.close()
+
+
+def answers_http(port: int, path: str) -> bool:
+    """True where a GET of this path on the loopback port is answered with 200."""
+    return http_status(f"http://{LOOPBACK}:{port}{path}") == http.client.OK
 
 
 def answers_ping(port: int, password: str) -> bool:
@@ -25,13 +35,13 @@ def answers_ping(port: int, password: str) -> bool:
     try:
         with socket.create_connection((LOOPBACK, port), timeout=_TIMEOUT_SECONDS) as connection:
             connection.sendall(f"AUTH {password}\r\nPING\r\n".encode())
-            heard = b""
+            received = b""
             # "+OK" and "+PONG", or one "-ERR ..." while the append-only file is still being read.
-            while heard.count(b"\r\n") < 2:
-                more = connection.recv(256)
-                if not more:
+            while received.count(b"\r\n") < 2:
+                chunk = connection.recv(256)
+                if not chunk:
                     return False
-                heard += more
-            return b"+PONG" in heard
+                received += chunk
+            return b"+PONG" in received
     except OSError:
         return False

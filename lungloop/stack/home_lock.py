@@ -9,7 +9,7 @@ from pathlib import Path
 
 from chestct.errors import SettingsError
 from chestct.files import exclusive_lock
-from lungloop.stack.processes import ProcessIdentity, identify, is_alive
+from lungloop.stack.processes import ProcessIdentity, identify, read_living
 
 _POLL_SECONDS = 0.1
 
@@ -49,12 +49,7 @@ def hold(home: Path) -> Iterator[None]:
 
 def holder(home: Path) -> ProcessIdentity | None:
     """The supervisor that runs on this home, None where none does."""
-    try:
-        entry = json.loads(_lock_path(home).read_text())
-        process = ProcessIdentity(int(entry["pid"]), str(entry["started_at"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return process if is_alive(process) else None
+    return read_living(_lock_path(home))
 
 
 def wait_until_released(home: Path, timeout_seconds: float) -> bool:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from chestct.files import write_atomic
-from lungloop.stack.processes import ProcessIdentity, end, is_alive, marked_with
+from lungloop.stack.processes import ProcessIdentity, end, marked_with, read_living
 
 # Every process of a stack carries its home in this variable (see `processes.marked_with`).
 MARK = "LUNGLOOP_STACK_OF"
@@ -24,16 +24,8 @@ def remove(run_dir: Path, name: str) -> None:
 
 def running(run_dir: Path) -> dict[str, ProcessIdentity]:
     """Service name -> its living process; notes of dead processes are passed over."""
-    found = {}
-    for path in sorted(run_dir.glob("*.pid")):
-        try:
-            entry = json.loads(path.read_text())
-            process = ProcessIdentity(int(entry["pid"]), str(entry["started_at"]))
-        except (ValueError, KeyError, TypeError):
-            continue  # half-written by a machine that lost power; the mark finds the process too
-        if is_alive(process):
-            found[path.stem] = process
-    return found
+    noted = {path.stem: read_living(path) for path in sorted(run_dir.glob("*.pid"))}
+    return {name: process for name, process in noted.items() if process is not None}
 
 
 def end_leftovers(home: Path) -> list[str]:

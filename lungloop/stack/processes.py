@@ -1,5 +1,6 @@
 """Processes by an identity that survives the reuse of process ids, and how to end them."""
 
+import json
 import os
 import signal
 import subprocess
@@ -29,6 +30,19 @@ def identify(pid: int) -> ProcessIdentity | None:
 def is_alive(process: ProcessIdentity) -> bool:
     """True while this very process runs."""
     return identify(process.pid) == process
+
+
+def read_living(path: Path) -> ProcessIdentity | None:
+    """The process that was noted in this file, where it still runs.
+
+    None too for a note half-written by a machine that lost power: the mark finds that process.
+    """
+    try:
+        note = json.loads(path.read_text())
+        process = ProcessIdentity(int(note["pid"]), str(note["started_at"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return process if is_alive(process) else None
 
 
 def marked_with(variable: str, value: str) -> list[ProcessIdentity]:

@@ -1,35 +1,35 @@
 """`stack.json`: where the services of a running stack are, for commands and for scripts outside."""
 
 import json
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from chestct.files import PRIVATE, write_atomic
+from chestct.settings import Settings
+
+# Settings that a local stack publishes, and `connect` for services that somebody else runs; the names are a
+# contract with scripts outside.
+CONNECTED = ("label_studio_url", "backend_url", "project_id", "ml_backend_id")
+LOCAL = (
+    *CONNECTED,
+    "label_studio_token",
+    "label_studio_files_root",
+    "redis_url",
+    "database_url",
+    "storage_url",
+)
 
 
-@dataclass(frozen=True)
-class StackFile:
-    """The fields of stack.json; the names are a contract with scripts outside.
+def write(settings: Settings, names: tuple[str, ...]) -> dict[str, object]:
+    """Publishes settings and the pages' address, in one step and for the owner only: one is a token.
 
-    Args:
-        label_studio_files_root: what `/data/local-files/?d=` is relative to.
+    Returns:
+        What was written; settings that have no value are left out.
     """
-
-    label_studio_url: str
-    label_studio_token: str
-    label_studio_files_root: str
-    project_id: int
-    ml_backend_id: int
-    backend_url: str
-    page_url: str
-    redis_url: str
-    database_url: str
-    storage_url: str
-
-
-def write(home: Path, stack: StackFile) -> None:
-    """Publishes the stack; in one step and for its owner only, since it holds a token."""
-    write_atomic(home / "stack.json", json.dumps(asdict(stack), indent=2), mode=PRIVATE)
+    values = {name: getattr(settings, name) for name in names}
+    stack = {name: value for name, value in values.items() if value is not None}
+    stack["page_url"] = f"{settings.backend_url}/"
+    write_atomic(settings.home / "stack.json", json.dumps(stack, indent=2), mode=PRIVATE)
+    return stack
 
 
 def remove(home: Path) -> None:

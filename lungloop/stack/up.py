@@ -99,30 +99,30 @@ def _clear_the_way(home: Path, options: UpOptions) -> None:
 
 
 def _plan(options: UpOptions) -> _Plan:
-    given = Settings.load()
-    if given.label_studio_url is not None:
+    chosen = Settings.load()
+    if chosen.label_studio_url is not None:
         raise SettingsError(
             "LUNGLOOP_LABEL_STUDIO_URL is set, but `up` starts a Label Studio of its own: unset it, or run "
             "`lungloop serve`, `worker` and `connect` against the one you have"
         )
-    if "://" in given.storage_url:
+    if "://" in chosen.storage_url:
         raise SettingsError(
-            f"LUNGLOOP_STORAGE_URL is {given.storage_url}; the Label Studio that `up` starts serves slices "
+            f"LUNGLOOP_STORAGE_URL is {chosen.storage_url}; the Label Studio that `up` starts serves slices "
             "from a local folder only: unset it or name a folder"
         )
-    login = load_or_create(given.home)
-    storage = Path(given.storage_url).resolve()
-    port = any_free_port() if given.redis_url is None else None
+    login = load_or_create(chosen.home)
+    storage = Path(chosen.storage_url).resolve()
+    port = any_free_port() if chosen.redis_url is None else None
     settings = dataclasses.replace(
-        given,
+        chosen,
         storage_url=str(storage),
-        redis_url=given.redis_url or f"redis://:{login.queue_password}@{LOOPBACK}:{port}/0",
+        redis_url=chosen.redis_url or f"redis://:{login.queue_password}@{LOOPBACK}:{port}/0",
         label_studio_url=f"http://{LOOPBACK}:{options.label_studio_port}",
         label_studio_token=login.token,
         label_studio_files_root=str(storage.parent),
         backend_url=f"http://{LOOPBACK}:{options.port}",
-        tasks=options.tasks or given.tasks,
-        language=options.language or given.language,
+        tasks=options.tasks or chosen.tasks,
+        language=options.language or chosen.language,
     )
     return _Plan(settings, login, port, services.label_studio_program(options.label_studio_environment))
 
@@ -143,7 +143,7 @@ def _start(supervisor: Supervisor, plan: _Plan, options: UpOptions, ready: Calla
         settings = _connect(supervisor, catalog, settings, options.port, champion)
         for name, queue in ((services.QUICK_WORKER, "quick"), (services.TRAIN_WORKER, "train")):
             supervisor.start(services.worker_service(settings, name, queue))
-        _publish(settings)
+        stack_file.write(settings, stack_file.LOCAL)
         predict_what_is_open(catalog, settings, options.wait_minutes * 60.0)
     ready(
         f"Ready  Label Studio: {settings.label_studio_url}/projects/{settings.project_id}  "
@@ -171,21 +171,3 @@ def _connect(
 def _wait_for_label_studio(supervisor: Supervisor) -> None:
     with progress("Label Studio starts (the first start takes about 35 s)") as update:
         supervisor.wait_until_ready(services.LABEL_STUDIO, update)
-
-
-def _publish(settings: Settings) -> None:
-    stack_file.write(
-        settings.home,
-        stack_file.StackFile(
-            label_studio_url=str(settings.label_studio_url),
-            label_studio_token=str(settings.label_studio_token),
-            label_studio_files_root=str(settings.label_studio_files_root),
-            project_id=int(settings.project_id or 0),
-            ml_backend_id=int(settings.ml_backend_id or 0),
-            backend_url=str(settings.backend_url),
-            page_url=f"{settings.backend_url}/",
-            redis_url=str(settings.redis_url),
-            database_url=settings.database_url,
-            storage_url=settings.storage_url,
-        ),
-    )

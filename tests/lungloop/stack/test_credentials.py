@@ -33,19 +33,28 @@ def test_damaged_credentials_say_how_to_mend_them(tmp_path: Path) -> None:
 
 
 def test_settings_find_a_published_stack_and_lose_a_removed_one(tmp_path: Path) -> None:
-    stack = stack_file.StackFile(
+    stack = Settings(
+        home=tmp_path,
+        weights_dir=tmp_path,
         label_studio_url="http://127.0.0.1:1",
         label_studio_token="t",
         label_studio_files_root="/files",
         project_id=3,
         ml_backend_id=4,
         backend_url="http://127.0.0.1:2",
-        page_url="http://127.0.0.1:2/",
         redis_url="redis://127.0.0.1:3/0",
         database_url="sqlite:///x",
         storage_url="/files/storage",
     )
-    stack_file.write(tmp_path, stack)
+    names = {
+        "label_studio_url",
+        "label_studio_token",
+        "label_studio_files_root",
+        "project_id",
+        "ml_backend_id",
+    }
+    addresses = {"backend_url", "page_url", "redis_url", "database_url", "storage_url"}
+    assert set(stack_file.write(stack, stack_file.LOCAL)) == names | addresses
     assert (tmp_path / "stack.json").stat().st_mode & 0o777 == 0o600
     environment = {"LUNGLOOP_HOME": str(tmp_path)}
     found = Settings.load(environment)
