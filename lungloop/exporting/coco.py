@@ -6,12 +6,12 @@ from pathlib import Path
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import StudyRecord
 from chestct.formats.coco import CATEGORIES, Json, findings
-from lungloop.exporting.rows import Line, Row, write_image_png, write_mask_png
+from lungloop.exporting.rows import FormatWriter, Line, Row
 
 RLE_FILE, POLYGON_FILE = "annotations.json", "annotations-polygons.json"
 
 
-class CocoWriter:
+class CocoWriter(FormatWriter):
     """One COCO image a corrected slice, one annotation a connected finding."""
 
     legend = (
@@ -22,7 +22,7 @@ class CocoWriter:
     )
 
     def __init__(self, catalog: Catalog, folder: Path) -> None:
-        self._catalog, self._folder = catalog, folder
+        super().__init__(catalog, folder)
         self._images: list[Json] = []
         self._as_rle: list[Json] = []
         self._as_polygons: list[Json] = []
@@ -31,12 +31,12 @@ class CocoWriter:
         """The mask that counts of each slice as annotations, other versions as pictures."""
         lines = []
         for row in rows:
-            image = write_image_png(self._catalog, self._folder, row)
+            image = self.image_png(row)
             if row.is_chosen:
                 self._annotate(row, image)
                 lines.append(row.line(image, RLE_FILE))
             else:
-                lines.append(row.line(image, write_mask_png(self._catalog, self._folder, row)))
+                lines.append(row.line(image, self.mask_png(row)))
         return lines
 
     def finish(self) -> None:
@@ -52,21 +52,21 @@ class CocoWriter:
             (self._folder / name).write_text(json.dumps(document))
 
     def _annotate(self, row: Row, image: Path) -> None:
-        found = row.slice
+        slice_record = row.slice
         image_id = len(self._images) + 1
         self._images.append(
             {
                 "id": image_id,
                 "file_name": image.as_posix(),
-                "height": found.height,
-                "width": found.width,
-                "study": found.study_name,
-                "slice": found.index,
-                "patient": found.patient,
-                "split": found.split.value,
+                "height": slice_record.height,
+                "width": slice_record.width,
+                "study": slice_record.study_name,
+                "slice": slice_record.index,
+                "patient": slice_record.patient,
+                "split": slice_record.split.value,
             }
         )
         for finding in findings(row.label_map(self._catalog)):
-            annotation_id, shape = len(self._as_rle) + 1, (found.height, found.width)
+            annotation_id, shape = len(self._as_rle) + 1, (slice_record.height, slice_record.width)
             self._as_rle.append(finding.annotation(annotation_id, image_id, shape, polygons=False))
             self._as_polygons.append(finding.annotation(annotation_id, image_id, shape, polygons=True))
