@@ -293,7 +293,7 @@ def arrived(stack: Stack, annotations: list[int]) -> None:
 
     def all_there() -> bool:
         with stack.catalog() as catalog:
-            return set(annotations) <= {row.annotation_id for row in catalog.corrections.all()}
+            return set(annotations) <= {row.annotation_id for row in catalog.all_corrections()}
 
     wait_until(f"annotations {annotations} are in the catalog", all_there, 60)
 
@@ -310,7 +310,7 @@ def truth_of(stack: Stack, study: str) -> list[np.ndarray]:
     with stack.catalog() as catalog:
         found = []
         for index in range(SLICES):
-            record = catalog.slices.reference_labels(catalog.slices.by_index(study, index).id)
+            record = catalog.record(catalog.slice_by(study, index).id)
             assert record is not None
             label_map = np.zeros(record.shape, np.uint8)
             for label in LESIONS:
@@ -327,28 +327,24 @@ def catalog_view() -> Json:
     with Catalog.open(
         f"sqlite:///{HOME / 'catalog.sqlite3'}", str(HOME / "storage"), create=False
     ) as catalog:
-        slices = {one.id: one for one in catalog.slices.all()}
+        slices = {one.id: one for one in catalog.slices()}
 
         def row(one: Any) -> Json:
             shown = slices[one.slice_id]
             pixels = one.label_map_path and pixels_hash(catalog.storage.read_label_map(one.label_map_path))
             return {**asdict(one), "study": shown.study_name, "slice": shown.index, "pixels": pixels}
 
-        projects = sorted({one.project_uid for one in catalog.corrections.all()})
+        projects = sorted({one.project_uid for one in catalog.all_corrections()})
         view = {
-            "studies": {
-                one.name: [one.key, one.patient, one.split, one.grade] for one in catalog.studies.all()
-            },
-            "test_patients": sorted(
-                {one.patient for one in catalog.studies.all() if one.split is Split.TEST}
-            ),
-            "current_corrections": [row(one) for one in catalog.corrections.current()],
-            "all_corrections": [row(one) for one in catalog.corrections.all()],
-            "current_grades": [asdict(one) for one in catalog.grades.current()],
-            "slice_tasks": {uid: catalog.tasks.by_slice(uid) for uid in projects},
-            "study_tasks": {uid: catalog.tasks.by_study(uid) for uid in projects},
-            "open_slices": [one.id for one in catalog.slices.open()],
-            "retrain_requests": [asdict(one) for one in catalog.requests.all()],
+            "studies": {one.name: [one.key, one.patient, one.split, one.grade] for one in catalog.studies()},
+            "test_patients": sorted({one.patient for one in catalog.studies() if one.split is Split.TEST}),
+            "current_corrections": [row(one) for one in catalog.current_corrections()],
+            "all_corrections": [row(one) for one in catalog.all_corrections()],
+            "current_grades": [asdict(one) for one in catalog.current_grades()],
+            "slice_tasks": {uid: catalog.tasks_of_project(uid) for uid in projects},
+            "study_tasks": {uid: catalog.study_tasks_of_project(uid) for uid in projects},
+            "open_slices": [one.id for one in catalog.open_slices()],
+            "retrain_requests": [asdict(one) for one in catalog.retrain_requests()],
         }
     return json.loads(json.dumps(view))
 
