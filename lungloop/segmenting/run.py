@@ -46,13 +46,8 @@ def segment_inputs(
     Args:
         inputs: as `find_inputs` gives them.
         out: created where missing.
-<<<<<<< HEAD
         on_progress: told each input, by name.
-        doubt: with a picture of what the model is unsure of beside each overlay.
-=======
-        on_done: called after each input with the count so far and its name.
-        uncertainty: with a picture of what the model is unsure of beside each overlay.
->>>>>>> files
+        uncertainty: with a picture of what the model is uncertain of beside each overlay.
     Returns:
         The report: per input `input`, and `kind`, `model_version`, `percent`, `severity`, `label_map`,
         `overlay`, `doubt` where it was asked for and, where a study came as DICOM, `dicom_seg` (paths below
@@ -68,15 +63,9 @@ def segment_inputs(
         raise InputError(out, f"cannot be made: {error.strerror}") from error
     run = _Run(out, segmenter, uncertainty)
     report = []
-<<<<<<< HEAD
-    for done, one in enumerate(inputs, start=1):
-        report += _entries(one, asked)
-        on_progress(Progress(done, len(inputs), one.path.name))
-=======
     for done, item in enumerate(inputs, start=1):
         report += _entries(item, run)
-        on_done(done, item.path.name)
->>>>>>> files
+        on_progress(Progress(done, len(inputs), item.path.name))
     write_atomic(out / "report.json", json.dumps(report, indent=2, ensure_ascii=False))
     return report
 
