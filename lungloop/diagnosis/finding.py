@@ -1,7 +1,7 @@
 """What one check says."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 
 from chestct.errors import LungLoopError
@@ -29,10 +29,6 @@ class Finding:
     state: State
     detail: str
     mend: str = ""
-
-    def as_dict(self) -> dict[str, str]:
-        """JSON-ready."""
-        return {**asdict(self), "state": self.state.value}
 
 
 class FaultError(LungLoopError):

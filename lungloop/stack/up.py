@@ -37,30 +37,14 @@ class UpOptions:
         wait_minutes: for pre-annotation, before the stack says Ready all the same.
     """
 
-    data: tuple[Path, ...] = ()
-    layout: str = "auto"
-    tasks: str | None = None
-    language: str | None = None
-    port: int = 9090
-    label_studio_port: int = 8080
-    label_studio_environment: Path | None = None
-    wait_minutes: float = 15.0
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What is decided before anything starts.
-
-    Args:
-        settings: shared by every part of this stack.
-        queue_port: of a queue of our own; None where the settings named a Redis.
-        label_studio: the program.
-    """
-
-    settings: Settings
-    login: Credentials
-    queue_port: int | None
-    label_studio: Path
+    data: tuple[Path, ...]
+    layout: str
+    tasks: str | None
+    language: str | None
+    port: int
+    label_studio_port: int
+    label_studio_environment: Path | None
+    wait_minutes: float
 
 
 def run(options: UpOptions, ready: Callable[[str], None]) -> None:
@@ -78,7 +62,7 @@ def run(options: UpOptions, ready: Callable[[str], None]) -> None:
         supervisor = Supervisor(home, say)
         try:
             _clear_the_way(home, options)
-            _start(supervisor, _plan(options), options, ready)
+            _start(supervisor, options, ready)
             threading.Event().wait()
         except StopRequested:
             say("stopping")
@@ -98,8 +82,8 @@ def _clear_the_way(home: Path, options: UpOptions) -> None:
     require_free(options.port, "the backend", "--port")
 
 
-def _plan(options: UpOptions) -> _Plan:
-    chosen = Settings.load()
+def _settings(options: UpOptions, chosen: Settings, login: Credentials, queue_port: int | None) -> Settings:
+    """Shared by every part of this stack."""
     if chosen.label_studio_url is not None:
         raise SettingsError(
             "LUNGLOOP_LABEL_STUDIO_URL is set, but `up` starts a Label Studio of its own: unset it, or run "
@@ -110,13 +94,11 @@ def _plan(options: UpOptions) -> _Plan:
             f"LUNGLOOP_STORAGE_URL is {chosen.storage_url}; the Label Studio that `up` starts serves slices "
             "from a local folder only: unset it or name a folder"
         )
-    login = load_or_create(chosen.home)
     storage = Path(chosen.storage_url).resolve()
-    port = any_free_port() if chosen.redis_url is None else None
-    settings = dataclasses.replace(
+    return dataclasses.replace(
         chosen,
         storage_url=str(storage),
-        redis_url=chosen.redis_url or f"redis://:{login.queue_password}@{LOOPBACK}:{port}/0",
+        redis_url=chosen.redis_url or f"redis://:{login.queue_password}@{LOOPBACK}:{queue_port}/0",
         label_studio_url=f"http://{LOOPBACK}:{options.label_studio_port}",
         label_studio_token=login.token,
         label_studio_files_root=str(storage.parent),
@@ -124,17 +106,19 @@ def _plan(options: UpOptions) -> _Plan:
         tasks=options.tasks or chosen.tasks,
         language=options.language or chosen.language,
     )
-    return _Plan(settings, login, port, services.label_studio_program(options.label_studio_environment))
 
 
-def _start(supervisor: Supervisor, plan: _Plan, options: UpOptions, ready: Callable[[str], None]) -> None:
-    settings, login = plan.settings, plan.login
-    if plan.queue_port is not None:
-        supervisor.start(services.queue_service(settings.home, plan.queue_port, login.queue_password))
+def _start(supervisor: Supervisor, options: UpOptions, ready: Callable[[str], None]) -> None:
+    settings = Settings.load()
+    login = load_or_create(settings.home)
+    # A queue of our own, unless the settings name one.
+    queue_port = any_free_port() if settings.redis_url is None else None
+    settings = _settings(options, settings, login, queue_port)
+    program = services.label_studio_program(options.label_studio_environment)
+    if queue_port is not None:
+        supervisor.start(services.queue_service(settings.home, queue_port, login.queue_password))
         supervisor.wait_until_ready(services.QUEUE)
-    supervisor.start(
-        services.label_studio_service(settings, options.label_studio_port, login, plan.label_studio)
-    )
+    supervisor.start(services.label_studio_service(settings, options.label_studio_port, login, program))
     supervisor.watch()
     with open_catalog(settings, create=True) as catalog:
         # Label Studio takes half a minute for its first start: the studies come in meanwhile.

@@ -12,18 +12,6 @@ _CONNECT_SECONDS, _ANSWER_SECONDS = 5.0, 60.0
 _LONGEST_DETAIL = 500
 
 
-class LegacyToken(httpx.Auth):
-    """The key of 40 letters, where the organisation still allows it."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Adds the header."""
-        request.headers["Authorization"] = f"Token {self._token}"
-        yield request
-
-
 class PersonalAccessToken(httpx.Auth):
     """A personal access token, which only buys access tokens of 300 s (Label Studio 1.23)."""
 
@@ -59,12 +47,13 @@ class LabelStudioHttp:
 
     def __init__(self, url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url.rstrip("/")
-        # A personal access token is a JWT: three parts between dots.
-        auth = PersonalAccessToken(self.url, token) if token.count(".") == 2 else LegacyToken(token)
+        # A personal access token is a JWT, three parts between dots; else it is the legacy key of 40 letters.
+        is_personal = token.count(".") == 2
         try:
             self._client = httpx.Client(
                 base_url=self.url,
-                auth=auth,
+                auth=PersonalAccessToken(self.url, token) if is_personal else None,
+                headers={} if is_personal else {"Authorization": f"Token {token}"},
                 timeout=httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
                 transport=transport,
             )

@@ -1,6 +1,6 @@
 """`doctor` says what is wrong and how to mend it, and is not stopped by what it finds."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -30,13 +30,13 @@ def test_a_check_says_what_it_saw_or_what_to_do(settings: Settings) -> None:
     def broken(settings: Settings) -> str:
         raise ImportError("torchvision::nms does not exist")
 
-    assert run_check("a", lambda settings: "well", settings).as_dict() == {
+    assert asdict(run_check("a", lambda settings: "well", settings)) == {
         "check": "a",
         "state": "fine",
         "detail": "well",
         "mend": "",
     }
-    assert run_check("a", wrong, settings).as_dict() == {
+    assert asdict(run_check("a", wrong, settings)) == {
         "check": "a",
         "state": "wrong",
         "detail": "seen",
