@@ -15,37 +15,20 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
 from chestct.errors import InputError
+from chestct.files import refusing
 
 _IDENTITY = (
-    "SOPClassUID",
-    "SOPInstanceUID",
-    "StudyInstanceUID",
-    "SeriesInstanceUID",
-    "FrameOfReferenceUID",
-    "PositionReferenceIndicator",
-    "Modality",
-)
+    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID",
+    "PositionReferenceIndicator", "Modality",
+)  # fmt: skip
 _PLACE = (
-    "Rows",
-    "Columns",
-    "PixelSpacing",
-    "ImageOrientationPatient",
-    "ImagePositionPatient",
-    "SliceThickness",
-)
+    "Rows", "Columns", "PixelSpacing", "ImageOrientationPatient", "ImagePositionPatient", "SliceThickness",
+)  # fmt: skip
 # What an archive files a result under.
 PATIENT_AND_STUDY = (
-    "PatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "PatientSex",
-    "PatientIdentityRemoved",
-    "DeidentificationMethod",
-    "StudyID",
-    "StudyDate",
-    "StudyTime",
-    "AccessionNumber",
-)
+    "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "PatientIdentityRemoved",
+    "DeidentificationMethod", "StudyID", "StudyDate", "StudyTime", "AccessionNumber",
+)  # fmt: skip
 _LOSSY = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
 _FRAMES = ("NumberOfFrames",)
 # What the catalog may keep: where the instances lie, not whose they are.
@@ -110,7 +93,7 @@ def require_place(headers: Sequence[Dataset], source: Path | str) -> None:
             f"came from DICOM files without {', '.join(missing)}, so no DICOM result can refer to them; "
             "NIfTI holds the same masks",
         )
-    series = {(str(one.SeriesInstanceUID), int(one.Rows), int(one.Columns)) for one in headers}
+    series = {(str(header.SeriesInstanceUID), int(header.Rows), int(header.Columns)) for header in headers}
     if len(series) > 1:
         raise InputError(source, "came from DICOM files of several series or sizes; expected one")
 
@@ -119,8 +102,8 @@ def to_bytes(headers: Sequence[Dataset]) -> bytes:
     """Headers as JSON (the DICOM JSON model), what all share written once; equal headers, equal bytes."""
     each = [header.to_json_dict() for header in headers]
     first = each[0] if each else {}
-    shared = {tag: value for tag, value in first.items() if all(one.get(tag) == value for one in each)}
-    own = [{tag: value for tag, value in one.items() if tag not in shared} for one in each]
+    shared = {tag: value for tag, value in first.items() if all(header.get(tag) == value for header in each)}
+    own = [{tag: value for tag, value in header.items() if tag not in shared} for header in each]
     return json.dumps({"shared": shared, "instances": own}, sort_keys=True).encode()
 
 
@@ -130,25 +113,22 @@ def from_bytes(data: bytes, source: str) -> list[Dataset]:
     Raises:
         InputError: it is something else.
     """
-    try:
+    damaged = (ValueError, KeyError, TypeError, AttributeError)
+    with refusing(source, damaged, "holds no DICOM headers of ours: {error}"):
         document = json.loads(data)
         return [Dataset.from_json({**document["shared"], **own}) for own in document["instances"]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(source, f"holds no DICOM headers of ours: {error}") from error
 
 
 def _header_of(path: Path) -> Dataset:
     wanted: list[Any] = [*KEPT, *PATIENT_AND_STUDY]
-    try:
-        with warnings.catch_warnings():
-            # Values that break a rule of their type are kept as they are; the study was read with them.
-            warnings.simplefilter("ignore")
-            found = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=wanted)
-            found.decode()
-            given: dict[str, Any] = found.to_json_dict()
-    except (InvalidDicomError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise InputError(path, f"is no readable DICOM file: {error}") from error
-    header = Dataset.from_json(given)
+    damaged = (InvalidDicomError, OSError, ValueError, TypeError, AttributeError, KeyError)
+    with refusing(path, damaged, "is no readable DICOM file: {error}"), warnings.catch_warnings():
+        # Values that break a rule of their type are kept as they are; the study was read with them.
+        warnings.simplefilter("ignore")
+        dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=wanted)
+        dataset.decode()
+        attributes: dict[str, Any] = dataset.to_json_dict()
+    header = Dataset.from_json(attributes)
     # The JSON model is UTF-8, whatever the file's own character set was.
     header.SpecificCharacterSet = _UTF_8
     return header

@@ -25,10 +25,6 @@ class InputError(LungLoopError, ValueError):
         super().__init__(f"{self.source}: {reason}")
 
 
-class NoLungError(InputError):
-    """No voxel is lung, so a fraction of the lung has no meaning."""
-
-
 class SettingsError(LungLoopError, ValueError):
     """An environment variable or option holds a value that cannot be used."""
 

@@ -118,6 +118,23 @@ def reading(path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def refusing(path: Path | str, damaged: tuple[type[Exception], ...], reason: str) -> Iterator[None]:
+    """Turns what a decoder raises for a damaged file into one sentence that names the file.
+
+    Args:
+        damaged: what the decoder raises; an InputError, which is a sentence already, passes.
+        reason: of the sentence; `{error}` becomes the first line of what the decoder said.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except damaged as error:
+        said = str(error).partition("\n")[0][:300] or type(error).__name__
+        raise InputError(path, reason.replace("{error}", said)) from error
+
+
+@contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turns what the operating system refuses a writer into one sentence that names the file."""
     try:

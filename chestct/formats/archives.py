@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from chestct.errors import InputError
-from chestct.files import reading
+from chestct.files import reading, refusing
 
 # Nested archives by name; .nii.gz is a volume and .xlsx a table, whatever they are inside.
 _ARCHIVE_SUFFIXES = (".zip", ".7z", ".rar", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
@@ -78,18 +78,12 @@ def unpacked(path: Path, limits: ArchiveLimits = LIMITS, within: Path | None = N
     """
     with tempfile.TemporaryDirectory(prefix="lungloop-", dir=within, ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary) / (_printable(path.stem) or "archive")
-        with reading(path):
+        unreadable = "is no readable zip archive ({error}); pack or download it again"
+        with reading(path), refusing(path, _DAMAGED, unreadable):
             folder.mkdir()
-            try:
-                _refuse_a_long_list(path, limits)
-                with zipfile.ZipFile(path) as archive:
-                    _unpack(path, archive, folder, limits)
-            except _DAMAGED as error:
-                if isinstance(error, InputError):
-                    raise
-                raise InputError(
-                    path, f"is no readable zip archive ({error}); pack or download it again"
-                ) from error
+            _refuse_a_long_list(path, limits)
+            with zipfile.ZipFile(path) as archive:
+                _unpack(path, archive, folder, limits)
         yield folder
 
 
@@ -118,15 +112,10 @@ def _unpack(path: Path, archive: zipfile.ZipFile, folder: Path, limits: ArchiveL
     for place, member in members.items():
         target = folder.joinpath(*place.parts)
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        name = _quoted(member)
+        damaged = f"has the damaged or unreadable member {name} ({{error}}); pack or download it again"
+        with refusing(path, _DAMAGED, damaged):
             left -= _write(path, archive, member, target, left)
-        except _DAMAGED as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(
-                path,
-                f"has the damaged or unreadable member {_shown(member)} ({error}); pack or download it again",
-            ) from error
 
 
 def _judged(
@@ -143,7 +132,7 @@ def _judged(
             continue
         _refuse_kind(path, member)
         if str(place).casefold() in taken:
-            raise InputError(path, f"holds the name {_shown(member)} twice; pack it again")
+            raise InputError(path, f"holds the name {_quoted(member)} twice; pack it again")
         taken.add(str(place).casefold())
         members[place] = member
     claimed = sum(member.file_size for member in members.values())
@@ -154,7 +143,7 @@ def _judged(
         largest = max(members.values(), key=lambda member: member.file_size)
         raise InputError(
             path,
-            f"would unpack {packed} bytes to {claimed} ({_shown(largest)} alone to {largest.file_size}); at "
+            f"would unpack {packed} bytes to {claimed} ({_quoted(largest)} alone to {largest.file_size}); at "
             f"most {limits.total_bytes} bytes and {limits.ratio:g} times its size are unpacked",
         )
     return members
@@ -171,7 +160,7 @@ def _place(path: Path, member: zipfile.ZipInfo) -> PurePosixPath | None:
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or _DRIVE.match(name) or ".." in parts:
         raise InputError(
-            path, f"holds {_shown(member)}, a name that leads outside of the archive; it is not unpacked"
+            path, f"holds {_quoted(member)}, a name that leads outside of the archive; it is not unpacked"
         )
     if name.endswith("/") or not parts or _LEFTOVERS.intersection(parts):
         return None
@@ -182,10 +171,10 @@ def _refuse_kind(path: Path, member: zipfile.ZipInfo) -> None:
     mode = member.external_attr >> 16
     if mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG):
         kind = "a link" if stat.S_ISLNK(mode) else "no regular file"
-        raise InputError(path, f"holds {_shown(member)}, which is {kind}; it is not unpacked")
+        raise InputError(path, f"holds {_quoted(member)}, which is {kind}; it is not unpacked")
     if member.flag_bits & _ENCRYPTED:
         raise InputError(
-            path, f"holds {_shown(member)} encrypted; unpack it with its password and give the folder"
+            path, f"holds {_quoted(member)} encrypted; unpack it with its password and give the folder"
         )
     if member.filename.lower().endswith(_ARCHIVE_SUFFIXES):
         _refuse_nested(path, member)
@@ -193,7 +182,7 @@ def _refuse_kind(path: Path, member: zipfile.ZipInfo) -> None:
 
 def _refuse_nested(path: Path, member: zipfile.ZipInfo) -> None:
     raise InputError(
-        path, f"holds {_shown(member)}, an archive inside the archive; unpack it and give the folder"
+        path, f"holds {_quoted(member)}, an archive inside the archive; unpack it and give the folder"
     )
 
 
@@ -216,7 +205,7 @@ def _write(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, target
                 _refuse_nested(path, member)
             size += len(piece)
             if size > left:
-                raise InputError(path, f"unpacks {_shown(member)} to more than it claims; it is not read")
+                raise InputError(path, f"unpacks {_quoted(member)} to more than it claims; it is not read")
             file.write(piece)
     return size
 
@@ -229,6 +218,6 @@ def _printable(name: str) -> str:
     return clean.decode("utf-8", "ignore")
 
 
-def _shown(member: zipfile.ZipInfo) -> str:
+def _quoted(member: zipfile.ZipInfo) -> str:
     """A member's name for a sentence."""
     return repr(member.orig_filename[:120])

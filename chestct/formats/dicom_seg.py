@@ -39,15 +39,9 @@ _PROPERTIES = {
 _SERIES_NUMBER = 900
 # Type 2: must be there, may be empty; de-identified files often lack them.
 _MAY_BE_EMPTY = (
-    "PatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyID",
-    "StudyDate",
-    "StudyTime",
+    "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime",
     "AccessionNumber",
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

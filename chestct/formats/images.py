@@ -11,7 +11,6 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from chestct.errors import InputError
-from chestct.files import atomic_file, reading, writing
+from chestct.files import atomic_file, reading, refusing, writing
 from chestct.formats.deep_levels import Levels, decided
 from chestct.formats.folders import failed
 from chestct.intensity import Intensity
@@ -39,6 +38,7 @@ _DEEP_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 _TOO_LARGE = f"is larger than {MAX_SIDE} pixels a side; expected {MIN_SIDE} to {MAX_SIDE}"
 # What Pillow 13 raises for damaged files, beside OSError.
 _DAMAGED = (SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error, OSError)
+_CUT_OFF = "is damaged or cut off ({error}); copy or download it again"
 
 
 def is_picture_name(path: Path) -> bool:
@@ -162,7 +162,7 @@ def read_mask_values(path: Path) -> list[npt.NDArray[np.integer]]:
 def _mask_page(path: Path, image: Image.Image) -> npt.NDArray[np.integer]:
     if image.mode == "F":
         raise InputError(path, "stores real numbers; expected whole numbers, one for each class")
-    with _readable(path):
+    with refusing(path, _DAMAGED, _CUT_OFF):
         numbers = np.array(image.convert("L") if image.mode == "1" else image)
     if numbers.ndim == 3:
         colours = numbers[..., : 1 if image.mode == "LA" else 3]
@@ -207,7 +207,7 @@ def _page(path: Path, image: Image.Image) -> Levels:
         return _grey(path, _decoded(path, image, "RGBA"))
     if image.mode not in _DEEP_MODES:
         raise InputError(path, f"stores {image.mode} pixels; expected grey levels")
-    with _readable(path):
+    with refusing(path, _DAMAGED, _CUT_OFF):
         numbers = np.array(image)
     if not np.isfinite(numbers).all():
         raise InputError(path, "holds NaN or infinite numbers; expected a number in each pixel")
@@ -215,7 +215,7 @@ def _page(path: Path, image: Image.Image) -> Levels:
 
 
 def _turn_page(path: Path, image: Image.Image, page: int) -> bool:
-    with _readable(path):
+    with refusing(path, _DAMAGED, _CUT_OFF):
         try:
             image.seek(page)
         except EOFError:
@@ -244,17 +244,9 @@ def _opened(path: Path) -> Image.Image:
     return image
 
 
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except _DAMAGED as error:
-        raise InputError(path, f"is damaged or cut off ({error}); copy or download it again") from error
-
-
 def _decoded(path: Path, image: Image.Image, mode: str | None) -> npt.NDArray[np.uint8]:
     """Decoded pixels, converted to a mode of Pillow unless that is None (palette indices stay)."""
-    with _readable(path):
+    with refusing(path, _DAMAGED, _CUT_OFF):
         if image.mode in ("CMYK", "YCbCr"):
             image = image.convert("RGB")
         return np.array(image if mode in (None, image.mode) else image.convert(mode), dtype=np.uint8)

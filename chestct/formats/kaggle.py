@@ -3,11 +3,10 @@
     images_medseg.npy, images_radiopedia.npy, test_images_medseg.npy    (N, H, W) or (N, H, W, 1), HU
     masks_medseg.npy, masks_radiopedia.npy                              (N, H, W, 4), one-hot but not quite
 
-Channels are ground-glass, consolidation, other lung, background: the seed's class order, not that of
-Label. Background is what no other channel claims, whatever channel 3 says; where others overlap the
+Background is what no other channel claims, whatever channel 3 says; where others overlap the
 denser finding wins, as in a reader's annotation: consolidation over ground-glass over lung.
 
-Which slices are of one patient is not told, so all slices of a file, and of its `test_` file, count as
+Which slices are of one patient is not said, so all slices of a file, and of its `test_` file, count as
 one patient: neighbours in one volume never come to stand on both sides of the train/test line.
 Source: the competition's data page (kaggle.com/c/covid-segmentation).
 """
@@ -22,9 +21,8 @@ import numpy.typing as npt
 
 from chestct import partial_labels
 from chestct.errors import InputError
-from chestct.files import reading
+from chestct.files import reading, refusing
 from chestct.formats.images import MIN_SIDE
-from chestct.formats.kaggle_channels import CHANNELS
 from chestct.formats.nifti_stream import MAX_SIDE
 from chestct.intensity import Intensity, as_hu
 from chestct.labels import Label
@@ -34,10 +32,15 @@ from chestct.study import Study
 MAX_SLICES = 20_000
 # HU of a chest always go far below this; a picture of 8 bits and scaled numbers never do.
 _NO_AIR_ABOVE_HU = -300
+# Channel -> class: this order exists at the edges only, ours is that of Label. 42-EPOCHS, the student project
+# this grew out of, was trained on it.
+CHANNELS = (Label.GROUND_GLASS, Label.CONSOLIDATION, Label.LUNG, Label.BACKGROUND)
 # The last one wins.
 _PAINTED_IN_ORDER = (Label.LUNG, Label.GROUND_GLASS, Label.CONSOLIDATION)
 _HEADER_BYTES = 4096
 _MAGIC = b"\x93NUMPY"
+# What numpy 2 raises for damaged or hostile headers, beside OSError.
+_DAMAGED = (ValueError, TypeError, SyntaxError, EOFError, OverflowError, MemoryError)
 _IMAGES = re.compile("images?", re.IGNORECASE)
 
 
@@ -107,7 +110,7 @@ def is_array_name(path: Path) -> bool:
 
 
 def read_kaggle(path: Path) -> Study:
-    """All slices of one array as a study; its masks, where they lie beside it, are labels of record.
+    """All slices of one array as a study; its masks, where they lie beside it, are reference labels.
 
     Raises:
         InputError: no array of HU slices, or masks that do not fit.
@@ -195,14 +198,9 @@ def _mapped(path: Path) -> npt.NDArray[np.generic]:
             magic = file.read(len(_MAGIC))
         if magic != _MAGIC:
             raise InputError(path, "is no NumPy array, whatever its name says; expected .npy")
-        try:
+        unsafe = "is no array that can be read safely ({error}); expected plain numbers, not cut off"
+        with refusing(path, _DAMAGED, unsafe):
             array = np.load(path, mmap_mode="r", allow_pickle=False, max_header_size=_HEADER_BYTES)
-        # What numpy 2 raises for damaged or hostile headers, beside OSError.
-        except (ValueError, TypeError, SyntaxError, EOFError, OverflowError, MemoryError) as error:
-            said = str(error).partition("\n")[0]
-            raise InputError(
-                path, f"is no array that can be read safely ({said}); expected plain numbers, not cut off"
-            ) from error
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise InputError(path, f"stores {array.dtype}; expected integers or real numbers of up to 64 bits")
     return array

@@ -1,4 +1,4 @@
-"""Writes slices and masks as Kaggle's `covid-segmentation` keeps them, in the seed's class order.
+"""Writes slices and masks as Kaggle's `covid-segmentation` keeps them.
 
 Two files a group: `images_<group>.npy` (N, H, W, 1) and `masks_<group>.npy` (N, H, W, 4) uint8. Slices
 are appended one at a time, so a data set never has to fit in memory.
@@ -15,7 +15,12 @@ import numpy.typing as npt
 
 from chestct.errors import InputError
 from chestct.files import writing
-from chestct.formats.kaggle_channels import CHANNELS, one_hot
+from chestct.formats.kaggle import CHANNELS
+
+
+def one_hot(label_map: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """(..., H, W) uint8 values of Label to (..., H, W, 4): exactly one channel of a pixel is 1."""
+    return np.stack([label_map == label for label in CHANNELS], axis=-1).astype(np.uint8)
 
 
 class GrowingArray:

@@ -12,6 +12,7 @@ import csv
 import dataclasses
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from chestct import partial_labels
 from chestct.errors import InputError
-from chestct.files import reading
+from chestct.files import reading, refusing
 from chestct.formats.folders import failed, natural_key, visible
 from chestct.formats.nifti import (
     SUFFIXES,
@@ -40,6 +41,8 @@ REGISTRY_NAMES = ("dataset_registry.xlsx", "dataset_registry.csv")
 _GRADES = {grade.value: grade for grade in SeverityGrade}
 # The real registry has 1,111 rows of four cells; more than this is not one.
 _MAX_REGISTRY_ROWS = 100_000
+# What openpyxl 3.1 and the zip and XML readers below it raise for damaged workbooks.
+_DAMAGED = (zipfile.BadZipFile, InvalidFileException, SyntaxError, KeyError, IndexError, ValueError)
 
 
 def is_mosmed(folder: Path) -> bool:
@@ -98,30 +101,19 @@ def _study_name(identity: object) -> str:
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[object, ...]]:
-    with reading(path):
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise InputError(path, "is not UTF-8 text; expected a table with commas") from error
-    try:
+    no_text = "is not UTF-8 text; expected a table with commas"
+    with reading(path), refusing(path, (UnicodeDecodeError,), no_text):
+        text = path.read_text(encoding="utf-8-sig")
+    with refusing(path, (csv.Error,), "is no table ({error}); expected commas"):
         yield from (tuple(row) for row in csv.reader(text.splitlines()))
-    except csv.Error as error:
-        raise InputError(path, f"is no table ({error}); expected commas") from error
 
 
 def _workbook_rows(path: Path) -> Iterator[tuple[object, ...]]:
-    try:
+    with reading(path), refusing(path, _DAMAGED, "is no readable workbook ({error}); expected .xlsx"):
         workbook = load_workbook(path, read_only=True, data_only=True)
-        try:
+        with closing(workbook):
             sheet = workbook.worksheets[0]
             yield from sheet.iter_rows(values_only=True, max_row=_MAX_REGISTRY_ROWS)
-        finally:
-            workbook.close()
-    # What openpyxl 3.1 and the zip and XML readers below it raise for damaged workbooks.
-    except (zipfile.BadZipFile, InvalidFileException, SyntaxError, KeyError, IndexError, ValueError) as error:
-        raise InputError(path, f"is no readable workbook ({error}); expected .xlsx") from error
-    except OSError as error:
-        raise InputError(path, f"cannot be read: {error.strerror or error}") from error
 
 
 def _study_paths(studies: Path) -> list[Path]:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from nibabel.spatialimages import HeaderDataError
 
 from chestct.errors import InputError
-from chestct.files import reading
+from chestct.files import reading, refusing
 from chestct.geometry import Geometry
 
 # 512 x 512 x 2048, or 1024 x 1024 x 512: twice the longest chest CT; 1 GiB as int16.
@@ -32,6 +32,7 @@ _MAX_EXPANSION = 1032
 _HEADERS = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _SINGLE_FILE_MAGIC = {348: b"n+1", 540: b"n+2"}
 _TAIL_BYTES = 2**20
+_DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
 
 Slab = npt.NDArray[np.generic]
 
@@ -67,25 +68,21 @@ class NiftiSource:
         volume = np.empty(shape, dtype, order="F")
         slab_bytes = shape[0] * shape[1] * self.dtype.itemsize
         not_finite = 0
-        with reading(self.path), _decompressed(self.path) as stream:
-            try:
-                _skip(stream, self.data_offset)
-                for index in range(shape[2]):
-                    raw = _read_exactly(stream, slab_bytes)
-                    slab = np.frombuffer(raw, self.dtype).reshape(shape[:2], order="F")
-                    finite = np.isfinite(slab)
-                    not_finite += slab.size - int(np.count_nonzero(finite))
-                    volume[:, :, index] = convert(self._scaled(slab) if finite.all() else np.zeros_like(slab))
-                # Reading to the end makes gzip compare its checksum; a longer tail is not ours.
-                stream.read(_TAIL_BYTES)
-            except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-                raise InputError(
-                    self.path, f"is damaged or cut off ({error}); copy or download it again"
-                ) from error
-            except InputError:
-                raise
-            except ValueError as error:
-                raise InputError(self.path, str(error)) from error
+        with (
+            reading(self.path),
+            refusing(self.path, (ValueError,), "{error}"),
+            refusing(self.path, _DAMAGED, "is damaged or cut off ({error}); copy or download it again"),
+            _decompressed(self.path) as stream,
+        ):
+            _skip(stream, self.data_offset)
+            for index in range(shape[2]):
+                raw = _read_exactly(stream, slab_bytes)
+                slab = np.frombuffer(raw, self.dtype).reshape(shape[:2], order="F")
+                finite = np.isfinite(slab)
+                not_finite += slab.size - int(np.count_nonzero(finite))
+                volume[:, :, index] = convert(self._scaled(slab) if finite.all() else np.zeros_like(slab))
+            # Reading to the end makes gzip compare its checksum; a longer tail is not ours.
+            stream.read(_TAIL_BYTES)
         if not_finite:
             raise InputError(
                 self.path,
@@ -111,26 +108,21 @@ def open_nifti(path: Path) -> NiftiSource:
         InputError: not NIfTI, more than one volume, too large, longer than the file can be, an
             unusable type, affine or unit.
     """
-    with reading(path), _decompressed(path) as stream:
-        try:
-            block = _read_exactly(stream, 348)
-            size = _header_size(path, block)
-            header = _HEADERS[size](block + _read_exactly(stream, size - 348), check=False)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise InputError(
-                path, f"is not a NIfTI volume, or one that was cut off ({error}); expected .nii or .nii.gz"
-            ) from error
+    no_nifti = "is not a NIfTI volume, or one that was cut off ({error}); expected .nii or .nii.gz"
+    with reading(path), refusing(path, _DAMAGED, no_nifti), _decompressed(path) as stream:
+        block = _read_exactly(stream, 348)
+        size = _header_size(path, block)
+        header = _HEADERS[size](block + _read_exactly(stream, size - 348), check=False)
     if bytes(header["magic"].tobytes()[:3]) != _SINGLE_FILE_MAGIC[size]:
         raise InputError(path, "is not a single-file NIfTI; convert a .hdr/.img pair to .nii.gz")
     shape = _three_axes(path, header)
     dtype = _number_type(path, header)
-    try:
+    damaged = (HeaderDataError, KeyError, ValueError, OverflowError)
+    with refusing(path, damaged, "has a damaged header ({error}); expected a valid NIfTI header"):
         offset = int(header.get_data_offset())
         slope, intercept = header.get_slope_inter()
         affine = np.asarray(header.get_best_affine(), dtype=np.float64)
         unit = header.get_xyzt_units()[0]
-    except (HeaderDataError, KeyError, ValueError, OverflowError) as error:
-        raise InputError(path, f"has a damaged header ({error}); expected a valid NIfTI header") from error
     if unit not in ("mm", "unknown"):
         raise InputError(path, f"measures voxels in {unit}; expected mm")
     _refuse_overclaim(path, shape, dtype, max(offset, size))
@@ -199,10 +191,9 @@ def _three_axes(path: Path, header: nib.Nifti1Header) -> tuple[int, int, int]:
 
 
 def _number_type(path: Path, header: nib.Nifti1Header) -> np.dtype:
-    try:
+    unknown = "has an unknown data type ({error}); expected numbers"
+    with refusing(path, (HeaderDataError, KeyError), unknown):
         dtype = header.get_data_dtype()
-    except (HeaderDataError, KeyError) as error:
-        raise InputError(path, f"has an unknown data type ({error}); expected numbers") from error
     if dtype.kind not in "iuf" or dtype.itemsize > 8 or dtype.names is not None:
         raise InputError(
             path, f"stores voxels as {dtype}; expected integers or real numbers of up to 64 bits"

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from chestct.errors import InputError
-from chestct.files import reading
+from chestct.files import reading, refusing
 from chestct.labels import Split
 
 NAME = "slices.csv"
@@ -31,18 +31,16 @@ def rows(folder: Path, expected: frozenset[str]) -> list[dict[str, str]]:
         InputError: there is no table, it is damaged, or a column is missing.
     """
     path = folder / NAME
-    with reading(path), path.open(encoding="utf-8-sig", newline="") as file:
-        try:
-            reader = csv.DictReader(file)
-            missing = expected - set(reader.fieldnames or ())
-            if missing:
-                raise InputError(
-                    path, f"lacks the columns {sorted(missing)}; it has {reader.fieldnames or 'none'}"
-                )
-            # A row cut short holds None instead of text.
-            return [{name: value or "" for name, value in row.items() if name} for row in reader]
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise InputError(path, f"is no table in UTF-8 with commas ({error})") from error
+    damaged = refusing(path, (UnicodeDecodeError, csv.Error), "is no table in UTF-8 with commas ({error})")
+    with reading(path), damaged, path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        missing = expected - set(reader.fieldnames or ())
+        if missing:
+            raise InputError(
+                path, f"lacks the columns {sorted(missing)}; it has {reader.fieldnames or 'none'}"
+            )
+        # A row cut short holds None instead of text.
+        return [{name: value or "" for name, value in row.items() if name} for row in reader]
 
 
 def split(path: Path, text: str) -> Split:

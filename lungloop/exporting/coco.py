@@ -6,12 +6,12 @@ from pathlib import Path
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import StudyRecord
 from chestct.formats.coco import CATEGORIES, Json, findings
-from lungloop.exporting.rows import Line, Row, write_image_png, write_mask_png
+from lungloop.exporting.rows import FormatWriter, Line, Row
 
 RLE_FILE, POLYGON_FILE = "annotations.json", "annotations-polygons.json"
 
 
-class CocoWriter:
+class CocoWriter(FormatWriter):
     """One COCO image a corrected slice, one annotation a connected finding."""
 
     legend = (
@@ -22,7 +22,7 @@ class CocoWriter:
     )
 
     def __init__(self, catalog: Catalog, folder: Path) -> None:
-        self._catalog, self._folder = catalog, folder
+        super().__init__(catalog, folder)
         self._images: list[Json] = []
         self._as_rle: list[Json] = []
         self._as_polygons: list[Json] = []
@@ -31,12 +31,12 @@ class CocoWriter:
         """The mask that counts of each slice as annotations, other versions as pictures."""
         lines = []
         for row in rows:
-            image = write_image_png(self._catalog, self._folder, row)
+            image = self.image_png(row)
             if row.is_chosen:
                 self._annotate(row, image)
                 lines.append(row.line(image, RLE_FILE))
             else:
-                lines.append(row.line(image, write_mask_png(self._catalog, self._folder, row)))
+                lines.append(row.line(image, self.mask_png(row)))
         return lines
 
     def finish(self) -> None:

@@ -4,14 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import StudyRecord
 from chestct.errors import InputError
 from chestct.formats.dicom_seg import MadeBy, write_dicom_seg
-from lungloop.exporting.rows import LeftOutError, Line, Row, write_mask_png
+from lungloop.exporting.rows import FormatWriter, LeftOutError, Line, Row
 
 
-class DicomSegWriter:
+class DicomSegWriter(FormatWriter):
     """The masks that count of a study as one segmentation on its source instances."""
 
     legend = (
@@ -20,9 +19,6 @@ class DicomSegWriter:
         "looked at. It names the patient by the pseudonym of `dataset.csv` and says nothing else of them;\n"
         "its UIDs are those of the source. Older versions of a mask are PNG files."
     )
-
-    def __init__(self, catalog: Catalog, folder: Path) -> None:
-        self._catalog, self._folder = catalog, folder
 
     def add(self, study: StudyRecord, rows: list[Row]) -> list[Line]:
         """One file a study; its rows name no image, since the instances are not copied."""
@@ -48,10 +44,4 @@ class DicomSegWriter:
                 write_dicom_seg(self._folder / mask, view, geometry, headers, made_by, looked_at)
         except InputError as error:
             raise LeftOutError(study.name, error.reason) from error
-        return [
-            row.line("", mask if row.is_chosen else write_mask_png(self._catalog, self._folder, row))
-            for row in rows
-        ]
-
-    def finish(self) -> None:
-        """Every file is written already."""
+        return [row.line("", mask if row.is_chosen else self.mask_png(row)) for row in rows]

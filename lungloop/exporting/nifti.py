@@ -4,23 +4,19 @@ from pathlib import Path
 
 import numpy as np
 
-from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import StudyRecord
 from chestct.formats.nifti import write_label_map_nifti, write_volume_nifti
 from chestct.intensity import Intensity
-from lungloop.exporting.rows import LeftOutError, Line, Row, write_mask_png
+from lungloop.exporting.rows import FormatWriter, LeftOutError, Line, Row
 
 
-class NiftiWriter:
+class NiftiWriter(FormatWriter):
     """The study's volume and one mask volume; slices that nobody corrected are 0 in the mask."""
 
     legend = (
         'In NIfTI masks, slices without a row were not corrected: their zeros mean "not looked at", '
         'not "healthy".'
     )
-
-    def __init__(self, catalog: Catalog, folder: Path) -> None:
-        self._catalog, self._folder = catalog, folder
 
     def add(self, study: StudyRecord, rows: list[Row]) -> list[Line]:
         """The masks that count in the volume, other versions as pictures beside it."""
@@ -41,13 +37,10 @@ class NiftiWriter:
                 view[row.slice.index] = row.label_map(self._catalog)
                 lines.append(row.line(image, mask))
             else:
-                lines.append(row.line(image, write_mask_png(self._catalog, self._folder, row)))
+                lines.append(row.line(image, self.mask_png(row)))
         slices = self._catalog.slices.of_study(study.id)
-        pixels = np.stack([self._catalog.slices.read_pixels(one) for one in slices])
+        pixels = np.stack([self._catalog.slices.read_pixels(record) for record in slices])
         dtype = np.int16 if study.intensity is Intensity.HU else np.uint8
         write_volume_nifti(self._folder / image, pixels.astype(dtype), geometry)
         write_label_map_nifti(self._folder / mask, view, geometry)
         return lines
-
-    def finish(self) -> None:
-        """Every file is written already."""

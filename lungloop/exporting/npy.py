@@ -1,14 +1,14 @@
-"""`npy`: arrays in the class order of the seed and of Kaggle's `covid-segmentation`."""
+"""`npy`: arrays in the class order of Kaggle's `covid-segmentation`."""
 
 from pathlib import Path
 
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import StudyRecord
 from chestct.formats.kaggle_arrays import KaggleArrays
-from lungloop.exporting.rows import Line, Row
+from lungloop.exporting.rows import FormatWriter, Line, Row
 
 
-class NpyWriter:
+class NpyWriter(FormatWriter):
     """Slices of one size and kind together; sizes that differ go to files of their own."""
 
     legend = (
@@ -19,7 +19,7 @@ class NpyWriter:
     )
 
     def __init__(self, catalog: Catalog, folder: Path) -> None:
-        self._catalog, self._folder = catalog, folder
+        super().__init__(catalog, folder)
         self._arrays: dict[str, KaggleArrays] = {}
 
     def add(self, study: StudyRecord, rows: list[Row]) -> list[Line]:

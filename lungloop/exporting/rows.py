@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,18 +12,9 @@ from chestct.errors import InputError
 from chestct.render.overlay import png_bytes
 
 COLUMNS = (
-    "study",
-    "slice",
-    "patient",
-    "annotator",
-    "updated_at",
-    "lead_time_seconds",
-    "model_version",
-    "changed_fraction",
-    "split",
-    "image",
-    "mask",
-)
+    "study", "slice", "patient", "annotator", "updated_at", "lead_time_seconds", "model_version",
+    "changed_fraction", "split", "image", "mask",
+)  # fmt: skip
 Line = list[object]
 
 
@@ -70,20 +60,15 @@ class Row:
             mask.as_posix() if isinstance(mask, Path) else mask,
         ]
 
-    def mask_png(self) -> Path:
-        """The mask that counts carries the slice's plain name; others say which version they are."""
-        version = "" if self.is_chosen else f".version-{self.correction.id}"
-        return Path("masks") / self.slice.study_name / f"{self.slice.index:04d}{version}.png"
 
+class FormatWriter:
+    """One format's files in one folder; `add` is called once a study, `finish` once at the end."""
 
-class FormatWriter(Protocol):
-    """One format's files in one folder.
-
-    Made with the catalog and the folder; `add` is called once a study, `finish` once at the end.
-    """
-
-    legend: str
+    legend = ""
     """What the README says of these files."""
+
+    def __init__(self, catalog: Catalog, folder: Path) -> None:
+        self._catalog, self._folder = catalog, folder
 
     def add(self, study: StudyRecord, rows: list[Row]) -> list[Line]:
         """Writes a study's corrected slices.
@@ -93,25 +78,25 @@ class FormatWriter(Protocol):
         Raises:
             LeftOutError: this format cannot hold the study.
         """
-        ...
+        raise NotImplementedError
 
     def finish(self) -> None:
-        """Writes what needs all studies."""
-        ...
+        """Writes what needs all studies; most formats have nothing left."""
 
+    def image_png(self, row: Row) -> Path:
+        """The slice as Label Studio showed it, written once; its path below the folder."""
+        image = Path("images") / row.slice.study_name / f"{row.slice.index:04d}.png"
+        if not (self._folder / image).exists():
+            self._write(image, self._catalog.storage.read_bytes(row.slice.picture_path))
+        return image
 
-def write_image_png(catalog: Catalog, folder: Path, row: Row) -> Path:
-    """The slice as Label Studio showed it, once a slice; returns its path below the folder."""
-    image = Path("images") / row.slice.study_name / f"{row.slice.index:04d}.png"
-    if not (folder / image).exists():
-        (folder / image).parent.mkdir(parents=True, exist_ok=True)
-        (folder / image).write_bytes(catalog.storage.read_bytes(row.slice.picture_path))
-    return image
+    def mask_png(self, row: Row) -> Path:
+        """The row's label map; only the mask that counts carries the slice's plain name."""
+        version = "" if row.is_chosen else f".version-{row.correction.id}"
+        mask = Path("masks") / row.slice.study_name / f"{row.slice.index:04d}{version}.png"
+        self._write(mask, png_bytes(row.label_map(self._catalog)))
+        return mask
 
-
-def write_mask_png(catalog: Catalog, folder: Path, row: Row) -> Path:
-    """The row's label map as PNG; returns its path below the folder."""
-    mask = row.mask_png()
-    (folder / mask).parent.mkdir(parents=True, exist_ok=True)
-    (folder / mask).write_bytes(png_bytes(row.label_map(catalog)))
-    return mask
+    def _write(self, path: Path, content: bytes) -> None:
+        (self._folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (self._folder / path).write_bytes(content)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chestct.errors import InputError
-from chestct.files import reading
+from chestct.files import reading, refusing
 from chestct.study import Study
 from lungloop.external_masks.targets import (
     MaskLabels,
@@ -81,10 +81,9 @@ class LabelStudioExport:
                 raise InputError(
                     path, f"is larger than {_MAX_BYTES // 2**20} MiB; export fewer tasks at a time"
                 )
-            try:
+            no_json = "is no JSON ({error}); expected an export of Label Studio"
+            with refusing(path, (ValueError, RecursionError), no_json):
                 tasks = json.loads(path.read_bytes())
-            except (ValueError, RecursionError) as error:
-                raise InputError(path, f"is no JSON ({error}); expected an export of Label Studio") from error
         if not isinstance(tasks, list) or not all(
             isinstance(task, Mapping) and isinstance(task.get("data"), Mapping) for task in tasks
         ):

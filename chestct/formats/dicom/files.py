@@ -7,23 +7,9 @@ from chestct.formats.folders import folders_below
 
 SUFFIXES = (".dcm", ".dicom", ".ima")
 # Files of these kinds are never looked into: a folder may hold thousands of pictures.
-_OTHER_SUFFIXES = frozenset(
-    {
-        ".png",
-        ".jpg",
-        ".jpeg",
-        ".tif",
-        ".tiff",
-        ".nii",
-        ".gz",
-        ".npy",
-        ".zip",
-        ".csv",
-        ".json",
-        ".txt",
-        ".xlsx",
-    }
-)
+_OTHER_SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".nii", ".gz", ".npy", ".zip", ".csv", ".json", ".txt", ".xlsx",
+)  # fmt: skip
 _PREAMBLE_BYTES, _MAGIC = 128, b"DICM"
 
 

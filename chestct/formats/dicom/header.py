@@ -16,7 +16,7 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from chestct.errors import InputError
-from chestct.files import reading
+from chestct.files import reading, refusing
 from chestct.formats.dicom.files import has_magic
 
 _TAGS = [
@@ -84,20 +84,16 @@ def read_headers(path: Path) -> list[Header]:
         InputError: not DICOM, or cut off within its tags.
     """
     dataset = read_dataset(path, stop_before_pixels=True, specific_tags=_TAGS)
-    try:
+    with refusing(path, DAMAGED, "has damaged tags ({error}); export it again"):
         frames = int(dataset.get("NumberOfFrames") or 1)
-        one = frames == 1 and "PerFrameFunctionalGroupsSequence" not in dataset
+        single = frames == 1 and "PerFrameFunctionalGroupsSequence" not in dataset
         # Frames of a film or of a dose grid are no slices and say nowhere where they lie.
-        if one or dataset.get("Modality") != "CT":
+        if single or dataset.get("Modality") != "CT":
             return [_header(path, None, dataset, dataset)]
         return [
             _header(path, index, dataset, groups)
             for index, groups in enumerate(_groups_of_frames(path, dataset, frames))
         ]
-    except DAMAGED as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(path, f"has damaged tags ({error}); export it again") from error
 
 
 def read_dataset(path: Path, **options: Any) -> pydicom.Dataset:
@@ -109,23 +105,17 @@ def read_dataset(path: Path, **options: Any) -> pydicom.Dataset:
     Raises:
         InputError: not DICOM or cut off.
     """
-    with reading(path):
-        try:
-            _refuse_inflated(path)
-            dataset = pydicom.dcmread(path, force=True, **options)
-            if "SOPClassUID" not in dataset and "MediaStorageSOPClassUID" in dataset.file_meta:
-                dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID
-            if "SOPClassUID" in dataset or "Rows" in dataset:
-                if "TransferSyntaxUID" not in dataset.file_meta:
-                    # pydicom guesses it only while it reads; a file without a header is implicit.
-                    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
-                return dataset
-        except DAMAGED as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(
-                path, f"is no DICOM file, or one that was cut off ({first_line(error)}); export it again"
-            ) from error
+    no_dicom = "is no DICOM file, or one that was cut off ({error}); export it again"
+    with reading(path), refusing(path, DAMAGED, no_dicom):
+        _refuse_inflated(path)
+        dataset = pydicom.dcmread(path, force=True, **options)
+        if "SOPClassUID" not in dataset and "MediaStorageSOPClassUID" in dataset.file_meta:
+            dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID
+        if "SOPClassUID" in dataset or "Rows" in dataset:
+            if "TransferSyntaxUID" not in dataset.file_meta:
+                # pydicom guesses it only while it reads; a file without a header is implicit.
+                dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+            return dataset
     cut_off = "was cut off before its first tags" if has_magic(path) else "is no DICOM file"
     raise InputError(path, f"{cut_off}, whatever its name says; export it again")
 
@@ -215,7 +205,7 @@ def _many(value: Any) -> list[Any]:
 def _numbers(value: Any, count: int) -> tuple[float, ...] | None:
     """So many numbers that can be places, or None."""
     numbers = tuple(float(number) for number in _many(value))
-    return numbers if len(numbers) == count and all(abs(one) < _FAR_MM for one in numbers) else None
+    return numbers if len(numbers) == count and all(abs(number) < _FAR_MM for number in numbers) else None
 
 
 def _whole(dataset: pydicom.Dataset, name: str) -> int:
@@ -224,8 +214,3 @@ def _whole(dataset: pydicom.Dataset, name: str) -> int:
         return int(dataset.get(name) or 0)
     except (ValueError, TypeError):
         return 0
-
-
-def first_line(error: BaseException) -> str:
-    """What an error of pydicom says, short enough for a sentence."""
-    return str(error).partition("\n")[0][:120] or type(error).__name__

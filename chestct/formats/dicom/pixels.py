@@ -1,7 +1,5 @@
 """Pixels of a DICOM image as HU."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +10,17 @@ from pydicom.pixels.processing import apply_modality_lut
 from pydicom.uid import UID
 
 from chestct.errors import InputError
-from chestct.formats.dicom.header import DAMAGED, Header, first_line, read_dataset
+from chestct.files import refusing
+from chestct.formats.dicom.header import DAMAGED, Header, read_dataset
 from chestct.formats.nifti_stream import MAX_SIDE, MAX_VOXELS
 from chestct.intensity import LOWEST_HU, as_hu
 
 # Between air and fat, the densities that may lie at the edge of a chest CT.
 _AIR_BELOW_HU = -500
 _CONVERT = "unpack it with `gdcmconv --raw IN OUT` or `dcmdjpeg IN OUT` and read the result"
+_NOT_UNPACKED = (
+    "has pixels that cannot be unpacked ({error}); it is cut off or damaged, export it again, or " + _CONVERT
+)
 
 
 def is_stored_inverted(header: Header) -> bool:
@@ -28,7 +30,7 @@ def is_stored_inverted(header: Header) -> bool:
     changes no HU. Where that makes the image's edge dense and inverted numbers make it air, what lies
     around a patient decides.
     """
-    with _damage_told(header.path):
+    with refusing(header.path, DAMAGED, _NOT_UNPACKED):
         dataset = read_dataset(header.path)
         if dataset.get("PhotometricInterpretation") != "MONOCHROME1" or header.frame is not None:
             return False
@@ -55,40 +57,25 @@ def read_stack_hu(headers: list[Header], *, inverted: bool = False) -> list[npt.
             f"claims {len(headers)} images of {rows} x {columns} pixels; at most {MAX_SIDE} a side and "
             f"{MAX_VOXELS} in all are read",
         )
-    found: dict[int, npt.NDArray[np.int16]] = {}
-    places: dict[Path, list[int]] = {}
-    for place, header in enumerate(headers):
-        places.setdefault(header.path, []).append(place)
-    for path, here in places.items():
-        with _damage_told(path):
+    images: dict[int, npt.NDArray[np.int16]] = {}
+    indices: dict[Path, list[int]] = {}
+    for index, header in enumerate(headers):
+        indices.setdefault(header.path, []).append(index)
+    for path, of_file in indices.items():
+        with refusing(path, DAMAGED, _NOT_UNPACKED):
             dataset = read_dataset(path)
             stored = _stored(path, dataset)
             stored = _inverted(stored, dataset) if inverted else stored
-            for place in here:
-                frame = headers[place].frame
+            for index in of_file:
+                frame = headers[index].frame
                 image = stored if frame is None else stored[frame]
                 if image.shape != (rows, columns):
                     raise InputError(
                         path,
                         f"holds pixels of the shape {image.shape}; expected {(rows, columns)} by its tags",
                     )
-                found[place] = _hu(dataset, image, frame)
-    return [found[place] for place in range(len(headers))]
-
-
-@contextmanager
-def _damage_told(path: Path) -> Iterator[None]:
-    """Turns what pydicom and the decoders below it raise into one sentence that names the file."""
-    try:
-        yield
-    except InputError:
-        raise
-    except DAMAGED as error:
-        raise InputError(
-            path,
-            f"has pixels that cannot be unpacked ({first_line(error)}); it is cut off or damaged, export it "
-            f"again, or {_CONVERT}",
-        ) from error
+                images[index] = _hu(dataset, image, frame)
+    return [images[index] for index in range(len(headers))]
 
 
 def _stored(path: Path, dataset: pydicom.Dataset) -> npt.NDArray[np.generic]:

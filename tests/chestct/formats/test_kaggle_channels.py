@@ -1,6 +1,7 @@
 import numpy as np
 
-from chestct.formats.kaggle_channels import CHANNELS, one_hot
+from chestct.formats.kaggle import CHANNELS
+from chestct.formats.kaggle_arrays import one_hot
 from chestct.labels import Label
 
 
