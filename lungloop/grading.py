@@ -36,8 +36,8 @@ def grade_inputs(
         `Severity.as_dict` and `seconds`; or `input` and `error`.
     """
     report = []
-    for done, found in enumerate(_studies(paths), start=1):
-        report.append(_entry(found, grading))
+    for done, study in enumerate(_studies(paths), start=1):
+        report.append(_entry(study, grading))
         on_progress(Progress(done, None, Path(report[-1]["input"]).name))
     return report
 
@@ -97,36 +97,36 @@ def label_maps_for(study: Study, mask: Path) -> npt.NDArray[np.uint8]:
 def _studies(paths: Sequence[Path]) -> Iterator[Study | FailedInput]:
     """Studies whose slices are of one size; pictures of several sizes come one by one."""
     try:
-        for found in discover(paths):
-            if isinstance(found, FailedInput) or len({pixels.shape for pixels in found.slices}) == 1:
-                yield found
+        for study in discover(paths):
+            if isinstance(study, FailedInput) or len({pixels.shape for pixels in study.slices}) == 1:
+                yield study
                 continue
-            names = found.slice_names or tuple(str(index) for index in range(len(found.slices)))
-            for name, pixels in zip(names, found.slices, strict=True):
+            names = study.slice_names or tuple(str(index) for index in range(len(study.slices)))
+            for name, pixels in zip(names, study.slices, strict=True):
                 yield Study(
-                    name=f"{found.name}/{name}",
-                    patient=found.patient,
+                    name=f"{study.name}/{name}",
+                    patient=study.patient,
                     slices=(pixels,),
-                    intensity=found.intensity,
-                    source=found.source / name,
+                    intensity=study.intensity,
+                    source=study.source / name,
                 )
     except InputError as error:  # of a single path; of several it comes as FailedInput
         yield FailedInput(Path(error.source), error.reason)
 
 
-def _entry(found: Study | FailedInput, grading: Grading) -> dict[str, Any]:
-    entry: dict[str, Any] = {"input": str(found.source)}
-    if isinstance(found, FailedInput):
-        return {**entry, "error": found.reason}
+def _entry(study: Study | FailedInput, grading: Grading) -> dict[str, Any]:
+    entry: dict[str, Any] = {"input": str(study.source)}
+    if isinstance(study, FailedInput):
+        return {**entry, "error": study.reason}
     started = time.perf_counter()
     try:
-        severity = grading(found)
+        severity = grading(study)
     except (LungLoopError, OSError, MemoryError) as error:
         return {**entry, "error": str(error) or type(error).__name__}
     return {
         **entry,
-        "name": found.name,
-        "kind": "image" if found.geometry is None else "study",
+        "name": study.name,
+        "kind": "image" if study.geometry is None else "study",
         **severity.as_dict(),
         "seconds": round(time.perf_counter() - started, 3),
     }

@@ -1,4 +1,4 @@
-"""Studies from disk into the catalog; twice the same content is once."""
+"""Studies from disk into the catalog; importing the same content again changes nothing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ from typing import Any
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import StudyRecord
 from chestct.errors import InputError
+from chestct.formats.folders import failed
 from chestct.progress import OnProgress, Progress, unheard
 from chestct.study import FailedInput, Study
 
@@ -38,7 +39,7 @@ class ImportReport:
             "created": self.created,
             "known": self.known,
             "slices": self.slices,
-            "failed": [{"input": str(one.source), "error": one.reason} for one in self.failed],
+            "failed": [{"input": str(failure.source), "error": failure.reason} for failure in self.failed],
             "notes": [{"input": str(source), "note": note} for source, note in self.notes],
             "test_patient": self.test_patient,
         }
@@ -68,7 +69,7 @@ def import_studies(
             record, created = catalog.studies.add(study, layout)
             report.notes += _add_prelabels(catalog, study, record)
         except InputError as error:
-            report.failed.append(FailedInput(study.source, _reason(error, study.source)))
+            report.failed.append(failed(study.source, error))
         else:
             if created:
                 report.created.append(record.name)
@@ -84,16 +85,14 @@ def _add_prelabels(catalog: Catalog, study: Study, record: StudyRecord) -> list[
     """Masks to be shown to readers; what to know of those that come too late."""
     champion = catalog.versions.champion()
     late = 0
-    for one in catalog.slices.of_study(record.id) if study.prelabels else []:
-        given = study.prelabels.get(one.index)
-        if given is not None:
-            catalog.predictions.add_prelabel(one.id, given)
-            late += champion is not None and catalog.predictions.prelabel(one.id, champion.version) is None
+    for slice_record in catalog.slices.of_study(record.id) if study.prelabels else []:
+        prelabel = study.prelabels.get(slice_record.index)
+        if prelabel is not None:
+            catalog.predictions.add_prelabel(slice_record.id, prelabel)
+            late += champion is not None and (
+                catalog.predictions.prelabel(slice_record.id, champion.version) is None
+            )
     if not late:
         return []
     note = f"{late} slices were pre-labelled by the model already: their masks show from the next version on"
     return [(study.source, note)]
-
-
-def _reason(error: InputError, source: Path) -> str:
-    return error.reason if error.source == str(source) else str(error)

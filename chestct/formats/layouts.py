@@ -35,6 +35,8 @@ def discover(paths: Sequence[Path], layout: str = "auto") -> Iterator[Found]:
 
 def _read_all(paths: Sequence[Path], layout: str) -> Iterator[Found]:
     for source in find_sources(paths, layout):
+        if source.kind is Kind.NOTHING and len(paths) == 1:
+            raise InputError(source.path, source.reason)
         try:
             yield from _read(source, layout)
         except InputError as error:
@@ -47,7 +49,7 @@ def _read(source: Source, layout: str) -> Iterator[Found]:
     if source.reason:
         yield FailedInput(source.path, source.reason)
     elif source.read is not None:
-        yield source.read()
+        yield source.study()
     elif source.data_set is not None:
         yield from source.data_set.read(source.path)
     elif source.kind is Kind.ARCHIVE:

@@ -34,11 +34,12 @@ EXPECTED = "expected .nii.gz, .nii, .dcm, .npy, .png, .jpg, .tif or .zip files, 
 class Kind(Enum):
     """How a source is read."""
 
-    DICOM = auto()  # a study of a DICOM folder: `read`
-    FILE = auto()  # a volume, an array or a picture: `read`
+    DICOM = auto()  # a study of a DICOM folder: `study`
+    FILE = auto()  # a volume, an array or a picture: `study`
     PICTURES = auto()  # all pictures of a folder: `chestct.formats.images.read_pictures`
     ARCHIVE = auto()  # unpacked, then searched like a folder
     DATA_SET = auto()  # `data_set`
+    NOTHING = auto()  # a path that is missing, or a folder without anything to read
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Source:
         reason: why it cannot be read; empty where nothing is known against it yet.
         files: the files it is made of, where they are known.
         name: of a DICOM study; empty for others.
-        read: gives the study of a DICOM or FILE source, or raises InputError.
+        read: see `study`; None where there is no single one.
     """
 
     path: Path
@@ -92,6 +93,16 @@ class Source:
     name: str = ""
     read: Callable[[], Study] | None = None
     data_set: DataSet | None = None
+
+    def study(self) -> Study:
+        """The study of a DICOM or FILE source.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        if self.read is None:
+            raise InputError(self.path, self.reason or "is not a single study")
+        return self.read()
 
     @property
     def root(self) -> Path:
@@ -105,14 +116,12 @@ class Source:
 
 
 def find_sources(paths: Sequence[Path], layout: str = "auto", skip: Path | None = None) -> Iterator[Source]:
-    """Every source of the paths, folder by folder as they are asked for.
+    """Every source of the paths, at least one each, folder by folder as they are asked for.
 
     Args:
         paths: files and folders.
         layout: one of LAYOUTS; all but "auto" narrow what is taken.
         skip: a resolved folder that is passed over where it lies below one of the paths.
-    Raises:
-        InputError: the only path is missing or holds nothing; of several it comes as a source with a reason.
     """
     # Files of one series may be named one by one (`*.dcm`); they are read where the first one stands.
     dicom = [path for path in paths if layout in ("auto", "dicom") and is_dicom(path)]
@@ -122,11 +131,11 @@ def find_sources(paths: Sequence[Path], layout: str = "auto", skip: Path | None 
                 yield from _dicom(dicom, path)
             continue
         try:
+            with reading(path):
+                path.stat()
             yield from _of_path(path, layout, skip)
         except InputError as error:
-            if len(paths) == 1:
-                raise
-            yield Source(path, path, Kind.FILE, failed(path, error).reason)
+            yield Source(path, path, Kind.NOTHING, error.reason)
 
 
 def one_by_one(source: Source, skip: Path | None = None) -> Iterator[Source]:
@@ -146,8 +155,6 @@ def one_by_one(source: Source, skip: Path | None = None) -> Iterator[Source]:
 
 
 def _of_path(path: Path, layout: str, skip: Path | None) -> Iterator[Source]:
-    with reading(path):
-        path.stat()
     data_set = _data_set(path) if layout == "auto" else DATA_SETS.get(layout)
     if path.is_file() and is_archive_name(path):
         yield Source(path, path, Kind.ARCHIVE, files=(path,))

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
-from chestct.errors import InputError
 from chestct.formats.folders import natural_key
 from chestct.formats.nifti import nifti_stem
 from chestct.formats.sources import Kind, Source, find_sources, one_by_one
@@ -18,14 +17,14 @@ class SegmentInput:
     Args:
         path: the file, or the folder of a DICOM study; or what cannot be read, with `error`.
         stem: its results' path below the output folder, without ending ("case-1/000").
+        source: how it is read.
         error: why it cannot be segmented, None where nothing is known against it yet.
-        source: how it is read; None for what cannot be read.
     """
 
     path: Path
     stem: Path
+    source: Source
     error: str | None = None
-    source: Source | None = None
 
 
 def find_inputs(paths: Sequence[Path], out: Path) -> list[SegmentInput]:
@@ -40,12 +39,9 @@ def find_inputs(paths: Sequence[Path], out: Path) -> list[SegmentInput]:
     """
     skip = out.resolve()
     inputs: list[SegmentInput] = []
-    try:
-        for _, group in groupby(find_sources(paths, skip=skip), key=lambda source: source.named):
-            sources = [alone for source in group for alone in one_by_one(source, skip)]
-            inputs += [_input(source, sources) for source in sorted(sources, key=_order)]
-    except InputError as error:  # of a single path; of several it comes as a source
-        inputs.append(SegmentInput(Path(error.source), Path(), error.reason))
+    for _, group in groupby(find_sources(paths, skip=skip), key=lambda source: source.named):
+        sources = [alone for source in group for alone in one_by_one(source, skip)]
+        inputs += [_input(source, sources) for source in sorted(sources, key=_order)]
     return list(_without_same_results(inputs))
 
 
@@ -63,7 +59,7 @@ def _input(source: Source, sources: Sequence[Source]) -> SegmentInput:
         stem = Path(source.root.resolve().name)
     if len({other.files[0] for other in sources if other.files and other.path == source.path}) > 1:
         stem /= source.name
-    return SegmentInput(source.path, stem, source.reason or None, source)
+    return SegmentInput(source.path, stem, source, source.reason or None)
 
 
 def _without_same_results(inputs: Sequence[SegmentInput]) -> Iterator[SegmentInput]:
@@ -71,7 +67,7 @@ def _without_same_results(inputs: Sequence[SegmentInput]) -> Iterator[SegmentInp
     taken: dict[Path, Path] = {}
     files: set[Path] = set()
     for item in inputs:
-        if item.error is not None or item.source is None:
+        if item.error is not None:
             yield item
             continue
         # Several studies may lie in one folder; what tells them apart is their first file.

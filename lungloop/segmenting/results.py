@@ -20,6 +20,7 @@ from chestct.render.overlay import montage, overlay, png_bytes
 from chestct.render.uncertainty import uncertainty_picture
 from chestct.study import Study
 
+Picture = npt.NDArray[np.uint8]
 # Enough slices to judge a study at a glance, few enough for one screen.
 _SLICES_ON_MONTAGE = 24
 
@@ -30,36 +31,28 @@ def write_image(
     """A slice's label map and pictures as PNG, at its own size.
 
     Args:
-        doubt: with the picture of the model's doubt, where the model tells it.
+        uncertainty: with a picture of it, where the model gives any.
     Returns:
         The files by their keys in the report.
     """
-    written = {"label_map": _beside(stem, ".label.png"), "overlay": _beside(stem, ".overlay.png")}
+    written = {"label_map": _beside(stem, ".label.png")}
     write_label_map_png(written["label_map"], prediction.label_map)
-    write_atomic(written["overlay"], png_bytes(_overlay(study, index, prediction)), durable=False)
-    shown = _uncertainty(study, index, prediction) if uncertainty else None
-    if shown is not None:
-        written["doubt"] = _beside(stem, ".doubt.png")
-        write_atomic(written["doubt"], png_bytes(shown), durable=False)
-    return written
+    uncertain = _uncertainty(study, index, prediction) if uncertainty else None
+    return written | _write_pictures(stem, _overlay(study, index, prediction), uncertain)
 
 
 def write_study(
     stem: Path, study: Study, geometry: Geometry, predictions: Sequence[SlicePrediction], *, uncertainty: bool
 ) -> dict[str, Path]:
     """A study's label map as NIfTI, and contact sheets of its slices; as `write_image`."""
-    written = {"label_map": _beside(stem, ".label.nii.gz"), "overlay": _beside(stem, ".overlay.png")}
+    written = {"label_map": _beside(stem, ".label.nii.gz")}
     view = np.stack([prediction.label_map for prediction in predictions])
     write_label_map_nifti(written["label_map"], view, geometry)
     on_sheet = np.unique(np.linspace(0, len(view) - 1, _SLICES_ON_MONTAGE).round().astype(int))
     overlays = [_overlay(study, index, predictions[index]) for index in on_sheet]
-    write_atomic(written["overlay"], png_bytes(montage(overlays)), durable=False)
-    shown = [_uncertainty(study, index, predictions[index]) for index in on_sheet] if uncertainty else []
-    pictures = [picture for picture in shown if picture is not None]
-    if pictures:
-        written["doubt"] = _beside(stem, ".doubt.png")
-        write_atomic(written["doubt"], png_bytes(montage(pictures)), durable=False)
-    return written
+    maps = [_uncertainty(study, index, predictions[index]) for index in on_sheet] if uncertainty else []
+    uncertain = [picture for picture in maps if picture is not None]
+    return written | _write_pictures(stem, montage(overlays), montage(uncertain) if uncertain else None)
 
 
 def write_dicom(
@@ -78,11 +71,20 @@ def write_dicom(
     return {"dicom_seg": path.relative_to(out).as_posix()}
 
 
-def _overlay(study: Study, index: int, prediction: SlicePrediction) -> npt.NDArray[np.uint8]:
+def _write_pictures(stem: Path, overlays: Picture, uncertain: Picture | None) -> dict[str, Path]:
+    pictures = {"overlay": overlays} if uncertain is None else {"overlay": overlays, "doubt": uncertain}
+    written = {key: _beside(stem, f".{key}.png") for key in pictures}
+    for key, path in written.items():
+        # Can be made again: not worth the wait for the disk once a slice.
+        write_atomic(path, png_bytes(pictures[key]), durable=False)
+    return written
+
+
+def _overlay(study: Study, index: int, prediction: SlicePrediction) -> Picture:
     return overlay(as_picture(study.slices[index], study.intensity), prediction.label_map)
 
 
-def _uncertainty(study: Study, index: int, prediction: SlicePrediction) -> npt.NDArray[np.uint8] | None:
+def _uncertainty(study: Study, index: int, prediction: SlicePrediction) -> Picture | None:
     if prediction.uncertainty is None:
         return None
     return uncertainty_picture(as_picture(study.slices[index], study.intensity), prediction.uncertainty)

@@ -12,6 +12,7 @@ import numpy as np
 from chestct.errors import InputError, LungLoopError
 from chestct.files import write_atomic
 from chestct.formats.archives import unpacked
+from chestct.formats.folders import failed
 from chestct.formats.sources import Kind
 from chestct.inference.segmenter import Segmenter
 from chestct.labels import Label
@@ -24,8 +25,8 @@ from lungloop.segmenting.results import write_dicom, write_image, write_study
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """What is asked of every input: where results go, by which model, with pictures of its doubt or not."""
+class _Run:
+    """What is wanted of every input: where results go, by which model, with its uncertainty or not."""
 
     out: Path
     segmenter: Segmenter
@@ -46,7 +47,7 @@ def segment_inputs(
         inputs: as `find_inputs` gives them.
         out: created where missing.
         on_progress: told each input, by name.
-        doubt: with a picture of what the model is unsure of beside each overlay.
+        uncertainty: with a picture of what the model is unsure of beside each overlay.
     Returns:
         The report: per input `input`, and `kind`, `model_version`, `percent`, `severity`, `label_map`,
         `overlay`, `doubt` where it was asked for and, where a study came as DICOM, `dicom_seg` (paths below
@@ -60,67 +61,68 @@ def segment_inputs(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(out, f"cannot be made: {error.strerror}") from error
-    asked = _Asked(out, segmenter, uncertainty)
+    run = _Run(out, segmenter, uncertainty)
     report = []
-    for done, one in enumerate(inputs, start=1):
-        report += _entries(one, asked)
-        on_progress(Progress(done, len(inputs), one.path.name))
+    for done, item in enumerate(inputs, start=1):
+        report += _entries(item, run)
+        on_progress(Progress(done, len(inputs), item.path.name))
     write_atomic(out / "report.json", json.dumps(report, indent=2, ensure_ascii=False))
     return report
 
 
-def _entries(one: SegmentInput, asked: _Asked) -> list[dict[str, Any]]:
-    if one.error is None and one.source is not None and one.source.kind is Kind.ARCHIVE:
-        return list(_entries_of_archive(one, asked))
+def _entries(item: SegmentInput, run: _Run) -> list[dict[str, Any]]:
+    if item.error is None and item.source.kind is Kind.ARCHIVE:
+        return list(_entries_of_archive(item, run))
     started = time.perf_counter()
     try:
-        entries = list(_segment(one, asked))
+        entries = list(_segment(item, run))
     except (LungLoopError, OSError, MemoryError) as error:
-        return [{"input": str(one.path), "error": _reason(error, one.path)}]
+        return [{"input": str(item.path), "error": _reason(error, item.path)}]
     seconds = (time.perf_counter() - started) / len(entries)
     return [{**entry, "seconds": round(seconds, 3)} for entry in entries]
 
 
-def _entries_of_archive(one: SegmentInput, asked: _Asked) -> Iterator[dict[str, Any]]:
+def _entries_of_archive(item: SegmentInput, run: _Run) -> Iterator[dict[str, Any]]:
     """The archive's tree mirrored below its name; what it is unpacked into is never named."""
     try:
-        with unpacked(one.path) as folder:
-            for inner in find_inputs([folder], asked.out):
-                for entry in _entries(replace(inner, stem=one.stem / inner.stem), asked):
+        with unpacked(item.path) as folder:
+            for inner in find_inputs([folder], run.out):
+                for entry in _entries(replace(inner, stem=item.stem / inner.stem), run):
                     for key in {"input", "error"} & set(entry):
-                        entry[key] = entry[key].replace(str(folder), str(one.path))
+                        entry[key] = entry[key].replace(str(folder), str(item.path))
                     yield entry
     except (LungLoopError, OSError) as error:
-        yield {"input": str(one.path), "error": _reason(error, one.path)}
+        yield {"input": str(item.path), "error": _reason(error, item.path)}
 
 
 def _reason(error: Exception, path: Path) -> str:
-    same = isinstance(error, InputError) and error.source == str(path)
-    return (error.reason if same and isinstance(error, InputError) else str(error)) or type(error).__name__
+    if isinstance(error, InputError):
+        return failed(path, error).reason
+    return str(error) or type(error).__name__
 
 
-def _segment(one: SegmentInput, asked: _Asked) -> Iterator[dict[str, Any]]:
-    if one.error is not None or one.source is None or one.source.read is None:
-        raise InputError(one.path, one.error or "cannot be segmented")
-    study = one.source.read()
-    out, segmenter = asked.out, asked.segmenter
+def _segment(item: SegmentInput, run: _Run) -> Iterator[dict[str, Any]]:
+    if item.error is not None:
+        raise InputError(item.path, item.error)
+    study = item.source.study()
+    out, segmenter = run.out, run.segmenter
     predictions = segmenter.segment_study(
         study.slices, study.intensity, slices_apart_mm=study.slices_apart_mm
     )
     if study.geometry is not None:
-        (out / one.stem).parent.mkdir(parents=True, exist_ok=True)
+        (out / item.stem).parent.mkdir(parents=True, exist_ok=True)
         written = write_study(
-            out / one.stem, study, study.geometry, predictions, uncertainty=asked.uncertainty
+            out / item.stem, study, study.geometry, predictions, uncertainty=run.uncertainty
         )
-        entry = _entry(str(one.path), study, segmenter, predictions, written, out)
-        yield entry | write_dicom(out / one.stem, study, segmenter.version, predictions, out)
+        entry = _entry(str(item.path), study, segmenter, predictions, written, out)
+        yield entry | write_dicom(out / item.stem, study, segmenter.version, predictions, out)
         return
     for index, prediction in enumerate(predictions):
         alone = len(predictions) == 1
-        stem = out / one.stem if alone else out / one.stem / f"{index:03d}"
+        stem = out / item.stem if alone else out / item.stem / f"{index:03d}"
         stem.parent.mkdir(parents=True, exist_ok=True)
-        written = write_image(stem, study, index, prediction, uncertainty=asked.uncertainty)
-        name = str(one.path) if alone else f"{one.path}[{index}]"
+        written = write_image(stem, study, index, prediction, uncertainty=run.uncertainty)
+        name = str(item.path) if alone else f"{item.path}[{index}]"
         yield _entry(name, study, segmenter, [prediction], written, out)
 
 
