@@ -24,13 +24,13 @@ class Study:
         intensity: what the numbers mean.
         geometry: the file's own axes; None for loose pictures.
         source: the file or folder it came from.
-        candidates: slice index -> (H, W) uint8 candidate map: the source's own masks, the
-            "labels of record"; a slice that is absent has none.
+        partial_labels: slice index -> (H, W) uint8 sets of possible labels: the source's own masks, the
+            reference labels; a slice that is absent has none.
         grade: the source's own grade of the study.
         split: where the source fixes the patient's side; None lets the catalog decide.
         slice_names: file names of pictures, for mirrors of a folder; empty for volumes.
-        prelabels: slice index -> (H, W) uint8 label map made elsewhere, for a reader to correct; not of
-            record.
+        prelabels: slice index -> (H, W) uint8 label map made elsewhere, for a reader to correct; no
+            reference.
         notes: sentences for the user: what was chosen, assumed or left out while reading.
         dicom_files: the DICOM files in the order of the stored slice axis (which is the order of
             `slices` for axial series), one file for an enhanced multi-frame CT; empty for other

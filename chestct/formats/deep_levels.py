@@ -35,26 +35,26 @@ def decided(pages: Sequence[Levels]) -> tuple[list[Levels], Intensity, str]:
     """
     lowest = min(float(page.min()) for page in pages)
     highest = max(float(page.max()) for page in pages)
-    told = f"numbers from {lowest:g} to {highest:g}"
+    levels = f"numbers from {lowest:g} to {highest:g}"
     if lowest < 0:
-        return [as_hu(page) for page in pages], Intensity.HU, f"{told}: taken as HU, since some lie below 0"
+        return [as_hu(page) for page in pages], Intensity.HU, f"{levels}: taken as HU, since some lie below 0"
     numbers = [page.astype(np.float32) for page in pages]
     for offset, name in _OFFSETS.items():
         if _looks_like_hu([page - offset for page in numbers]):
-            return [as_hu(page - offset) for page in numbers], Intensity.HU, f"{told}: taken as {name}"
+            return [as_hu(page - offset) for page in numbers], Intensity.HU, f"{levels}: taken as {name}"
     wrapped = [np.where(page >= _WRAPS_AT, page - _WRAP, page) for page in numbers]
     if highest >= _WRAPS_AT and _looks_like_hu(wrapped):
         return (
             [as_hu(page) for page in wrapped],
             Intensity.HU,
-            f"{told}: taken as HU of 16 bits with a sign (those above {_WRAPS_AT} are negative)",
+            f"{levels}: taken as HU of 16 bits with a sign (those above {_WRAPS_AT} are negative)",
         )
     scale = 255 / max(highest - lowest, 1e-9)
     grey: list[Levels] = [np.rint((page - lowest) * scale).astype(np.uint8) for page in numbers]
     return (
         grey,
         Intensity.PICTURE,
-        f"{told}, not distributed like HU: taken as grey levels of an unknown window; give NIfTI or DICOM "
+        f"{levels}, not distributed like HU: taken as grey levels of an unknown window; give NIfTI or DICOM "
         "where HU matter",
     )
 

@@ -22,7 +22,7 @@ def sorted_along_slices(headers: Sequence[Dataset]) -> list[Dataset]:
     """Instances in the order of their position along the normal of the slices."""
     across, down = _directions(headers[0])
     normal = np.cross(across, down)
-    return sorted(headers, key=lambda one: float(normal @ _position(one)))
+    return sorted(headers, key=lambda header: float(normal @ _position(header)))
 
 
 def frames_affine(headers: Sequence[Dataset], geometry: Geometry) -> npt.NDArray[np.float64]:
@@ -70,10 +70,10 @@ def frames_of_view(
     axes = np.abs(turn).argmax(axis=1)  # which stored axis runs along columns, rows and frames
     if sorted(axes.tolist()) != [0, 1, 2] or np.abs(turn).sum() != 3:
         raise InputError(source, "does not lie along the rows, columns and frames of its DICOM series")
-    found = tuple(geometry.stored_shape[axis] for axis in axes)
-    if found != shape:
+    voxels = tuple(geometry.stored_shape[axis] for axis in axes)
+    if voxels != shape:
         raise InputError(
-            source, f"has {found} voxels along columns, rows and frames, its DICOM series {shape}"
+            source, f"has {voxels} voxels along columns, rows and frames, its DICOM series {shape}"
         )
     backward = [bool(turn[frame_axis, axis] < 0) for frame_axis, axis in enumerate(axes)]
     exact = np.eye(4)

@@ -129,13 +129,13 @@ def _study_paths(studies: Path) -> list[Path]:
 
 def _read_study(folder: Path, path: Path, grades: Mapping[str, SeverityGrade]) -> Study:
     study = read_nifti(path)
-    found = _labels_of_record(folder, nifti_stem(path), study.geometry) if study.geometry else {}
+    found = _reference_labels(folder, nifti_stem(path), study.geometry) if study.geometry else {}
     return dataclasses.replace(
         study, grade=grades.get(study.name, _GRADES.get(path.parent.name)), partial_labels=found
     )
 
 
-def _labels_of_record(folder: Path, stem: str, study: Geometry) -> dict[int, npt.NDArray[np.uint8]]:
+def _reference_labels(folder: Path, stem: str, study: Geometry) -> dict[int, npt.NDArray[np.uint8]]:
     """Candidate maps of every slice: of the full label map where there is one, else of the mask."""
     for suffix in SUFFIXES:
         path = folder / "labels" / f"{stem}_labels{suffix}"

@@ -165,19 +165,19 @@ def write_volume_nifti(path: Path, view: npt.NDArray[np.generic], geometry: Geom
         write_atomic(path, content, durable=False)
 
 
-def refuse_other_geometry(path: Path, found: Geometry, study: Geometry) -> None:
+def refuse_other_geometry(path: Path, mask: Geometry, study: Geometry) -> None:
     """A mask must lie on its study's voxels: the same shape, corners within half a voxel.
 
     Raises:
         InputError: it does not.
     """
-    if found.stored_shape != study.stored_shape:
+    if mask.stored_shape != study.stored_shape:
         raise InputError(
-            path, f"has {found.stored_shape} voxels, its study {study.stored_shape}; they must agree"
+            path, f"has {mask.stored_shape} voxels, its study {study.stored_shape}; they must agree"
         )
     far = [length - 1 for length in study.stored_shape]
     corners = np.array([[i, j, k, 1] for i in (0, far[0]) for j in (0, far[1]) for k in (0, far[2])], float)
-    apart_mm = np.linalg.norm((corners @ (found.affine - study.affine).T)[:, :3], axis=1).max()
+    apart_mm = np.linalg.norm((corners @ (mask.affine - study.affine).T)[:, :3], axis=1).max()
     if apart_mm > min(study.spacing_mm) / 2:
         raise InputError(
             path, f"lies up to {apart_mm:.1f} mm beside its study (other affine); they must agree"

@@ -38,7 +38,7 @@ def outlines(mask: npt.NDArray[np.bool_]) -> list[list[Corner]]:
 def _loops(mask: npt.NDArray[np.bool_]) -> list[list[Corner]]:
     """Closed walks around the mask with its pixels on the right hand, every corner of the grid kept."""
     leaving = _edges(mask)
-    found = []
+    loops = []
     # From the top, so that a start lies at the top of its loop, where no two pixels touch at a corner.
     for start in sorted(leaving, key=lambda corner: (corner[1], corner[0])):
         if start not in leaving:
@@ -57,8 +57,8 @@ def _loops(mask: npt.NDArray[np.bool_]) -> list[list[Corner]]:
             corner = (corner[0] + step[0], corner[1] + step[1])
             if corner == start:
                 break
-        found.append(loop)
-    return found
+        loops.append(loop)
+    return loops
 
 
 def _edges(mask: npt.NDArray[np.bool_]) -> dict[Corner, list[Corner]]:

@@ -2,7 +2,7 @@
 
 Findings of COVID-19 pneumonia are patches near the pleura, mostly posterior and basal. A smooth field
 says how prone each voxel of a lung is; its quantile gives exactly the wanted share.
-Source of the pattern: RSNA consensus on COVID-19 chest CT, "typical appearance" (recalled).
+Source of the pattern: RSNA consensus on COVID-19 chest CT, "typical appearance".
 """
 
 import numpy as np

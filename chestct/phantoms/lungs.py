@@ -1,4 +1,4 @@
-"""Where the lungs of a made-up person lie: cage, mediastinum and domes of the diaphragm.
+"""Where the lungs of a synthetic person lie: cage, mediastinum and domes of the diaphragm.
 
 `level` runs from 0 at the lung bases to 1 at the apices. Sizes are those of an adult (recalled from
 anatomy texts) and differ by person.

@@ -127,20 +127,20 @@ def _between_lungs(hu: Plane, grid: Grid, person: Person, level: float, within: 
 
 def _great_vessels(level: float) -> list[tuple[float, float, float, float]]:
     """Ellipses (x, y, rx, ry) of aorta, vena cava and pulmonary arteries at a level."""
-    found: list[tuple[float, float, float, float]] = []
+    vessels: list[tuple[float, float, float, float]] = []
     if level < 0.66:
-        found.append((23.0, 48.0, 12.5, 12.5))  # descending aorta
+        vessels.append((23.0, 48.0, 12.5, 12.5))  # descending aorta
     if 0.42 < level < 0.64:
-        found += [(-7.0, -30.0, 16.0, 16.0), (-22.0, -14.0, 9.0, 10.0)]  # ascending aorta, vena cava
+        vessels += [(-7.0, -30.0, 16.0, 16.0), (-22.0, -14.0, 9.0, 10.0)]  # ascending aorta, vena cava
     if 0.47 < level < 0.57:
-        found += [(20.0, -26.0, 14.0, 13.0), (-2.0, -6.0, 33.0, 9.0)]  # pulmonary trunk, right artery
-        found += [(-35.0, 2.0, 9.0, 12.0), (36.0, 4.0, 9.0, 12.0)]
+        vessels += [(20.0, -26.0, 14.0, 13.0), (-2.0, -6.0, 33.0, 9.0)]  # pulmonary trunk, right artery
+        vessels += [(-35.0, 2.0, 9.0, 12.0), (36.0, 4.0, 9.0, 12.0)]
     if arch(level) > 0.0:
-        found.append((16.0, 8.0, 15.0 * arch(level) + 1.0, 40.0 * arch(level) + 1.0))
+        vessels.append((16.0, 8.0, 15.0 * arch(level) + 1.0, 40.0 * arch(level) + 1.0))
     if level > 0.64:
-        found += [(-18.0, -14.0, 8.0, 8.0), (-4.0, -24.0, 6.5, 6.5)]  # vena cava, brachiocephalic artery
-        found += [(13.0, -14.0, 5.0, 5.0), (20.0, 10.0, 5.5, 5.5)]  # left carotid and subclavian arteries
-    return found
+        vessels += [(-18.0, -14.0, 8.0, 8.0), (-4.0, -24.0, 6.5, 6.5)]  # vena cava, brachiocephalic artery
+        vessels += [(13.0, -14.0, 5.0, 5.0), (20.0, 10.0, 5.5, 5.5)]  # left carotid and subclavian arteries
+    return vessels
 
 
 def _spine(hu: Plane, grid: Grid, level: float) -> None:

@@ -18,7 +18,6 @@ from chestct.phantoms.grid import Grid
 from chestct.phantoms.lungs import CHEST_HEIGHT_MM, HILUM_LEVEL, Person
 from chestct.phantoms.tissues import AIR_HU, slice_without_disease
 from chestct.phantoms.vessels import draw_tubes, grow_tree
-from chestct.severity.lungs import Side
 from chestct.study import Study
 
 DEFAULT_SHAPE = (36, 512, 512)
@@ -55,10 +54,10 @@ Volume = npt.NDArray[np.floating]
 
 @dataclass(frozen=True, eq=False)
 class Phantom:
-    """A made-up study and the truth about it.
+    """A synthetic study and the truth about it.
 
     Args:
-        study: int16 HU slices in MosMedData's geometry, with its grade and no labels of record.
+        study: int16 HU slices in MosMedData's geometry, with its grade and no reference labels.
         geometry: of study and label map.
         label_map: (S, H, W) uint8 values of Label, radiological view.
         involvement: diseased share of the right and of the left lung in the label map, in [0, 1].
@@ -69,13 +68,8 @@ class Phantom:
     label_map: npt.NDArray[np.uint8]
     involvement: tuple[float, float]
 
-    @property
-    def sides(self) -> npt.NDArray[np.uint8]:
-        """(S, H, W) uint8, the true `Side` of each lung voxel, 0 outside; the middle column parts them."""
-        return sides_of_halves(self.label_map)
-
     def labelled_study(self) -> Study:
-        """The study with its truth as labels of record."""
+        """The study with its truth as reference labels."""
         return dataclasses.replace(
             self.study, partial_labels=dict(enumerate(partial_labels.from_label_map(self.label_map)))
         )
@@ -285,19 +279,12 @@ class _Tubes:
         tubes = (self.vessels[index], self.walls[index], self.lumens[index])
         # Few pixels hold any: work on those alone.
         at = np.nonzero((tubes[0] + tubes[1]) * lung > 0)
-        found = picture[at]
+        pixels_hu = picture[at]
         vessel, wall, lumen = (tube[at] for tube in tubes)
-        found += vessel * visible[at] * (_TISSUE_HU - found)
-        found += wall * lung[at] * np.float32(0.7) * (_BRONCHUS_WALL_HU - found)
-        found += lumen * lung[at] * (AIR_HU + 40.0 - found)
-        picture[at] = found
-
-
-def sides_of_halves(label_map: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Right lung in the picture's left half, left lung in its right half."""
-    columns = np.arange(label_map.shape[2])
-    halves = np.where(columns < len(columns) // 2, np.uint8(Side.RIGHT), np.uint8(Side.LEFT))
-    return np.where(label_map != Label.BACKGROUND, halves, np.uint8(0))
+        pixels_hu += vessel * visible[at] * (_TISSUE_HU - pixels_hu)
+        pixels_hu += wall * lung[at] * np.float32(0.7) * (_BRONCHUS_WALL_HU - pixels_hu)
+        pixels_hu += lumen * lung[at] * (AIR_HU + 40.0 - pixels_hu)
+        picture[at] = pixels_hu
 
 
 def involvement_of(label_map: npt.NDArray[np.uint8]) -> tuple[float, float]:

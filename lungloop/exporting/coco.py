@@ -52,21 +52,21 @@ class CocoWriter(FormatWriter):
             (self._folder / name).write_text(json.dumps(document))
 
     def _annotate(self, row: Row, image: Path) -> None:
-        found = row.slice
+        slice_record = row.slice
         image_id = len(self._images) + 1
         self._images.append(
             {
                 "id": image_id,
                 "file_name": image.as_posix(),
-                "height": found.height,
-                "width": found.width,
-                "study": found.study_name,
-                "slice": found.index,
-                "patient": found.patient,
-                "split": found.split.value,
+                "height": slice_record.height,
+                "width": slice_record.width,
+                "study": slice_record.study_name,
+                "slice": slice_record.index,
+                "patient": slice_record.patient,
+                "split": slice_record.split.value,
             }
         )
         for finding in findings(row.label_map(self._catalog)):
-            annotation_id, shape = len(self._as_rle) + 1, (found.height, found.width)
+            annotation_id, shape = len(self._as_rle) + 1, (slice_record.height, slice_record.width)
             self._as_rle.append(finding.annotation(annotation_id, image_id, shape, polygons=False))
             self._as_polygons.append(finding.annotation(annotation_id, image_id, shape, polygons=True))

@@ -56,16 +56,16 @@ class MaskFiles:
             InputError: several masks have the name and the folder does not decide.
         """
         for name in names:
-            found = self._by_name.get(name, [])
-            if len(found) > 1:
-                found = [path for path in found if folder and folder in _folders(path)] or found
-            if len(found) > 1:
+            masks = self._by_name.get(name, [])
+            if len(masks) > 1:
+                masks = [path for path in masks if folder and folder in _folders(path)] or masks
+            if len(masks) > 1:
                 raise InputError(
-                    found[0],
-                    f"and {found[1]} have the same name; put each into a folder named like its study",
+                    masks[0],
+                    f"and {masks[1]} have the same name; put each into a folder named like its study",
                 )
-            if found:
-                return found[0]
+            if masks:
+                return masks[0]
         return None
 
     def pictures_in(self, folder: str) -> list[Path]:

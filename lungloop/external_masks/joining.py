@@ -23,12 +23,12 @@ _PartialLabels = dict[int, npt.NDArray[np.uint8]]
 class MasksAs(StrEnum):
     """What masks made elsewhere become."""
 
-    LABELS = "labels"  # labels of record: they train, and test
+    LABELS = "labels"  # reference labels: they train, and test
     PRELABELS = "prelabels"  # shown to a reader, who corrects them
 
 
 def with_masks(
-    found: Iterable[Study | FailedInput],
+    studies: Iterable[Study | FailedInput],
     masks: Path,
     labels: MaskLabels | None = None,
     masks_as: MasksAs = MasksAs.LABELS,
@@ -39,11 +39,11 @@ def with_masks(
     255 is a lesion of unknown kind, and brushes of Label Studio go by their names.
 
     Args:
-        found: as `discover` yields it.
+        studies: as `discover` yields it.
         masks: a folder or zip archive that is searched through, one file for the only study, or a JSON
             export.
         labels: what the masks' values or names mean.
-        masks_as: labels of record (partial where the masks are), or pre-labels.
+        masks_as: reference labels (partial where the masks are), or pre-labels.
     Yields:
         Studies, with a note where there was no mask; one whose mask is damaged or does not fit comes as
         FailedInput, and so do masks of which none belongs to any study.
@@ -52,52 +52,63 @@ def with_masks(
     """
     if masks.is_file() and is_archive_name(masks):
         with unpacked(masks) as folder:
-            for one in _joined_all(found, folder, labels, masks_as):
-                yield _told_of_archive(one, folder, masks)
+            for study in _joined_all(studies, folder, labels, masks_as):
+                yield _naming_the_archive(study, folder, masks)
     else:
-        yield from _joined_all(found, masks, labels, masks_as)
+        yield from _joined_all(studies, masks, labels, masks_as)
 
 
-def _told_of_archive(one: Study | FailedInput, folder: Path, archive: Path) -> Study | FailedInput:
+def _naming_the_archive(study: Study | FailedInput, folder: Path, archive: Path) -> Study | FailedInput:
     """Sentences name the archive, not the folder that it was unpacked into."""
-    if isinstance(one, FailedInput):
-        source = archive if one.source == folder else one.source
-        return FailedInput(source, one.reason.replace(str(folder), str(archive)))
-    return dataclasses.replace(
-        one, notes=tuple(note.replace(str(folder), str(archive)) for note in one.notes)
-    )
+    if isinstance(study, FailedInput):
+        source = archive if study.source == folder else study.source
+        return FailedInput(source, study.reason.replace(str(folder), str(archive)))
+    notes = tuple(note.replace(str(folder), str(archive)) for note in study.notes)
+    return dataclasses.replace(study, notes=notes)
 
 
 def _joined_all(
-    found: Iterable[Study | FailedInput], masks: Path, labels: MaskLabels | None, masks_as: MasksAs
+    studies: Iterable[Study | FailedInput], masks: Path, labels: MaskLabels | None, masks_as: MasksAs
 ) -> Iterator[Study | FailedInput]:
-    given = _source(masks, labels)
+    read_masks = _reader(masks, labels)
     joined, read = 0, 0
-    for study in found:
+    for study in studies:
         if isinstance(study, FailedInput):
             yield study
             continue
         read += 1
         try:
-            known = given(study)
+            partial_labels = read_masks(study)
         except InputError as error:
             yield FailedInput(study.source, f"its mask cannot be used: {error}")
             joined += 1
             continue
-        joined += bool(known)
-        yield _joined(study, known, masks_as) if known else _without(study, masks)
+        joined += bool(partial_labels)
+        if not partial_labels:
+            note = f"no mask of it was found in {masks}"
+            yield dataclasses.replace(study, notes=(*study.notes, note))
+        elif masks_as is MasksAs.LABELS:
+            yield dataclasses.replace(study, partial_labels=partial_labels)
+        else:
+            yield dataclasses.replace(study, prelabels=_prelabels(study, partial_labels))
     if read and not joined:
         yield FailedInput(masks, "none of its masks is named like a study or slice that was read")
 
 
-def _source(masks: Path, labels: MaskLabels | None) -> Callable[[Study], _PartialLabels]:
+def _prelabels(study: Study, partial_labels: _PartialLabels) -> dict[int, npt.NDArray[np.uint8]]:
+    return {
+        index: prelabel(labels, study.slices[index], study.intensity)
+        for index, labels in partial_labels.items()
+    }
+
+
+def _reader(masks: Path, labels: MaskLabels | None) -> Callable[[Study], _PartialLabels]:
     if is_export_name(masks):
-        export = LabelStudioExport.read(masks, labels)
-        return export.partial_labels_for
+        return LabelStudioExport.read(masks, labels).partial_labels_for
     files = MaskFiles(masks)
     taken: list[Study] = []
 
-    def of(study: Study) -> _PartialLabels:
+    def read(study: Study) -> _PartialLabels:
         if files.single and taken:
             raise InputError(
                 masks,
@@ -106,15 +117,4 @@ def _source(masks: Path, labels: MaskLabels | None) -> Callable[[Study], _Partia
         taken.append(study)
         return partial_labels_for(study, files, labels)
 
-    return of
-
-
-def _joined(study: Study, known: _PartialLabels, masks_as: MasksAs) -> Study:
-    if masks_as is MasksAs.LABELS:
-        return dataclasses.replace(study, partial_labels=known)
-    shown = {index: prelabel(one, study.slices[index], study.intensity) for index, one in known.items()}
-    return dataclasses.replace(study, prelabels=shown)
-
-
-def _without(study: Study, masks: Path) -> Study:
-    return dataclasses.replace(study, notes=(*study.notes, f"no mask of it was found in {masks}"))
+    return read

@@ -61,9 +61,9 @@ class LabelStudioExport:
     def __init__(self, path: Path, drawn: list[_Drawn], labels: MaskLabels | None) -> None:
         self._path = path
         self._labels = labels
-        self._by_place = {(one.study, one.index): one for one in drawn if one.study is not None}
-        self._by_picture = {one.picture: one for one in drawn}
-        brushes = [(region, one.picture) for one in drawn for region in one.regions]
+        self._by_index = {(part.study, part.index): part for part in drawn if part.study is not None}
+        self._by_picture = {part.picture: part for part in drawn}
+        brushes = [(region, part.picture) for part in drawn for region in part.regions]
         # A slice without a region was looked at for what the readers of this export draw elsewhere.
         self._named = frozenset(
             target for region, picture in brushes for target in self._targets(region, picture)
@@ -88,7 +88,7 @@ class LabelStudioExport:
             isinstance(task, Mapping) and isinstance(task.get("data"), Mapping) for task in tasks
         ):
             raise InputError(path, "is no list of tasks with data; export from Label Studio as JSON")
-        drawn = [one for task in tasks for one in _slices_of_task(task)]
+        drawn = [part for task in tasks for part in _slices_of_task(task)]
         if not drawn:
             raise InputError(
                 path, "holds no submitted annotation; export from Label Studio as JSON, not JSON-MIN"
@@ -101,15 +101,16 @@ class LabelStudioExport:
         Raises:
             InputError: a brush is damaged, of another size, or its name says nothing.
         """
-        found: _PartialLabels = {}
+        by_slice: _PartialLabels = {}
         for index, pixels in enumerate(study.slices):
-            drawn = self._by_place.get((study.name, index))
+            drawn = self._by_index.get((study.name, index))
             if drawn is None and study.slice_names:
                 drawn = self._by_picture.get(Path(study.slice_names[index]).stem)
-            known = None if drawn is None else self._partial_labels(drawn, (pixels.shape[0], pixels.shape[1]))
-            if known is not None:
-                found[index] = known
-        return found
+            if drawn is not None:
+                partial_labels = self._partial_labels(drawn, (pixels.shape[0], pixels.shape[1]))
+                if partial_labels is not None:
+                    by_slice[index] = partial_labels
+        return by_slice
 
     def _partial_labels(self, drawn: _Drawn, shape: tuple[int, int]) -> npt.NDArray[np.uint8] | None:
         painted: dict[Target, npt.NDArray[np.bool_]] = {}
@@ -154,8 +155,7 @@ class LabelStudioExport:
                 f"has a {region.get('type')} region on {picture}; expected labelled brush masks in RLE",
             )
         for name in names:
-            told = (self._labels or {}).get(normalised(str(name)))
-            target = told if told is not None else target_named(str(name))
+            target = (self._labels or {}).get(normalised(str(name)), target_named(str(name)))
             if target is None:
                 raise InputError(
                     self._path,
@@ -167,14 +167,16 @@ class LabelStudioExport:
 
 def _slices_of_task(task: Mapping[str, Any]) -> Iterator[_Drawn]:
     annotations = [
-        one
-        for one in task.get("annotations") or []
-        if isinstance(one, Mapping) and not one.get("was_cancelled") and isinstance(one.get("result"), list)
+        item
+        for item in task.get("annotations") or []
+        if isinstance(item, Mapping)
+        and not item.get("was_cancelled")
+        and isinstance(item.get("result"), list)
     ]
     if not annotations:
         return
     newest = max(
-        annotations, key=lambda one: (bool(one.get("ground_truth")), str(one.get("updated_at") or ""))
+        annotations, key=lambda item: (bool(item.get("ground_truth")), str(item.get("updated_at") or ""))
     )
     regions = [
         region
@@ -195,13 +197,15 @@ def _pictures(data: Mapping[str, Any]) -> tuple[list[str], list[int | None]]:
     if isinstance(several, list):
         listed = data.get("slice")
         indices = (
-            [one if isinstance(one, int) else None for one in listed] if isinstance(listed, list) else []
+            [number if isinstance(number, int) else None for number in listed]
+            if isinstance(listed, list)
+            else []
         )
-        return [_stem(str(one)) for one in several], indices
-    one = data.get("slice")
+        return [_stem(str(picture)) for picture in several], indices
+    number = data.get("slice")
     texts = [data.get("image"), *data.values()]
     picture = next((text for text in texts if isinstance(text, str)), "")
-    return [_stem(picture)], [one if isinstance(one, int) else None]
+    return [_stem(picture)], [number if isinstance(number, int) else None]
 
 
 def _stem(address: str) -> str:

@@ -61,8 +61,8 @@ def _names(study: Study) -> tuple[str, ...]:
 
 def _of_volume(geometry: Geometry, path: Path, labels: MaskLabels | None) -> _PartialLabels:
     values = read_mask_values_nifti(path, geometry)
-    known = _known(path, values, labels)
-    return {} if known is None else dict(enumerate(known))
+    partial_labels = _partial_labels_of(path, values, labels)
+    return {} if partial_labels is None else dict(enumerate(partial_labels))
 
 
 def _of_pictures_of_a_volume(study: Study, files: MaskFiles, labels: MaskLabels | None) -> _PartialLabels:
@@ -83,15 +83,15 @@ def _of_pictures_of_a_volume(study: Study, files: MaskFiles, labels: MaskLabels 
 
 
 def _of_named_pictures(study: Study, files: MaskFiles, labels: MaskLabels | None) -> _PartialLabels:
-    found: _PartialLabels = {}
+    by_slice: _PartialLabels = {}
     for index, name in enumerate(study.slice_names):
         path = files.of(Path(name).stem, folder=study.source.name)
         if path is not None and is_picture_name(path):
             pages = read_mask_values(path)
             if len(pages) > 1:
                 raise InputError(path, f"holds {len(pages)} pages; expected the mask of one slice")
-            found |= _of_pages(study, [(path, pages[0])], labels, first=index)
-    return found
+            by_slice |= _of_pages(study, [(path, pages[0])], labels, first=index)
+    return by_slice
 
 
 def _of_pages(
@@ -100,13 +100,13 @@ def _of_pages(
     labels: MaskLabels | None,
     first: int = 0,
 ) -> _PartialLabels:
-    found: _PartialLabels = {}
+    by_slice: _PartialLabels = {}
     for index, (path, values) in enumerate(pages, start=first):
         _refuse_other_shape(path, values.shape, study.slices[index].shape)
-        known = _known(path, values, labels)
-        if known is not None:
-            found[index] = known
-    return found
+        partial_labels = _partial_labels_of(path, values, labels)
+        if partial_labels is not None:
+            by_slice[index] = partial_labels
+    return by_slice
 
 
 def _of_array(study: Study, path: Path, labels: MaskLabels | None) -> _PartialLabels:
@@ -121,7 +121,7 @@ def _of_array(study: Study, path: Path, labels: MaskLabels | None) -> _PartialLa
     return dict(MaskPartialLabels(array))
 
 
-def _known(
+def _partial_labels_of(
     path: Path, values: npt.NDArray[np.integer], labels: MaskLabels | None
 ) -> npt.NDArray[np.uint8] | None:
     label_map = is_label_map_name(path)
@@ -130,6 +130,6 @@ def _known(
     return partial_labels_of_targets(targets, frozenset(meant.values()))
 
 
-def _refuse_other_shape(path: Path, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    if found != expected:
-        raise InputError(path, f"has the shape {found}, its picture {expected}; they must agree")
+def _refuse_other_shape(path: Path, by_slice: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    if by_slice != expected:
+        raise InputError(path, f"has the shape {by_slice}, its picture {expected}; they must agree")

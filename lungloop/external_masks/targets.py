@@ -91,9 +91,9 @@ def targets_of_values(
     Raises:
         InputError: a value that nothing explains.
     """
-    found = [int(value) for value in np.unique(values)]
+    numbers = [int(value) for value in np.unique(values)]
     if labels is None:
-        others = [value for value in found if value]
+        others = [value for value in numbers if value]
         if is_label_map:
             labels = LABEL_MAP
         elif not others:
@@ -103,16 +103,18 @@ def targets_of_values(
             labels = {str(others[0]): Target.LESION}
         else:
             labels = {}
-    unknown = [value for value in found if value and str(value) not in labels]
+    unknown = [value for value in numbers if value and str(value) not in labels]
     if unknown:
-        told = ", ".join(map(str, found[:_VALUES_TOLD])) + (", ..." if len(found) > _VALUES_TOLD else "")
+        listed = ", ".join(map(str, numbers[:_VALUES_TOLD])) + (
+            ", ..." if len(numbers) > _VALUES_TOLD else ""
+        )
         raise InputError(
             path,
-            f"holds the values {told}, and nothing says what {unknown[0]} is; name each, for example "
+            f"holds the values {listed}, and nothing says what {unknown[0]} is; name each, for example "
             f'--mask-labels "{unknown[0]}=lesion"; a name is one of {_EXPECTED}',
         )
     targets = np.zeros(values.shape, np.uint8)
-    for value in found:
+    for value in numbers:
         targets[values == value] = labels.get(str(value), Target.BACKGROUND)
     return targets
 
@@ -130,9 +132,9 @@ def partial_labels_of_targets(
     lung_drawn = bool((targets == Target.LUNG).any())
     if not lesions_named and not lung_drawn:
         return None
-    known = np.full(targets.shape, bits(Label.BACKGROUND) if lung_drawn else NOT_LESION, np.uint8)
-    known[targets == Target.LUNG] = bits(Label.LUNG) if lesions_named else bits(Label.LUNG, *LESIONS)
-    known[targets == Target.GROUND_GLASS] = bits(Label.GROUND_GLASS)
-    known[targets == Target.CONSOLIDATION] = bits(Label.CONSOLIDATION)
-    known[targets == Target.LESION] = LESION_KIND_UNKNOWN
-    return known
+    partial_labels = np.full(targets.shape, bits(Label.BACKGROUND) if lung_drawn else NOT_LESION, np.uint8)
+    partial_labels[targets == Target.LUNG] = bits(Label.LUNG) if lesions_named else bits(Label.LUNG, *LESIONS)
+    partial_labels[targets == Target.GROUND_GLASS] = bits(Label.GROUND_GLASS)
+    partial_labels[targets == Target.CONSOLIDATION] = bits(Label.CONSOLIDATION)
+    partial_labels[targets == Target.LESION] = LESION_KIND_UNKNOWN
+    return partial_labels

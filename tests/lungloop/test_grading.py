@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from PIL import Image
+from rare_phantoms import cut_stack
 
 from chestct.errors import InputError
 from chestct.formats.images import write_label_map_png
 from chestct.formats.nifti import write_label_map_nifti, write_volume_nifti
 from chestct.intensity import Intensity
 from chestct.labels import Label
-from chestct.phantoms import Phantom, cut_stack, phantom_study
+from chestct.phantoms import Phantom, phantom_study
 from chestct.prediction import SlicePrediction
 from chestct.severity.grading import InvolvementCalibration, SeverityRule, severity_of_predictions
 from lungloop import cli

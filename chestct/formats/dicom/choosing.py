@@ -42,8 +42,8 @@ def why_no_slice(header: Header) -> str | None:
     """What the object is instead of a CT slice, in words to be counted; None for a slice."""
     if header.modality not in ("CT", ""):
         return _NAMES_OF_KINDS.get(header.modality, f"{header.modality} object")
-    known_ct = header.sop_class in _CT_CLASSES
-    if header.modality == "" and not known_ct and not header.has_rescale:
+    is_ct = header.sop_class in _CT_CLASSES
+    if header.modality == "" and not is_ct and not header.has_rescale:
         name = header.sop_class.name if header.sop_class else "object of an unknown kind"
         return name.removesuffix(" Storage").lower()
     if "LOCALIZER" in header.image_type or "SCOUT" in header.image_type:
@@ -93,7 +93,7 @@ def best(stacks: Sequence[Stack]) -> Stack:
     return min(stacks, key=rank)
 
 
-def told(chosen: Stack, stacks: Sequence[Stack]) -> str:
+def sentence_of_choice(chosen: Stack, stacks: Sequence[Stack]) -> str:
     """The choice in one sentence, without the free text of the tags, which may hold names."""
     others = "; ".join(_described(stack) for stack in stacks if stack is not chosen)
     return f"of {len(stacks)} CT series the lung series was chosen: {_described(chosen)}; left out: {others}"

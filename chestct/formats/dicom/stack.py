@@ -113,13 +113,13 @@ def _even_or_error(stack: Stack) -> list[str]:
         )
     even = np.linspace(stack.places_mm[0], stack.places_mm[-1], len(stack.places_mm))
     off = float(np.abs(np.asarray(stack.places_mm) - even).max()) / usual
-    told = f"{gaps.min():.2f} to {gaps.max():.2f} mm"
+    spacings = f"{gaps.min():.2f} to {gaps.max():.2f} mm"
     if off > _TOLERATED:
         raise InputError(
             stack.headers[0].path.parent,
-            f"holds a series whose slices lie {told} apart; expected even spacing, resample the series",
+            f"holds a series whose slices lie {spacings} apart; expected even spacing, resample the series",
         )
-    return [f"slices lie {told} apart, an even spacing is assumed"] if off > _UNTOLD else []
+    return [f"slices lie {spacings} apart, an even spacing is assumed"] if off > _UNTOLD else []
 
 
 def _tilt(step: npt.NDArray[np.float64], normal: npt.NDArray[np.float64]) -> list[str]:

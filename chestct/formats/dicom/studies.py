@@ -16,7 +16,7 @@ import numpy as np
 from pydicom.uid import MediaStorageDirectoryStorage
 
 from chestct.errors import InputError
-from chestct.formats.dicom.choosing import best, counted, told, why_no_slice
+from chestct.formats.dicom.choosing import best, counted, sentence_of_choice, why_no_slice
 from chestct.formats.dicom.header import Header, quietly, read_headers
 from chestct.formats.dicom.pixels import is_stored_inverted, read_stack_hu
 from chestct.formats.dicom.stack import Stack, doubles, sorted_stack, stack_geometry, without
@@ -26,7 +26,7 @@ from chestct.study import FailedInput, Study
 
 # Every chest CT holds air; without rescale tags, scanner values start at 0.
 _NO_AIR_ABOVE_HU = -300
-_BROKEN_TOLD_ONE_BY_ONE = 3
+_BROKEN_NAMED_ONE_BY_ONE = 3
 # A PatientID is short and often a number: each guess at it must cost something (about 0.1 s).
 _PSEUDONYM_ROUNDS = 200_000
 _PSEUDONYM_SALT = b"lungloop patient"
@@ -132,7 +132,7 @@ def find_dicom_studies(paths: Sequence[Path], root: Path) -> Iterator[DicomStudy
 
 def _few(broken: list[FailedInput], root: Path) -> list[FailedInput]:
     """One line for a folder of broken files, not one a slice: a series has hundreds."""
-    if len(broken) <= _BROKEN_TOLD_ONE_BY_ONE:
+    if len(broken) <= _BROKEN_NAMED_ONE_BY_ONE:
         return broken
     first = broken[0]
     return [
@@ -169,7 +169,7 @@ def _study(headers: list[Header], notes: list[str]) -> DicomStudy:
     chosen = best(stacks)
     first = chosen.headers[0]
     if len(stacks) > 1:
-        notes = [told(chosen, stacks), *notes]
+        notes = [sentence_of_choice(chosen, stacks), *notes]
     if not first.modality:
         notes = [
             *notes,
@@ -201,33 +201,33 @@ def _stacks(headers: Iterable[Header]) -> list[Stack]:
         if doubles(stack) and len(acquisitions) > 1:
             # Two passes over the chest in one series: each is a stack of its own.
             stacks += [
-                sorted_stack([header for header in group if header.acquisition == one])
-                for one in sorted(acquisitions)
+                sorted_stack([header for header in group if header.acquisition == acquisition])
+                for acquisition in sorted(acquisitions)
             ]
         else:
             stacks.append(stack)
     return stacks
 
 
-def _on_one_grid(one: Header, other: Header) -> bool:
+def _on_one_grid(first: Header, second: Header) -> bool:
     """Whether two images can be slices of one volume; tags differ in their last digits."""
     return (
-        (one.series_uid or one.path.parent) == (other.series_uid or other.path.parent)
-        and one.size == other.size
-        and _close(one.orientation, other.orientation, 0.01)
-        and _close(one.spacing_mm, other.spacing_mm, 0.001)
+        (first.series_uid or first.path.parent) == (second.series_uid or second.path.parent)
+        and first.size == second.size
+        and _close(first.orientation, second.orientation, 0.01)
+        and _close(first.spacing_mm, second.spacing_mm, 0.001)
     )
 
 
-def _close(one: tuple[float, ...] | None, other: tuple[float, ...] | None, apart: float) -> bool:
-    return all(abs(a - b) <= apart for a, b in zip(one or (), other or (), strict=True))
+def _close(first: tuple[float, ...] | None, second: tuple[float, ...] | None, apart: float) -> bool:
+    return all(abs(a - b) <= apart for a, b in zip(first or (), second or (), strict=True))
 
 
 def _without_doubles(stack: Stack) -> tuple[Stack, list[str]]:
     """Copies of an image are left out; two different images at one place are an error."""
     dropped: set[int] = set()
-    for one, other in doubles(stack):
-        first, second = stack.headers[one], stack.headers[other]
+    for index, copy in doubles(stack):
+        first, second = stack.headers[index], stack.headers[copy]
         if first.instance_uid != second.instance_uid or not first.instance_uid:
             pixels = read_stack_hu([first, second])
             if not np.array_equal(pixels[0], pixels[1]):
@@ -236,6 +236,6 @@ def _without_doubles(stack: Stack) -> tuple[Stack, list[str]]:
                     f"lies at the same place as {first.path.name} and shows something else; expected one "
                     "image a place, export one reconstruction of the series",
                 )
-        dropped.add(other)
-    told_of = [f"{len(dropped)} files are copies of others and were left out"] if dropped else []
-    return without(stack, dropped), told_of
+        dropped.add(copy)
+    notes = [f"{len(dropped)} files are copies of others and were left out"] if dropped else []
+    return without(stack, dropped), notes

@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from hypothesis.extra import numpy as arrays
+from rare_phantoms import cut_stack, with_touching_lungs, without_lung
 
 from chestct.geometry import Geometry
 from chestct.intensity import Intensity
 from chestct.labels import Label, SeverityGrade
-from chestct.phantoms import cut_stack, phantom_study, with_touching_lungs, without_lung
+from chestct.phantoms import phantom_study
 from chestct.severity.grading import severity_of
 from chestct.severity.lungs import Side
 

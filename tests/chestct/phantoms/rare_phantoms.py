@@ -10,10 +10,17 @@ from chestct.labels import Label
 from chestct.phantoms.volume import Phantom, involvement_of
 from chestct.severity.lungs import Side
 
-# Healthy lung; fluid fills the space that a removed lung leaves (recalled).
+# Healthy lung; fluid fills the space that a removed lung leaves.
 _LUNG_HU, _FLUID_HU = -840, 15
 # The lungs touch in front, above the heart (anterior junction): from here to here on the way to the head.
 _TOUCHING_LEVELS = (0.58, 0.85)
+
+
+def true_sides(phantom: Phantom) -> npt.NDArray[np.uint8]:
+    """(S, H, W) uint8, the true `Side` of each lung voxel, 0 outside; the middle column parts them."""
+    columns = np.arange(phantom.label_map.shape[2])
+    halves = np.where(columns < len(columns) // 2, np.uint8(Side.RIGHT), np.uint8(Side.LEFT))
+    return np.where(phantom.label_map != Label.BACKGROUND, halves, np.uint8(0))
 
 
 def with_touching_lungs(phantom: Phantom, depth_mm: float = 25.0) -> Phantom:
@@ -26,8 +33,8 @@ def with_touching_lungs(phantom: Phantom, depth_mm: float = 25.0) -> Phantom:
     slices, _, width = label_map.shape
     rows = max(1, round(depth_mm / phantom.geometry.spacing_mm[1]))
     for index in range(round(_TOUCHING_LEVELS[0] * slices), round(_TOUCHING_LEVELS[1] * slices)):
-        shown = label_map[index] != Label.BACKGROUND
-        halves = (shown[:, : width // 2], shown[:, width // 2 :])
+        inside = label_map[index] != Label.BACKGROUND
+        halves = (inside[:, : width // 2], inside[:, width // 2 :])
         both = halves[0].any(axis=1) & halves[1].any(axis=1)
         for row in np.flatnonzero(both)[:rows]:
             start = int(np.flatnonzero(halves[0][row])[-1])
@@ -38,7 +45,7 @@ def with_touching_lungs(phantom: Phantom, depth_mm: float = 25.0) -> Phantom:
 
 def without_lung(phantom: Phantom, side: Side) -> Phantom:
     """After a pneumonectomy: the lung of that side is gone, fluid is in its place."""
-    label_map = np.where(phantom.sides == side, np.uint8(Label.BACKGROUND), phantom.label_map)
+    label_map = np.where(true_sides(phantom) == side, np.uint8(Label.BACKGROUND), phantom.label_map)
     return _changed(phantom, label_map, _FLUID_HU)
 
 
