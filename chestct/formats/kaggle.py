@@ -75,7 +75,7 @@ class HuPlanes(Sequence[npt.NDArray[np.int16]]):
 
 
 class MaskPartialLabels(Mapping[int, npt.NDArray[np.uint8]]):
-    """Slice index -> (H, W) candidates of a mask array on disk.
+    """Slice index -> (H, W) partial labels of a mask array on disk.
 
     Args:
         channels: (N, H, W, 4), memory-mapped.
@@ -125,7 +125,7 @@ def read_kaggle(path: Path) -> Study:
         notes.append(
             f"the darkest pixel of the first slice is {first.min()}; slices in HU hold air near -1000"
         )
-    masks = path.with_name(_IMAGES.sub("masks", path.name, count=1))
+    masks = path.with_name(name_of_masks(path.name))
     has_masks = masks != path and masks.is_file()
     return Study(
         name=path.stem,
@@ -136,6 +136,11 @@ def read_kaggle(path: Path) -> Study:
         partial_labels=MaskPartialLabels(_channels(masks, planes.shape)) if has_masks else {},
         notes=tuple(notes),
     )
+
+
+def name_of_masks(name: str) -> str:
+    """`masks_medseg.npy` of `images_medseg.npy`."""
+    return _IMAGES.sub("masks", name, count=1)
 
 
 def _source_of(stem: str) -> str:

@@ -96,7 +96,7 @@ class LabelStudioExport:
         return cls(path, drawn, labels)
 
     def partial_labels_for(self, study: Study) -> _PartialLabels:
-        """Slice index -> candidates of the slices that were annotated.
+        """Slice index -> partial labels of the slices that were annotated.
 
         Raises:
             InputError: a brush is damaged, of another size, or its name says nothing.

@@ -1,6 +1,5 @@
-"""Candidate maps for the slices of one study, out of mask files."""
+"""Partial labels for the slices of one study, out of mask files."""
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy.typing as npt
 
 from chestct.errors import InputError
 from chestct.formats.images import is_picture_name, read_mask_values
-from chestct.formats.kaggle import MaskPartialLabels, is_array_name, read_mask_array
+from chestct.formats.kaggle import MaskPartialLabels, is_array_name, name_of_masks, read_mask_array
 from chestct.formats.nifti import is_nifti_name, nifti_stem, read_mask_values_nifti
 from chestct.geometry import Geometry
 from chestct.study import Study
@@ -22,17 +21,16 @@ from lungloop.external_masks.targets import (
 )
 
 _PartialLabels = dict[int, npt.NDArray[np.uint8]]
-_IMAGES = re.compile("images?", re.IGNORECASE)
 
 
 def partial_labels_for(study: Study, files: MaskFiles, labels: MaskLabels | None) -> _PartialLabels:
-    """Slice index -> candidates of each slice that has a mask.
+    """Slice index -> partial labels of each slice that has a mask.
 
     Raises:
         InputError: a mask is damaged, does not fit the study, or holds what nobody explained.
     """
     names = _names(study)
-    whole = files.single or files.of(*names, _IMAGES.sub("masks", study.source.stem, count=1))
+    whole = files.single or files.of(*names, name_of_masks(study.source.stem))
     if study.geometry is not None:
         if whole is not None and is_nifti_name(whole):
             return _of_volume(study.geometry, whole, labels)
@@ -102,7 +100,11 @@ def _of_pages(
 ) -> _PartialLabels:
     by_slice: _PartialLabels = {}
     for index, (path, values) in enumerate(pages, start=first):
-        _refuse_other_shape(path, values.shape, study.slices[index].shape)
+        if values.shape != study.slices[index].shape:
+            raise InputError(
+                path,
+                f"has the shape {values.shape}, its picture {study.slices[index].shape}; they must agree",
+            )
         partial_labels = _partial_labels_of(path, values, labels)
         if partial_labels is not None:
             by_slice[index] = partial_labels
@@ -128,8 +130,3 @@ def _partial_labels_of(
     targets = targets_of_values(path, values, labels, is_label_map=label_map)
     meant = labels if labels is not None else LABEL_MAP if label_map else {"1": Target.LESION}
     return partial_labels_of_targets(targets, frozenset(meant.values()))
-
-
-def _refuse_other_shape(path: Path, by_slice: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    if by_slice != expected:
-        raise InputError(path, f"has the shape {by_slice}, its picture {expected}; they must agree")
