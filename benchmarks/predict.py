@@ -121,7 +121,7 @@ def measure(
     cached: list[float] = []
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
         _wait(client)
-        for number, found in enumerate(catalog.slices.all(limit=_SLICES)):
+        for number, found in enumerate(catalog.slices.all()[:_SLICES]):
             task = {
                 "id": number,
                 "data": {

@@ -1,6 +1,6 @@
 """Whether the estimates from readers' logs recover effects that are known, at the rate that they state.
 
-Compared: over made-up logs (`chestct.reader_study.phantom_log`: readers of different pace who read unequal
+Compared: over synthetic logs (`_reader_log.py`: readers of different pace who read unequal
 shares, patients and slices of different difficulty, log-normal times, 2 % of tasks left open over lunch),
 the share of logs whose 95 % interval holds the known effect, with the stated 95 %; and the error of the
 estimated seconds with that of a plain difference of means. Where the saving grows with a slice's
@@ -10,12 +10,12 @@ difficulty, the truth is that of a middling slice: the same figure over one log 
 from dataclasses import replace
 
 import numpy as np
+from _reader_log import PhantomReaders, phantom_log
 from _results import Measurement, write
 
-from chestct.reader_study.automation_bias import pull
+from chestct.reader_study.automation_bias import automation_bias
 from chestct.reader_study.estimates import Estimate
 from chestct.reader_study.gain import gain_per_slice
-from chestct.reader_study.phantom_log import PhantomReaders, phantom_log
 from chestct.reader_study.reading import Reading
 from chestct.reader_study.seconds_saved import seconds_saved
 
@@ -24,7 +24,7 @@ _LEAST_COVERAGE = 0.93
 _USUAL = PhantomReaders()
 _KINDS = {
     "20 s saved": _USUAL,
-    "nothing saved": replace(_USUAL, saved_seconds=0.0, pull=0.0, gained_pixels=0.0),
+    "nothing saved": replace(_USUAL, saved_seconds=0.0, automation_bias=0.0, gained_pixels=0.0),
     "a saving that grows with difficulty, 20 s on average": replace(_USUAL, saving_grows=True),
     "20 s saved, one reader": replace(_USUAL, readers=1),
     "20 s saved, 10 patients of 40 slices": replace(_USUAL, patients=10, slices_per_patient=40),
@@ -38,7 +38,9 @@ def main() -> None:
         truth = _typical_saving(given)
         measurements += _seconds(name, truth, logs)
         if not given.saving_grows:
-            measurements.append(_coverage(f"pull, {name}", [pull(log) for log in logs], given.pull))
+            measurements.append(
+                _coverage(f"pull, {name}", [automation_bias(log) for log in logs], given.automation_bias)
+            )
             gains = [gain_per_slice(log) for log in logs]
             measurements.append(_coverage(f"gain a slice, {name}", gains, given.gained_pixels))
     write("seconds_saved", measurements)

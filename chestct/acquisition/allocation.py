@@ -1,7 +1,7 @@
-"""The share of the work by which active learning is measured, drawn by lot and hidden from the reader.
+"""The share of the work by which active learning is measured, randomised and hidden from the reader.
 
-A slice's lot follows from its key (the hash of its pixels) and nothing else: not from the model, the order of
-import or the machine. It is drawn once; only so is a slice in the control arm comparable with any other.
+A slice's allocation follows from its key (the hash of its pixels) and nothing else: not from the model, the
+order of import or the machine. It is drawn once; only so are slices of the control arm comparable.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ class Shares:
 
     Args:
         control: read by chance (foreground-aware), as the baseline of what active learning gains.
-        unassisted: shown without pre-label, to measure the seconds it saves and how far it pulls readers.
+        unassisted: shown without pre-label, to measure the seconds that one saves and its automation bias.
         double_read: read by two readers, to measure how far they agree.
     Raises:
         InputError: a share outside [0, 1); for control above a half, where nothing would be left to compare.
@@ -55,7 +55,7 @@ class Allocation:
 
 
 def draw(slice_key: str, shares: Shares) -> Allocation:
-    """The lot of one slice: the same on every machine and in every order.
+    """The allocation of one slice: the same on every machine and in every order.
 
     A larger share keeps all that a smaller one drew and adds to it.
 
@@ -63,17 +63,17 @@ def draw(slice_key: str, shares: Shares) -> Allocation:
         slice_key: sha256 of the slice's pixels, as the catalog has it.
     """
     return Allocation(
-        arm=Arm.CONTROL if _lot("arm", slice_key) < shares.control else Arm.ACTIVE,
-        prelabelled=_lot("blank", slice_key) >= shares.unassisted,
-        read_twice=_lot("twice", slice_key) < shares.double_read,
+        arm=Arm.CONTROL if _random_number("arm", slice_key) < shares.control else Arm.ACTIVE,
+        prelabelled=_random_number("blank", slice_key) >= shares.unassisted,
+        read_twice=_random_number("twice", slice_key) < shares.double_read,
     )
 
 
 def control_queue(pool: Pool, in_control: npt.NDArray[np.bool_]) -> Order:
-    """The control slices in the order they are read: by lot, those that may hold lesion first.
+    """The control slices in the order they are read: at random, those that may hold lesion first.
 
     Foreground-aware random, as the strategy of that name, but no place goes to a slice without lesion zone
-    while there is one with: early empty slices would tell the reader which arm they are of. The lot follows
+    while there is one with: early empty slices would tell the reader which arm they are of. It follows
     from the slice's id, so a new model version changes the queue only where it sees lesion elsewhere.
 
     Args:
@@ -83,8 +83,8 @@ def control_queue(pool: Pool, in_control: npt.NDArray[np.bool_]) -> Order:
         int64 rows of the pool, one for each True.
     """
     rows = np.flatnonzero(in_control)
-    lots = _scrambled(pool.slice_ids[rows])
-    return rows[np.lexsort([lots, ~pool.may_hold_lesion[rows]])].astype(np.int64)
+    ranks = _scrambled(pool.slice_ids[rows])
+    return rows[np.lexsort([ranks, ~pool.may_hold_lesion[rows]])].astype(np.int64)
 
 
 def interleaved(active: Order, control: Order, share: float, rng: np.random.Generator) -> Order:
@@ -105,7 +105,7 @@ def interleaved(active: Order, control: Order, share: float, rng: np.random.Gene
     return both[np.argsort(np.concatenate([active_due, control_due]), kind="stable")]
 
 
-def _lot(purpose: str, slice_key: str) -> float:
+def _random_number(purpose: str, slice_key: str) -> float:
     """A number in [0, 1) that the key alone decides, another for every purpose."""
     digest = hashlib.sha256(f"{purpose}:{slice_key}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64

@@ -1,16 +1,16 @@
-"""Which slices of a study to correct so that its CT grade is settled.
+"""Which slices of a study to correct so that its CT grade is resolved.
 
 What the masks get wrong in each slice (true minus predicted lesion pixels) is taken to be Gaussian around
 0, with the covariance that `chestct.severity.uncertainty` adds up: the deviations of the slices, wrong
 together over 20 mm, and what the model expects beyond its masks, which is there in all slices or in none. So
-the doubt of an uncorrected study, and its interval, are those of its severity report. A corrected slice is
-known, and tells of its neighbours by conditioning (exact for Gaussians).
+the uncertainty of an uncorrected study, and its interval, are those of its severity report. A corrected slice
+is known, and tells of its neighbours by conditioning (exact for Gaussians).
 
 Approximations: the worse lung decides, but lesion sums are of both lungs, so a slice that gains lesion is
 taken to move either lung's percent by as many points. Lungs are taken to be right. Once slices are corrected
-the conformal quantile is kept and applied to what doubt is left, which no held-out study has checked.
-Without a calibration the interval is the centre +- 1.645 doubts: 90 % if the model's doubt were right,
-which `benchmarks/severity_coverage.py` shows it need not be. See docs/adr/0018-settling-a-grade.md.
+the conformal quantile is kept and applied to what uncertainty is left, which no held-out study has checked.
+Without a calibration the interval is the centre +- 1.645 deviations: 90 % if the model's uncertainty were
+right, which `benchmarks/severity_coverage.py` shows it need not be. See docs/adr/0018-settling-a-grade.md.
 """
 
 import math
@@ -29,7 +29,7 @@ from chestct.severity.rule import SeverityRule
 Floats = npt.NDArray[np.float64]
 
 _LEVEL = 0.9
-# Stands in for a calibration: the model's own doubt believed, see above.
+# Stands in for a calibration: the model's own uncertainty believed, see above.
 NORMAL_APPROXIMATION = InvolvementCalibration(
     quantile=NormalDist().inv_cdf((1.0 + _LEVEL) / 2.0), level=_LEVEL, studies=0, eps=0.0
 )
@@ -78,7 +78,7 @@ class UndecidedStudy:
 
 @dataclass(frozen=True)
 class SlicesToCorrect:
-    """What it takes to settle the grade of a study.
+    """What it takes to resolve the grade of a study.
 
     Args:
         possible_grades: that the interval touches now, mildest first; empty without lung.
@@ -101,7 +101,7 @@ def interval_percent(study: UndecidedStudy) -> tuple[float, float]:
     """
     if not study.lung.any():
         raise InputError("study", "has no lung, so a share of it has no meaning")
-    return _Known(study).interval()
+    return _Estimate(study).interval()
 
 
 def grade_chances(study: UndecidedStudy) -> Floats:
@@ -115,10 +115,10 @@ def grade_chances(study: UndecidedStudy) -> Floats:
     """
     if not study.lung.any():
         return np.zeros(study.lung.shape)
-    known = _Known(study)
-    low, high = known.bounds()
-    above, below = high - known.centre, known.centre - low
-    return np.array([_beyond(above, moved) + _beyond(below, moved) for moved in known.moved_percent()])
+    estimate = _Estimate(study)
+    low, high = estimate.bounds()
+    above, below = high - estimate.centre, estimate.centre - low
+    return np.array([_beyond(above, moved) + _beyond(below, moved) for moved in estimate.moved_percent()])
 
 
 def slices_to_correct(study: UndecidedStudy, most: int | None = None) -> SlicesToCorrect:
@@ -128,28 +128,28 @@ def slices_to_correct(study: UndecidedStudy, most: int | None = None) -> SlicesT
     otherwise moves the centre, so ask again after each.
 
     Args:
-        most: give up beyond so many slices; by default never, since all slices settle every study.
+        most: give up beyond so many slices; by default never, since all slices resolve every study.
     """
     if not study.lung.any():
         return SlicesToCorrect((), None, (), "no lung was found")
-    known = _Known(study)
-    interval = known.interval()
+    estimate = _Estimate(study)
+    interval = estimate.interval()
     possible = study.rule.grades_touched(*interval)
     if len(possible) == 1:
-        return SlicesToCorrect(possible, interval, (), f"{possible[0]} is settled already")
+        return SlicesToCorrect(possible, interval, (), f"{possible[0]} is certain already")
     chosen: list[int] = []
-    while len(study.rule.grades_touched(*known.interval())) > 1:
+    while len(study.rule.grades_touched(*estimate.interval())) > 1:
         if most is not None and len(chosen) == most:
             return SlicesToCorrect(
                 possible, interval, (), f"more than {most} slices would have to be corrected"
             )
-        chosen.append(known.narrowing_most())
-        known.correct(chosen[-1])
+        chosen.append(estimate.narrowing_most())
+        estimate.correct(chosen[-1])
     return SlicesToCorrect(possible, interval, tuple(chosen), "")
 
 
-class _Known:
-    """A study's percent and the doubt of it, sharpened by one corrected slice after another."""
+class _Estimate:
+    """A study's percent and its uncertainty, sharpened by one corrected slice after another."""
 
     def __init__(self, study: UndecidedStudy) -> None:
         self._study = study
@@ -159,11 +159,11 @@ class _Known:
         self._errors = LesionErrors(study.deviation, study.expected - study.predicted, study.slices_apart_mm)
         for at in np.flatnonzero(~self._open):
             self._errors.learn(int(at), float(study.known[at] - study.predicted[at]))
-        told = self._points_a_pixel * float(self._errors.mean[self._open].sum())
-        self.centre = min(100.0, max(0.0, study.percent + told))
+        expected = self._points_a_pixel * float(self._errors.mean[self._open].sum())
+        self.centre = min(100.0, max(0.0, study.percent + expected))
 
     def correct(self, at: int) -> None:
-        """The slice turns out as expected: the centre stays, the doubt shrinks."""
+        """The slice turns out as expected: the centre stays, the uncertainty shrinks."""
         self._open[at] = False
         self._errors.learn(at)
 
@@ -176,7 +176,7 @@ class _Known:
 
     def narrowing_most(self) -> int:
         """The open slice whose correction leaves the narrowest interval."""
-        variance = np.maximum(self._errors.total_variance - self._errors.told_by_each() ** 2, 0.0)
+        variance = np.maximum(self._errors.total_variance - self._errors.moved_by_each() ** 2, 0.0)
         widths = self._half_width(variance, self._open_lung() - self._study.lung)
         return int(np.argmin(np.where(self._open, widths, np.inf)))
 
@@ -184,8 +184,8 @@ class _Known:
         """(S,) deviation of how far correcting each slice moves the centre, in percentage points."""
         # A model that is too sure of itself has a larger quantile than the normal one.
         honest = self._interval_of.quantile / NormalDist().inv_cdf((1.0 + self._interval_of.level) / 2.0)
-        told = np.where(self._open, np.abs(self._errors.told_by_each()), 0.0)
-        return honest * self._points_a_pixel * told
+        moved = np.where(self._open, np.abs(self._errors.moved_by_each()), 0.0)
+        return honest * self._points_a_pixel * moved
 
     def bounds(self) -> tuple[float, float]:
         """Percents between which the centre keeps its grade; the outermost grades have no outer end."""
@@ -200,7 +200,7 @@ class _Known:
         return float(self._study.lung[self._open].sum())
 
     def _half_width(self, variance: Floats, open_lung: Floats) -> Floats:
-        """Percentage points; what the calibration adds to every doubt goes with the corrected lung."""
+        """Percentage points; what the calibration adds to every uncertainty goes with the corrected lung."""
         uncertainty = self._points_a_pixel * np.sqrt(variance)
         share = self._points_a_pixel / 100.0 * np.maximum(open_lung, 0.0)
         return self._interval_of.quantile * (uncertainty + self._interval_of.eps * share)

@@ -13,7 +13,7 @@ from chestct.severity.uncertainty import errors_together
 
 Floats = npt.NDArray[np.float64]
 
-# A slice that is wrong by more deviations than this says that the model's doubt is too small there, and
+# A slice that is wrong by more deviations than this says that the model's uncertainty is too small there, and
 # nothing more of its neighbours (our choice); without it one missed lesion moves the whole study.
 _MOST_DEVIATIONS = 3.0
 # Of a slice's variance, what rounding may leave of nothing.
@@ -46,11 +46,11 @@ class LesionErrors:
         self.total_variance = float(self._with_total.sum())
         self._smallest_total = _NOTHING * self.total_variance
 
-    def told_by_each(self) -> Floats:
+    def moved_by_each(self) -> Floats:
         """(S,) what knowing a slice tells of the sum: deviation of the sum's new mean, signed, pixels."""
-        doubtful = self._variance > self._smallest
-        root = np.sqrt(np.where(doubtful, self._variance, 1.0))
-        return np.where(doubtful, self._with_total / root, 0.0)
+        uncertain = self._variance > self._smallest
+        root = np.sqrt(np.where(uncertain, self._variance, 1.0))
+        return np.where(uncertain, self._with_total / root, 0.0)
 
     def learn(self, at: int, error: float | None = None) -> None:
         """A slice is known from now on.

@@ -29,8 +29,8 @@ _UNCERTAINTY_COLUMNS = (
 class Pool:
     """N open slices as columns of length N.
 
-    NaN in a column of doubt means "not known" (a model without probabilities, a version predicted before the
-    column existed): each strategy puts such rows behind those it knows, never in between.
+    NaN in a column of uncertainty means "not known" (a model without probabilities, a version from before
+    the column existed): each strategy puts such rows behind those it knows, never in between.
 
     Args:
         slice_ids: int64, no id twice.
@@ -41,7 +41,7 @@ class Pool:
             / pixels of the picture.
         ground_glass_entropy, consolidation_entropy: float64 in [0, 1], sum of p_c * entropy / pixels of the
             picture: ClaSP-PE's U_c.
-        disagreement: float64, mutual information between looks, summed over the zone / pixels.
+        disagreement: float64, mutual information between views, summed over the zone / pixels.
         lesion_zone: float64 in [0, 1], share of the picture that may be lesion (p >= 0.1).
         grade_chance: float64 in [0, 1], chance that correcting the slice changes its study's CT grade.
         fingerprints: uint64 of `chestct.acquisition.fingerprint`; 0 where unknown.
@@ -75,10 +75,10 @@ class Pool:
 
     @classmethod
     def of(cls, **columns: npt.ArrayLike | None) -> "Pool":
-        """A pool from columns of any fitting type; a column of doubt left out (or None) is not known.
+        """A pool from columns of any fitting type; a column of uncertainty left out (or None) is not known.
 
         Left out as well may be `study_ids` and `patients` (every slice its own), `positions` (0) and
-        `fingerprints` (unknown). None inside a column of doubt becomes NaN.
+        `fingerprints` (unknown). None inside a column of uncertainty becomes NaN.
 
         Raises:
             InputError: as Pool, or a column that does not exist.

@@ -13,7 +13,7 @@ from chestct.acquisition.pool import Pool
 
 # The chance of another grade that is worth saying: one in ten.
 _GRADE_CHANCE = 0.1
-# Ground-glass is so much more frequent that doubt of consolidation is worth naming from a third on.
+# Ground-glass is so much more frequent that uncertainty of consolidation is worth naming from a third on.
 _CONSOLIDATION_PART = 1 / 3
 # "Unsure" is said of the fifth of the pool of which it is truest.
 _UPPER_PART = 0.8
@@ -25,7 +25,7 @@ class Reason(StrEnum):
     GRADE = "correcting it may change the study's CT grade"
     CONSOLIDATION = "may hold consolidation nobody has checked"
     GROUND_GLASS = "may hold ground-glass nobody has checked"
-    CONTRADICTION = "the model contradicts itself here from look to look"
+    CONTRADICTION = "the model contradicts itself here from view to view"
     UNSURE = "the model is unsure here"
     NOTHING_EXPECTED = "no lesion expected: a look that nothing was missed"
     UNCHECKED = "nobody has checked it yet"

@@ -26,7 +26,7 @@ class Spreading:
         stretch: places in which likeness counts: about what a reader does in a sitting, or between two
             retrains.
         per_patient: slices of one patient in a stretch, at most; a tenth of it, enough for the three slices
-            that may settle a grade.
+            that may resolve a grade.
         neighbours: slices of a study this close along it are neighbours; 0 turns the rule off.
         near_duplicate_bits: fingerprints that differ in at most so many bits of 64 are near copies; -1 turns
             the rule off. At 3 most adjacent slices of a thin stack are (92 % in COVID-19-CT-Seg), and 2 of

@@ -71,7 +71,7 @@ class ForegroundRandom:
 
 
 class Entropy:
-    """The most doubt first, summed over the zone a reader looks at; not known: last."""
+    """The most uncertain first, summed over the zone a reader looks at; not known: last."""
 
     name = "entropy"
 
@@ -80,7 +80,7 @@ class Entropy:
 
 
 class Disagreement:
-    """Where the model's own looks contradict each other first (BALD); not known: last, by entropy.
+    """Where the model's own views contradict each other first (BALD); not known: last, by entropy.
 
     Source: Houlsby et al. 2011, arXiv 1112.5745: mutual information of prediction and model.
     """
@@ -101,10 +101,10 @@ class Decision:
 
 
 class ClaspPE:
-    """Places shared out between doubt of ground-glass, of consolidation and of anything, with noise at first.
+    """Places shared between uncertainty of ground-glass, of consolidation and of anything; noise at first.
 
     A third of the places goes to the highest log U_c + noise of each foreground class, the rest to the
-    highest log H + noise, so that the rare class is not drowned by the common one. A slice without doubt of
+    highest log H + noise, so that the rare class is not drowned by the common one. A slice that is certain of
     a class (U_c = 0, or not known) takes none of its places; without any (H = 0) it comes last, and those
     whose H is not known behind it.
 

@@ -46,7 +46,7 @@ def order_pool(
 ) -> Ordered:
     """The order in which readers see the slices of a pool.
 
-    The strategy orders the active arm, which is then spread out; the control arm keeps its lots untouched
+    The strategy orders the active arm, which is then spread out; the control arm keeps its order
     (spreading it would make it less random) and is mixed in by its share.
 
     Args:

@@ -9,14 +9,14 @@ from chestct.catalog import tables
 from chestct.catalog.acquisition_pool import PoolStore
 from chestct.catalog.allocations import AllocationStore
 from chestct.catalog.corrections import CorrectionStore
-from chestct.catalog.current import current_grades
+from chestct.catalog.current import champion_version, current_grades
 from chestct.catalog.database import Database
 from chestct.catalog.frozen_patients import PatientStore
 from chestct.catalog.migrate import migrate
 from chestct.catalog.predictions import PredictionStore
 from chestct.catalog.reader_changes import ReaderChangesStore
 from chestct.catalog.reader_log import ReaderLogStore
-from chestct.catalog.records import CorrectionState, VersionState
+from chestct.catalog.records import CorrectionState
 from chestct.catalog.requests import RequestStore
 from chestct.catalog.reviewed import closed_by
 from chestct.catalog.severities import SeverityStore
@@ -110,10 +110,7 @@ class Catalog:
         grades = current_grades()
         reviewed = sa.select(sa.func.count()).where(tables.slices.c.reviewed)
         corrected = reviewed.where(closed_by(CorrectionState.SUBMITTED.value))
-        champion = sa.select(tables.versions.c.version).where(
-            tables.versions.c.state == VersionState.CHAMPION.value
-        )
-        by_champion = tables.predictions.c.model_version == champion.scalar_subquery()
+        by_champion = tables.predictions.c.model_version == champion_version()
         query = sa.select(
             sa.select(sa.func.count()).select_from(tables.studies).scalar_subquery().label("studies"),
             sa.select(sa.func.count()).select_from(tables.slices).scalar_subquery().label("slices"),

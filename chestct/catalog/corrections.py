@@ -71,8 +71,7 @@ class CorrectionStore(Store):
     ) -> tuple[CorrectionRecord, bool]:
         """Append one state of one annotation; the same state delivered again is one row.
 
-        The label map's file is on disk for good before its row is committed: killed at any moment,
-        there is never a row without its file.
+        The label map's file is durable before its row is committed: there is never a row without its file.
 
         Args:
             annotation_updated_at: ISO 8601, Label Studio's own time of this state.
@@ -81,16 +80,14 @@ class CorrectionStore(Store):
         Returns:
             The row, and whether it is new.
         Raises:
-            InputError: the label map is missing, of another shape than the slice, or given for a
-                state that has none.
+            InputError: the label map is missing, of another shape, or given for a state that has none.
             NotFoundError: there is no such slice.
         """
         slice_record = self._slices.get(slice_id)
         source = f"correction of {slice_record.study_name} slice {slice_record.index}"
-        if (label_map is not None) != (state is CorrectionState.SUBMITTED):
-            with_or_without = "with" if label_map is not None else "without"
-            raise InputError(source, f"is {state} {with_or_without} a label map")
-        _check_size(source, slice_record, label_map)
+        _check_label_map(source, slice_record, state, label_map)
+        if state is CorrectionState.SUBMITTED and label_map is None:
+            raise InputError(source, f"is {state} without a label map")
         row = {
             "slice_id": slice_id,
             "project_uid": project_uid,
@@ -104,17 +101,13 @@ class CorrectionStore(Store):
             "model_version": model_version,
             "via": via,
         }
-        same = sa.select(tables.corrections).where(
-            *(tables.corrections.c[name] == row[name] for name in _UNIQUE)
-        )
-        stored = self._records(same)
-        if stored:
+        table = tables.corrections
+        same = sa.select(table).where(*(table.c[name] == row[name] for name in _UNIQUE))
+        if stored := self._records(same):
             return stored[0], False
-        row |= self._content(slice_id, label_map, model_version)
+        row |= {**self._content(slice_id, label_map, model_version), "received_at": timestamps.now()}
         with self._database.writing(ANNOTATIONS_TOPIC) as connection:
-            is_new = self._database.add_new(
-                connection, tables.corrections, {**row, "received_at": timestamps.now()}
-            )
+            is_new = self._database.add_new(connection, table, row)
             if is_new:
                 note_reviewed(connection, project_uid, annotation_id)
         return self._records(same)[0], is_new
@@ -198,10 +191,8 @@ class CorrectionStore(Store):
         source, label_map = f"annotation {annotation.annotation_id}", annotation.label_maps[slice_id]
         if slice_id not in of_study:
             raise InputError(source, f"speaks of slice {slice_id}, which is not of its study")
-        _check_size(source, of_study[slice_id], label_map)
         state = annotation.state
-        if label_map is not None and state is not CorrectionState.SUBMITTED:
-            raise InputError(source, f"is {state} with a label map")
+        _check_label_map(source, of_study[slice_id], state, label_map)
         if label_map is None and state is CorrectionState.SUBMITTED:
             state = CorrectionState.ACCEPTED
         return {
@@ -244,7 +235,11 @@ class CorrectionStore(Store):
         return [CorrectionRecord(**{**row, "state": CorrectionState(row["state"])}) for row in rows]
 
 
-def _check_size(source: str, slice_record: SliceRecord, label_map: npt.NDArray[np.uint8] | None) -> None:
+def _check_label_map(
+    source: str, slice_record: SliceRecord, state: CorrectionState, label_map: npt.NDArray[np.uint8] | None
+) -> None:
+    if label_map is not None and state is not CorrectionState.SUBMITTED:
+        raise InputError(source, f"is {state} with a label map")
     size = (slice_record.height, slice_record.width)
     if label_map is not None and label_map.shape != size:
         raise InputError(source, f"has a label map of shape {label_map.shape}; the slice is {size}")

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from chestct.catalog import tables
-from chestct.catalog.records import CorrectionState
+from chestct.catalog.records import CorrectionState, VersionState
 
 # States that close a slice.
 REVIEWED = (CorrectionState.SUBMITTED.value, CorrectionState.ACCEPTED.value)
@@ -88,6 +88,13 @@ def current_grades() -> sa.Subquery:
     submitted = newest.c.state == CorrectionState.SUBMITTED.value
     graded = sa.select(newest).where(submitted & newest.c.grade.is_not(None))
     return _first_of(graded, newest, (newest.c.study_id, newest.c.annotator))
+
+
+def champion_version() -> sa.ScalarSelect[str]:
+    """The version that serves now; NULL before the first."""
+    versions = tables.versions
+    is_champion = versions.c.state == VersionState.CHAMPION.value
+    return sa.select(versions.c.version).where(is_champion).scalar_subquery()
 
 
 def _first_of(

@@ -15,13 +15,10 @@ from chestct.prediction import SlicePrediction
 
 # Stands where a model version stands, for masks that people brought as pre-labels.
 OWN_MASKS = "own-masks"
-# Figures that order the work, by the names that they have in predictions and in the table.
-_UNCERTAINTY = (
-    "zone_entropy",
-    "ground_glass_entropy",
-    "consolidation_entropy",
-    "disagreement",
-    "lesion_zone",
+# Figures that may be unknown, by the names that they have in predictions and in the table.
+_FIGURES = (
+    *("lesion_expected", "lesion_deviation", "lesion_zone", "disagreement"),
+    *("zone_entropy", "ground_glass_entropy", "consolidation_entropy"),
 )
 
 
@@ -90,9 +87,7 @@ class PredictionStore(Store):
             "entropy_mean": float(prediction.entropy_mean),
             "seconds": prediction.seconds if seconds is None else seconds,
             "created_at": timestamps.now(),
-            "lesion_expected": prediction.lesion_expected,
-            "lesion_deviation": prediction.lesion_deviation,
-            **{name: _finite(getattr(prediction, name)) for name in _UNCERTAINTY},
+            **{name: _finite(getattr(prediction, name)) for name in _FIGURES},
             "doubt_path": None
             if uncertainty is None
             else self._storage.write_bytes(UNCERTAINTY, pixels.to_png(uncertainty), "png"),
@@ -142,9 +137,7 @@ class PredictionStore(Store):
         )
         return self._database.row(query) is None
 
-    def missing(
-        self, model_version: str, limit: int | None = None, *, open_only: bool = False
-    ) -> list[SliceRecord]:
+    def missing(self, model_version: str, *, open_only: bool = False) -> list[SliceRecord]:
         """Slices that a version has not looked at.
 
         Args:
@@ -152,7 +145,7 @@ class PredictionStore(Store):
         """
         predictions = tables.predictions
         predicted = sa.select(predictions.c.slice_id).where(predictions.c.model_version == model_version)
-        query = SLICE_ROWS.where(tables.slices.c.id.not_in(predicted)).limit(limit)
+        query = SLICE_ROWS.where(tables.slices.c.id.not_in(predicted))
         return self._slices.select(query.where(~tables.slices.c.reviewed) if open_only else query)
 
     def count_open(self, model_version: str) -> int:

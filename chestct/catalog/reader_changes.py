@@ -8,9 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from chestct.catalog import tables
-from chestct.catalog.current import current_corrections
+from chestct.catalog.current import champion_version, current_corrections
 from chestct.catalog.predictions import OWN_MASKS
-from chestct.catalog.records import VersionState
 from chestct.catalog.store import Store
 
 # Rows of one transaction: other writers wait no longer than this takes.
@@ -57,10 +56,7 @@ def _uncounted_changes() -> sa.Select[Any]:
     counted = (counts.c.correction_id == wanted.c.correction_id) & (
         counts.c.model_version == wanted.c.model_version
     )
-    champion = sa.select(tables.versions.c.version).where(
-        tables.versions.c.state == VersionState.CHAMPION.value
-    )
-    needed = (wanted.c.rank == 1) | (wanted.c.model_version == champion.scalar_subquery())
+    needed = (wanted.c.rank == 1) | (wanted.c.model_version == champion_version())
     return (
         sa.select(wanted, (wanted.c.rank == 1).label("beside"))
         .where(needed & ~sa.exists().where(counted))

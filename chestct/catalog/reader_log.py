@@ -8,22 +8,14 @@ import sqlalchemy as sa
 
 from chestct.acquisition.allocation import Arm
 from chestct.catalog import tables
-from chestct.catalog.current import current_corrections
+from chestct.catalog.current import champion_version, current_corrections
 from chestct.catalog.predictions import OWN_MASKS
-from chestct.catalog.records import VersionState
 from chestct.catalog.store import Store
 from chestct.reader_study.agreement import CLASSES, ReadingPair
 from chestct.reader_study.changes import Changes
 from chestct.reader_study.reading import Reading
 
-_OF_CORRECTION = (
-    "slice_id",
-    "annotator",
-    "project_uid",
-    "task_id",
-    "received_at",
-    "lead_time_seconds",
-)
+_OF_CORRECTION = ["slice_id", "annotator", "project_uid", "task_id", "received_at", "lead_time_seconds"]
 _CHANGES = tuple(field.name for field in fields(Changes))
 
 
@@ -62,10 +54,7 @@ class ReaderLogStore(Store):
             .order_by(current.c.id)
         )
         counted = tables.correction_changes
-        champion = sa.select(tables.versions.c.version).where(
-            tables.versions.c.state == VersionState.CHAMPION.value
-        )
-        by_champion = counted.c.model_version == champion.scalar_subquery()
+        by_champion = counted.c.model_version == champion_version()
         with self._database.reading() as connection:
             rows = connection.execute(query).mappings().all()
             beside = _changes(connection, counted.c.beside)

@@ -176,23 +176,19 @@ class SeverityRecord:
     created_at: str
 
 
-@dataclass(frozen=True)
-class CorrectionRecord:
+@dataclass(frozen=True, kw_only=True)
+class AnnotationRecord:
     """One state of one annotation of one reader. Rows are only ever added.
 
     Args:
         project_uid: "<project id>:<its creation time>": Label Studio reuses bare ids.
         annotation_updated_at: Label Studio's own time of this state.
-        lead_time_seconds: what the reader spent; None for slices of a study task, whose time is kept
-            with its grade.
-        label_map_path: storage key of exactly what was submitted; None for every other state.
-        model_version: the prediction it started from; None when drawn from scratch.
-        changed_fraction: pixels whose lesion class differs from that prediction / all pixels.
+        lead_time_seconds: what the reader spent on the task.
+        model_version: the prediction that it started from; None when begun from nothing.
         via: how it reached us ("webhook", "sync", ...).
     """
 
     id: int
-    slice_id: int
     project_uid: str
     task_id: int
     annotation_id: int
@@ -201,42 +197,38 @@ class CorrectionRecord:
     annotator: str
     lead_time_seconds: float | None
     ground_truth: bool
-    label_map_path: str | None
     model_version: str | None
-    prediction_id: int | None
-    changed_fraction: float | None
     received_at: str
     via: str
 
 
-@dataclass(frozen=True)
-class StudyGradeRecord:
-    """One state of one annotation of a study task, with the grade it names. Rows are only ever added.
+@dataclass(frozen=True, kw_only=True)
+class CorrectionRecord(AnnotationRecord):
+    """What it says of one slice; of a study task no `lead_time_seconds`, which is kept with the grade.
 
     Args:
-        state: SUBMITTED, SKIPPED or DELETED.
-        lead_time_seconds: what the reader spent on the whole study.
-        grade: the reader's; None where none was chosen (of a current one there is always one).
-        model_version: the prediction that the annotation started from; None when begun from nothing.
-        model_grade: the grade that this prediction showed the reader.
-        via: how it reached us ("webhook", "sync", ...).
+        label_map_path: storage key of exactly what was submitted; None for every other state.
+        changed_fraction: pixels whose lesion class differs from that prediction / all pixels.
     """
 
-    id: int
+    slice_id: int
+    label_map_path: str | None
+    prediction_id: int | None
+    changed_fraction: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyGradeRecord(AnnotationRecord):
+    """What it says of a whole study; SUBMITTED, SKIPPED or DELETED.
+
+    Args:
+        grade: the reader's; None where none was chosen (of a current one there is always one).
+        model_grade: the grade that the prediction showed the reader.
+    """
+
     study_id: int
-    project_uid: str
-    task_id: int
-    annotation_id: int
-    annotation_updated_at: str
-    state: CorrectionState
-    annotator: str
-    lead_time_seconds: float | None
-    ground_truth: bool
     grade: SeverityGrade | None
-    model_version: str | None
     model_grade: SeverityGrade | None
-    received_at: str
-    via: str
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Slices: finding them, their pixels and their reference labels."""
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -26,24 +27,15 @@ SLICE_ROWS = (
     .join(tables.patients, tables.studies.c.patient == tables.patients.c.patient)
     .order_by(tables.slices.c.id)
 )
+_AS_STORED = {field.name for field in fields(SliceRecord)} - {"split", "intensity", "has_reference_labels"}
 
 
 def slice_record(row: sa.RowMapping) -> SliceRecord:
     """A row of SLICE_ROWS as a record."""
     return SliceRecord(
-        id=row["id"],
-        study_id=row["study_id"],
-        study_name=row["study_name"],
-        patient=row["patient"],
+        **{name: row[name] for name in _AS_STORED},
         split=Split(row["split"]),
-        index=row["index"],
-        key=row["key"],
-        width=row["width"],
-        height=row["height"],
         intensity=Intensity(row["intensity"]),
-        pixels_path=row["pixels_path"],
-        picture_path=row["picture_path"],
-        name=row["name"],
         has_reference_labels=row["record_path"] is not None,
     )
 
@@ -51,35 +43,18 @@ def slice_record(row: sa.RowMapping) -> SliceRecord:
 class SliceStore(Store):
     """Finding slices, their pixels and their reference labels."""
 
-    def all(
-        self,
-        split: Split | None = None,
-        after_id: int = 0,
-        limit: int | None = None,
-        *,
-        with_reference_labels: bool | None = None,
-    ) -> list[SliceRecord]:
-        """Slices in the order of their ids, which within a study is the order of its slices.
-
-        Args:
-            after_id: only slices with a greater id, to page through many.
-            with_reference_labels: only those with (True) or without (False) reference labels.
-        """
-        query = SLICE_ROWS.where(tables.slices.c.id > after_id).limit(limit)
-        if split is not None:
-            query = query.where(tables.patients.c.split == split.value)
-        if with_reference_labels is not None:
-            path = tables.slices.c.record_path
-            query = query.where(path.is_not(None) if with_reference_labels else path.is_(None))
-        return self.select(query)
+    def all(self, split: Split | None = None) -> list[SliceRecord]:
+        """Slices in the order of their ids, which within a study is the order of its slices."""
+        is_wanted = sa.true() if split is None else tables.patients.c.split == split.value
+        return self.select(SLICE_ROWS.where(is_wanted))
 
     def of_study(self, study_id: int) -> list[SliceRecord]:
         """A study's slices in their order."""
         return self.select(SLICE_ROWS.where(tables.slices.c.study_id == study_id))
 
-    def open(self, limit: int | None = None) -> list[SliceRecord]:
+    def open(self) -> list[SliceRecord]:
         """Slices that no reader has corrected, or accepted with their study."""
-        return self.select(SLICE_ROWS.where(~tables.slices.c.reviewed).limit(limit))
+        return self.select(SLICE_ROWS.where(~tables.slices.c.reviewed))
 
     def get(self, slice_id: int) -> SliceRecord:
         """The slice of this id.
@@ -87,10 +62,7 @@ class SliceStore(Store):
         Raises:
             NotFoundError: there is none.
         """
-        records = self.select(SLICE_ROWS.where(tables.slices.c.id == slice_id))
-        if not records:
-            raise NotFoundError(f"the catalog has no slice {slice_id}")
-        return records[0]
+        return self._only(tables.slices.c.id == slice_id, f"slice {slice_id}")
 
     def by_index(self, study_name: str, index: int) -> SliceRecord:
         """The slice at a 0-based index of a study.
@@ -99,10 +71,7 @@ class SliceStore(Store):
             NotFoundError: no such study, or no such slice in it.
         """
         here = (tables.studies.c.name == study_name) & (tables.slices.c.index == index)
-        records = self.select(SLICE_ROWS.where(here))
-        if not records:
-            raise NotFoundError(f"the catalog has no slice {index} of a study {study_name!r}")
-        return records[0]
+        return self._only(here, f"slice {index} of a study {study_name!r}")
 
     def by_picture(self, picture_path: str) -> SliceRecord | None:
         """The first slice shown as this picture (a storage key), None where there is none."""
@@ -149,3 +118,9 @@ class SliceStore(Store):
     def select(self, query: sa.Select[Any]) -> list[SliceRecord]:
         """What a query made from SLICE_ROWS finds; for stores that know their own conditions."""
         return [slice_record(row) for row in self._database.rows(query)]
+
+    def _only(self, condition: sa.ColumnElement[bool], what: str) -> SliceRecord:
+        records = self.select(SLICE_ROWS.where(condition))
+        if not records:
+            raise NotFoundError(f"the catalog has no {what}")
+        return records[0]

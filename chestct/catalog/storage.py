@@ -82,10 +82,6 @@ class Storage:
             raise InputError(key, "its content does not match the hash in its name: damaged; restore it")
         return data
 
-    def exists(self, key: str) -> bool:
-        """Whether the storage holds the key."""
-        return bool(self._files.exists(self._address(key)))
-
     def local_path(self, key: str) -> Path:
         """Where the file lies on this machine's disk.
 

@@ -1,5 +1,6 @@
 """Studies: finding them and adding them exactly once."""
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ STUDY_ROWS = (
     .join(tables.patients, tables.studies.c.patient == tables.patients.c.patient)
     .order_by(tables.studies.c.id)
 )
+_AS_STORED = {field.name for field in fields(StudyRecord)} - {"intensity", "geometry", "grade", "split"}
 
 
 def study_record(row: sa.RowMapping) -> StudyRecord:
@@ -34,18 +36,11 @@ def study_record(row: sa.RowMapping) -> StudyRecord:
         slowest, middle, fastest = (int(size) for size in row["stored_shape"])
         geometry = Geometry((slowest, middle, fastest), np.array(row["affine"], dtype=np.float64))
     return StudyRecord(
-        id=row["id"],
-        key=row["key"],
-        name=row["name"],
-        patient=row["patient"],
-        layout=row["layout"],
-        source=row["source"],
+        **{name: row[name] for name in _AS_STORED},
         intensity=Intensity(row["intensity"]),
         geometry=geometry,
         grade=None if row["grade"] is None else SeverityGrade(row["grade"]),
         split=Split(row["split"]),
-        slice_count=row["slice_count"],
-        dicom_source_path=row["dicom_source_path"],
     )
 
 
@@ -75,10 +70,10 @@ class StudyStore(Store):
                 labels, its grade, or a test patient who is a train patient here).
         """
         identity = incoming.identify(study)
-        stored = self._where(tables.studies.c.key == identity.key)
-        if stored is not None:
+        same_content = tables.studies.c.key == identity.key
+        for stored in self.select(STUDY_ROWS.where(same_content)):
             self._add_labels(stored, study)
-            return self.by_name(stored.name), False
+            return self.get(stored.id), False
         rows = [
             incoming.write_slice(self._storage, study, index, slice_key)
             for index, slice_key in enumerate(identity.slice_keys)
@@ -86,12 +81,10 @@ class StudyStore(Store):
         headers_path = incoming.write_dicom_source(self._storage, study)
         with self._database.writing(SPLITS_TOPIC) as connection:
             created = self._insert_study(connection, study, layout, identity.key, rows, headers_path)
-        stored = self._where(tables.studies.c.key == identity.key)
-        if stored is None:
-            raise NotFoundError(f"the study {study.name!r} vanished from the catalog while it was added")
+        stored = self._only(same_content, repr(study.name))
         if not created:  # another process was quicker; it may have come without these labels
             self._add_labels(stored, study)
-        return self.by_name(stored.name), created
+        return self.get(stored.id), created
 
     def all(self) -> list[StudyRecord]:
         """All studies in the order they were added."""
@@ -103,10 +96,7 @@ class StudyStore(Store):
         Raises:
             NotFoundError: there is none.
         """
-        study = self._where(tables.studies.c.name == name)
-        if study is None:
-            raise NotFoundError(f"the catalog has no study {name!r}")
-        return study
+        return self._only(tables.studies.c.name == name, repr(name))
 
     def get(self, study_id: int) -> StudyRecord:
         """The study of this id.
@@ -114,10 +104,7 @@ class StudyStore(Store):
         Raises:
             NotFoundError: there is none.
         """
-        study = self._where(tables.studies.c.id == study_id)
-        if study is None:
-            raise NotFoundError(f"the catalog has no study {study_id}")
-        return study
+        return self._only(tables.studies.c.id == study_id, str(study_id))
 
     def dicom_headers(self, study: StudyRecord) -> list[Dataset]:
         """The headers of a study's DICOM instances, its patient by pseudonym; none for what is no DICOM."""
@@ -131,9 +118,11 @@ class StudyStore(Store):
         """What a query made from STUDY_ROWS finds; for stores that know their own conditions."""
         return [study_record(row) for row in self._database.rows(query)]
 
-    def _where(self, condition: sa.ColumnElement[bool]) -> StudyRecord | None:
+    def _only(self, condition: sa.ColumnElement[bool], what: str) -> StudyRecord:
         records = self.select(STUDY_ROWS.where(condition))
-        return records[0] if records else None
+        if not records:
+            raise NotFoundError(f"the catalog has no study {what}")
+        return records[0]
 
     def _insert_study(
         self,

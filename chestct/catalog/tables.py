@@ -3,6 +3,8 @@
 Text columns hold values of the enums in `records` and `labels`; times are the text of `timestamps`.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 
 metadata = sa.MetaData(
@@ -14,14 +16,32 @@ metadata = sa.MetaData(
     }
 )
 
+
+def _columns(
+    kind: type[sa.types.TypeEngine[Any]], names: str, *, nullable: bool = False
+) -> list[sa.Column[Any]]:
+    return [sa.Column(name, kind, nullable=nullable) for name in names.split()]
+
+
+def _annotation_columns() -> list[sa.Column[Any]]:
+    """What every state of an annotation says, of a slice or of a study."""
+    return [
+        sa.Column("id", sa.Integer, primary_key=True),
+        *_columns(sa.Text, "project_uid annotation_updated_at state annotator received_at via"),
+        *_columns(sa.BigInteger, "task_id annotation_id"),
+        sa.Column("lead_time_seconds", sa.Double),
+        sa.Column("ground_truth", sa.Boolean, nullable=False),
+        sa.Column("model_version", sa.Text),
+    ]
+
+
 # Splits are by patient, so the split lives here and nowhere else: two studies of one patient
 # cannot disagree.
 patients = sa.Table(
     "patients",
     metadata,
     sa.Column("patient", sa.Text, primary_key=True),
-    sa.Column("split", sa.Text, nullable=False),
-    sa.Column("created_at", sa.Text, nullable=False),
+    *_columns(sa.Text, "split created_at"),
 )
 
 studies = sa.Table(
@@ -31,9 +51,7 @@ studies = sa.Table(
     sa.Column("key", sa.Text, nullable=False, unique=True),
     sa.Column("name", sa.Text, nullable=False, unique=True),
     sa.Column("patient", sa.ForeignKey("patients.patient"), nullable=False, index=True),
-    sa.Column("layout", sa.Text, nullable=False),
-    sa.Column("source", sa.Text, nullable=False),
-    sa.Column("intensity", sa.Text, nullable=False),
+    *_columns(sa.Text, "layout source intensity"),
     sa.Column("stored_shape", sa.JSON(none_as_null=True)),
     sa.Column("affine", sa.JSON(none_as_null=True)),
     sa.Column("grade", sa.Text),
@@ -49,12 +67,10 @@ slices = sa.Table(
     sa.Column("study_id", sa.ForeignKey("studies.id"), nullable=False),
     sa.Column("index", sa.Integer, nullable=False),
     sa.Column("key", sa.Text, nullable=False, index=True),
-    sa.Column("width", sa.Integer, nullable=False),
-    sa.Column("height", sa.Integer, nullable=False),
+    *_columns(sa.Integer, "width height"),
     sa.Column("pixels_path", sa.Text, nullable=False),
     sa.Column("picture_path", sa.Text, nullable=False, index=True),
-    sa.Column("name", sa.Text),
-    sa.Column("record_path", sa.Text),
+    *_columns(sa.Text, "name record_path", nullable=True),
     # Kept equal to `current.reviewed_slices` by whatever appends to the corrections (`reviewed`).
     sa.Column("reviewed", sa.Boolean, nullable=False, server_default=sa.false(), index=True),
     # The 64 bits of `chestct.acquisition.fingerprint` as a signed number; None: not worked out yet.
@@ -88,19 +104,10 @@ predictions = sa.Table(
     sa.Column("slice_id", sa.ForeignKey("slices.id"), nullable=False),
     sa.Column("model_version", sa.Text, nullable=False, index=True),
     sa.Column("label_map_path", sa.Text, nullable=False),
-    sa.Column("score", sa.Double, nullable=False),
-    sa.Column("ground_glass_fraction", sa.Double, nullable=False),
-    sa.Column("consolidation_fraction", sa.Double, nullable=False),
-    sa.Column("entropy_mean", sa.Double, nullable=False),
-    sa.Column("seconds", sa.Double, nullable=False),
+    *_columns(sa.Double, "score ground_glass_fraction consolidation_fraction entropy_mean seconds"),
     sa.Column("created_at", sa.Text, nullable=False),
-    sa.Column("lesion_expected", sa.Double),
-    sa.Column("lesion_deviation", sa.Double),
-    sa.Column("zone_entropy", sa.Double),
-    sa.Column("ground_glass_entropy", sa.Double),
-    sa.Column("consolidation_entropy", sa.Double),
-    sa.Column("disagreement", sa.Double),
-    sa.Column("lesion_zone", sa.Double),
+    *_columns(sa.Double, "lesion_expected lesion_deviation lesion_zone disagreement", nullable=True),
+    *_columns(sa.Double, "zone_entropy ground_glass_entropy consolidation_entropy", nullable=True),
     sa.Column("doubt_path", sa.Text),
     sa.UniqueConstraint("slice_id", "model_version"),
 )
@@ -113,9 +120,7 @@ study_severities = sa.Table(
     sa.Column("study_id", sa.ForeignKey("studies.id"), nullable=False),
     sa.Column("model_version", sa.Text, nullable=False, index=True),
     sa.Column("grade", sa.Text),
-    sa.Column("percent", sa.Double),
-    sa.Column("interval_low", sa.Double),
-    sa.Column("interval_high", sa.Double),
+    *_columns(sa.Double, "percent interval_low interval_high", nullable=True),
     sa.Column("severity", sa.JSON, nullable=False),
     sa.Column("created_at", sa.Text, nullable=False),
     sa.UniqueConstraint("study_id", "model_version"),
@@ -126,22 +131,11 @@ study_severities = sa.Table(
 corrections = sa.Table(
     "corrections",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    *_annotation_columns(),
     sa.Column("slice_id", sa.ForeignKey("slices.id"), nullable=False, index=True),
-    sa.Column("project_uid", sa.Text, nullable=False),
-    sa.Column("task_id", sa.BigInteger, nullable=False),
-    sa.Column("annotation_id", sa.BigInteger, nullable=False),
-    sa.Column("annotation_updated_at", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("annotator", sa.Text, nullable=False),
-    sa.Column("lead_time_seconds", sa.Double),
-    sa.Column("ground_truth", sa.Boolean, nullable=False),
     sa.Column("label_map_path", sa.Text),
-    sa.Column("model_version", sa.Text),
     sa.Column("prediction_id", sa.ForeignKey("predictions.id")),
     sa.Column("changed_fraction", sa.Double),
-    sa.Column("received_at", sa.Text, nullable=False),
-    sa.Column("via", sa.Text, nullable=False),
     sa.UniqueConstraint(
         "project_uid",
         "annotation_id",
@@ -156,21 +150,9 @@ corrections = sa.Table(
 study_grades = sa.Table(
     "study_grades",
     metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    *_annotation_columns(),
     sa.Column("study_id", sa.ForeignKey("studies.id"), nullable=False, index=True),
-    sa.Column("project_uid", sa.Text, nullable=False),
-    sa.Column("task_id", sa.BigInteger, nullable=False),
-    sa.Column("annotation_id", sa.BigInteger, nullable=False),
-    sa.Column("annotation_updated_at", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("annotator", sa.Text, nullable=False),
-    sa.Column("lead_time_seconds", sa.Double),
-    sa.Column("ground_truth", sa.Boolean, nullable=False),
-    sa.Column("grade", sa.Text),
-    sa.Column("model_version", sa.Text),
-    sa.Column("model_grade", sa.Text),
-    sa.Column("received_at", sa.Text, nullable=False),
-    sa.Column("via", sa.Text, nullable=False),
+    *_columns(sa.Text, "grade model_grade", nullable=True),
     sa.UniqueConstraint(
         "project_uid", "annotation_id", "annotation_updated_at", "state", name="uq_study_grades_one_delivery"
     ),
@@ -182,8 +164,7 @@ assignments = sa.Table(
     metadata,
     sa.Column("slice_id", sa.ForeignKey("slices.id"), primary_key=True, autoincrement=False),
     sa.Column("arm", sa.Text, nullable=False),
-    sa.Column("prelabelled", sa.Boolean, nullable=False),
-    sa.Column("read_twice", sa.Boolean, nullable=False),
+    *_columns(sa.Boolean, "prelabelled read_twice"),
     sa.Column("drawn_at", sa.Text, nullable=False),
 )
 
@@ -193,28 +174,24 @@ work_order = sa.Table(
     metadata,
     sa.Column("slice_id", sa.ForeignKey("slices.id"), primary_key=True, autoincrement=False),
     sa.Column("place", sa.Integer, nullable=False, unique=True),
-    sa.Column("model_version", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
+    *_columns(sa.Text, "model_version reason"),
     # As the slice's: so that what comes next is found without passing over all that was read.
     sa.Column("reviewed", sa.Boolean, nullable=False),
     sa.Index(None, "reviewed", "place"),
 )
 
 # What a correction changes of what a version found, counted once: `chestct.reader_study.changes.Changes`.
-# `beside`: that version was shown to the reader, or would have been where the slice was shown blank.
+# `beside`: that version was shown to the reader, or would have been where the slice was shown unassisted.
 correction_changes = sa.Table(
     "correction_changes",
     metadata,
     sa.Column("correction_id", sa.ForeignKey("corrections.id"), primary_key=True, autoincrement=False),
     sa.Column("model_version", sa.Text, primary_key=True),
     sa.Column("beside", sa.Boolean, nullable=False),
-    sa.Column("ground_glass_added", sa.Integer, nullable=False),
-    sa.Column("ground_glass_removed", sa.Integer, nullable=False),
-    sa.Column("consolidation_added", sa.Integer, nullable=False),
-    sa.Column("consolidation_removed", sa.Integer, nullable=False),
-    sa.Column("changed", sa.Integer, nullable=False),
-    sa.Column("lesion_before", sa.Integer, nullable=False),
-    sa.Column("lesion_after", sa.Integer, nullable=False),
+    *_columns(
+        sa.Integer, "ground_glass_added ground_glass_removed consolidation_added consolidation_removed"
+    ),
+    *_columns(sa.Integer, "changed lesion_before lesion_after"),
     sa.Column("dice", sa.Double, nullable=False),
     sa.Column("sure", sa.Integer),
 )
@@ -225,9 +202,7 @@ reading_pairs = sa.Table(
     metadata,
     sa.Column("first_id", sa.ForeignKey("corrections.id"), primary_key=True, autoincrement=False),
     sa.Column("second_id", sa.ForeignKey("corrections.id"), primary_key=True, autoincrement=False),
-    sa.Column("lesion_dice", sa.Double),
-    sa.Column("ground_glass_dice", sa.Double),
-    sa.Column("consolidation_dice", sa.Double),
+    *_columns(sa.Double, "lesion_dice ground_glass_dice consolidation_dice", nullable=True),
 )
 
 versions = sa.Table(
@@ -235,8 +210,7 @@ versions = sa.Table(
     metadata,
     sa.Column("version", sa.Text, primary_key=True),
     sa.Column("state", sa.Text, nullable=False),
-    sa.Column("parent", sa.Text),
-    sa.Column("snapshot", sa.Text),
+    *_columns(sa.Text, "parent snapshot", nullable=True),
     sa.Column("created_at", sa.Text, nullable=False),
     sa.Column("decision", sa.JSON(none_as_null=True)),
 )
@@ -255,18 +229,15 @@ champion_changes = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("version", sa.ForeignKey("versions.version"), nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("changed_at", sa.Text, nullable=False),
+    *_columns(sa.Text, "kind changed_at"),
 )
 
 retrain_requests = sa.Table(
     "retrain_requests",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("requested_by", sa.Text, nullable=False),
-    sa.Column("requested_at", sa.Text, nullable=False),
+    *_columns(sa.Text, "requested_by requested_at"),
     sa.Column("state", sa.Text, nullable=False, index=True),
     sa.Column("job_id", sa.Text, index=True),
-    sa.Column("outcome", sa.Text),
-    sa.Column("finished_at", sa.Text),
+    *_columns(sa.Text, "outcome finished_at", nullable=True),
 )

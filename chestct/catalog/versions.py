@@ -162,9 +162,8 @@ def _standing_promotions(connection: sa.Connection) -> list[str]:
     """Promotions in their order, without those that a rollback has undone; the last is the champion."""
     changes = tables.champion_changes
     standing: list[str] = []
-    for version, kind in connection.execute(
-        sa.select(changes.c.version, changes.c.kind).order_by(changes.c.id)
-    ):
+    query = sa.select(changes.c.version, changes.c.kind).order_by(changes.c.id)
+    for version, kind in connection.execute(query):
         if kind == _PROMOTION:
             standing.append(version)
         else:
@@ -173,17 +172,19 @@ def _standing_promotions(connection: sa.Connection) -> list[str]:
 
 
 def _champion(connection: sa.Connection) -> VersionRecord | None:
-    is_champion = tables.versions.c.state == VersionState.CHAMPION.value
-    row = connection.execute(sa.select(tables.versions).where(is_champion)).mappings().first()
-    return None if row is None else _version_record(row)
+    return _find(connection, tables.versions.c.state == VersionState.CHAMPION.value)
 
 
 def _required(connection: sa.Connection, version: str) -> VersionRecord:
-    query = sa.select(tables.versions).where(tables.versions.c.version == version)
-    row = connection.execute(query).mappings().first()
-    if row is None:
+    record = _find(connection, tables.versions.c.version == version)
+    if record is None:
         raise NotFoundError(f"the catalog has no model version {version!r}; see `lungloop models list`")
-    return _version_record(row)
+    return record
+
+
+def _find(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> VersionRecord | None:
+    row = connection.execute(sa.select(tables.versions).where(condition)).mappings().first()
+    return None if row is None else _version_record(row)
 
 
 def _version_record(row: sa.RowMapping) -> VersionRecord:

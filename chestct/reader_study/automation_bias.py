@@ -1,4 +1,4 @@
-"""How far readers are pulled toward what the model showed them."""
+"""Automation bias: how far readers are anchored to what the model showed them."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,16 @@ from chestct.reader_study.reading import Reading
 UNIT = "Dice"
 
 
-def pull(readings: Sequence[Reading], *, seed: int = 0) -> Estimate:
+def automation_bias(readings: Sequence[Reading], *, seed: int = 0) -> Estimate:
     """Agreement with the model where its pre-label was shown minus agreement where it was not.
 
     Agreement is the Dice of lesions between the reader's final mask and the model's own prediction; on a
-    blank slice, with the prediction that would have been shown. A slice on which both mark nothing has
-    a Dice of 1, one on which only one does has 0: a reader who misses what the model missed is pulled,
+    unassisted slice, with the prediction that would have been shown. A slice on which both mark nothing has
+    a Dice of 1, one on which only one does has 0: a reader who misses what the model missed is anchored,
     too. Above 0, readers with a pre-label end nearer to it than readers without.
 
-    That is not the same as error: where the model is right, being pulled to it makes a label better, and
-    edges that nobody would redraw by a pixel pull as well. It says how much of the agreement between
+    That is not the same as error: where the model is right, being anchored to it makes a label better, and
+    edges that nobody would redraw by a pixel count as well. It says how much of the agreement between
     readers and model, and so of any Dice measured on corrected masks, is owed to the showing.
 
     Args:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chestct.reader_study.agreement import CLASSES, ReadingPair, agreement
-from chestct.reader_study.automation_bias import pull
+from chestct.reader_study.automation_bias import automation_bias
 from chestct.reader_study.effort import Effort, effort_by_reader, effort_by_version
 from chestct.reader_study.estimates import Estimate
 from chestct.reader_study.gain import gain_per_minute, gain_per_slice
@@ -19,7 +19,7 @@ WHOLE = CLASSES[0]
 
 @dataclass(frozen=True)
 class ReadersEstimates:
-    """What the control arm, the blank slices and the slices read twice are there for.
+    """What the control arm, the unassisted slices and the slices read twice are there for.
 
     Args:
         readings: how many there are in all.
@@ -28,7 +28,7 @@ class ReadersEstimates:
 
     readings: int
     seconds_saved: Estimate
-    pull: Estimate
+    automation_bias: Estimate
     gain_per_slice: Estimate
     gain_per_minute: Estimate
     agreement: Mapping[str, Estimate]
@@ -38,7 +38,7 @@ class ReadersEstimates:
         return {
             "readings": self.readings,
             "seconds_saved": self.seconds_saved.as_dict(),
-            "pull": self.pull.as_dict(),
+            "pull": self.automation_bias.as_dict(),
             "active_gain": {
                 **self.gain_per_slice.as_dict(),
                 "per_minute": self.gain_per_minute.as_dict(),
@@ -81,7 +81,7 @@ def estimates_of(readings: Sequence[Reading], pairs: Sequence[ReadingPair]) -> R
     return ReadersEstimates(
         readings=len(readings),
         seconds_saved=seconds_saved(readings),
-        pull=pull(readings),
+        automation_bias=automation_bias(readings),
         gain_per_slice=gain_per_slice(readings),
         gain_per_minute=gain_per_minute(readings),
         agreement={name: agreement(pairs, name) for name in CLASSES},

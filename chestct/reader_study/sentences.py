@@ -15,7 +15,7 @@ def sentences(estimates: ReadersEstimates, language: str = "en") -> list[str]:
     speaker = _Speaker(language)
     return [
         speaker.seconds(estimates.seconds_saved),
-        speaker.pull(estimates.pull),
+        speaker.automation_bias(estimates.automation_bias),
         speaker.gain(estimates.gain_per_slice, estimates.gain_per_minute),
         speaker.agreement(estimates.agreement[WHOLE]),
     ]
@@ -36,7 +36,7 @@ class _Speaker:
             **self._compared(estimate, self._amount, lambda mean: self._say("in_seconds", value=mean)),
         )
 
-    def pull(self, estimate: Estimate) -> str:
+    def automation_bias(self, estimate: Estimate) -> str:
         if estimate.mean is None:
             return self._say("pull_unknown", reason=self._reason(estimate))
         kind = "pull_nearer" if estimate.mean >= 0 else "pull_farther"

@@ -58,7 +58,7 @@ def test_the_slices_that_settle_a_grade_are_named(catalog: Catalog) -> None:
     assert found.grade_chance[0] == 0.0
     assert found.grade_chance[1] > 0.4
     sure = grade_resolution_of(catalog, "base-1", "sure")
-    assert sure.sentence() == "sure: CT-2 is settled already (25.0 to 25.0 % of the lung, not calibrated)"
+    assert sure.sentence() == "sure: CT-2 is certain already (25.0 to 25.0 % of the lung, not calibrated)"
     assert set(grade_chances_of_slices(catalog, "base-1")) == {one.id for one in catalog.slices.all()}
 
 

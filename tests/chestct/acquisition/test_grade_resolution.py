@@ -73,7 +73,7 @@ def test_the_fewest_slices_are_named_largest_doubt_first():
 
 def test_a_settled_study_says_so_and_has_chances_near_0():
     far = study(37.0, (0.0, 0.3, 0.4))
-    assert slices_to_correct(far).reason == "CT-2 is settled already"
+    assert slices_to_correct(far).reason == "CT-2 is certain already"
     assert slices_to_correct(far).slices == ()
     assert grade_chances(far).max() < 1e-12
 

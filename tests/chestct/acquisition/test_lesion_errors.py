@@ -24,7 +24,7 @@ def test_slices_learnt_in_turn_equal_slices_learnt_at_once(seed, learnt):
     left = covariance[np.ix_(others, others)] - gain @ covariance[np.ix_(known, others)]
     assert one.mean[others] == pytest.approx(gain @ errors, rel=1e-6, abs=1e-9)
     assert one.total_variance == pytest.approx(left.sum(), rel=1e-6, abs=1e-6)
-    told = np.abs(one.told_by_each())
+    told = np.abs(one.moved_by_each())
     assert told[others] == pytest.approx(
         np.abs(left.sum(axis=0)) / np.sqrt(np.diag(left)), rel=1e-5, abs=1e-6
     )

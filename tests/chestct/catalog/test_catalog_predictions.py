@@ -31,7 +31,7 @@ def test_what_lacks_a_prediction_is_what_is_left_to_do(catalog, make_study, make
     catalog.predictions.add(first.id, "base-1", make_prediction())
     correct(second.id)
     assert catalog.predictions.missing("base-1") == [second, third]
-    assert catalog.predictions.missing("base-1", limit=1) == [second]
+    assert catalog.predictions.missing("base-1")[:1] == [second]
     assert catalog.predictions.missing("base-1", open_only=True) == [third]
     assert catalog.predictions.missing("v2") == [first, second, third]
 

@@ -1,13 +1,13 @@
-"""Seconds saved, pull and gain: by hand where the answer is exact, on made-up logs where it is not."""
+"""Seconds saved, automation bias and gain: by hand where exact, on synthetic logs where not."""
 
 import dataclasses
 
 import pytest
+from _reader_log import PhantomReaders, phantom_log
 
 from chestct.acquisition.allocation import Arm
-from chestct.reader_study.automation_bias import pull
+from chestct.reader_study.automation_bias import automation_bias
 from chestct.reader_study.gain import gain_per_minute, gain_per_slice
-from chestct.reader_study.phantom_log import PhantomReaders, phantom_log
 from chestct.reader_study.seconds_saved import seconds_saved
 
 
@@ -70,7 +70,7 @@ def test_the_pull_is_the_difference_of_agreement_with_the_model(reading, changes
     log = [reading(changes=changes(dice=0.9)) for _ in range(30)]
     log += [reading(changes=changes(dice=0.7), prelabelled=False, shown_version=None) for _ in range(10)]
     log += [reading(prelabelled=False) for _ in range(5)]  # no prediction to compare with
-    found = pull(log)
+    found = automation_bias(log)
     assert found.mean == pytest.approx(0.2)
     assert found.n == 40
 
@@ -96,7 +96,7 @@ def test_known_effects_of_a_made_up_log_lie_within_the_intervals():
     log = phantom_log(3, given)
     for found, truth in (
         (seconds_saved(log), given.saved_seconds),
-        (pull(log), given.pull),
+        (automation_bias(log), given.automation_bias),
         (gain_per_slice(log), given.gained_pixels),
     ):
         assert found.interval is not None
@@ -105,8 +105,10 @@ def test_known_effects_of_a_made_up_log_lie_within_the_intervals():
 
 
 def test_a_made_up_log_without_effects_is_not_said_to_have_one():
-    log = phantom_log(3, PhantomReaders(saved_seconds=0.0, pull=0.0, gained_pixels=0.0))
-    assert not any(found.excludes_zero for found in (seconds_saved(log), pull(log), gain_per_slice(log)))
+    log = phantom_log(3, PhantomReaders(saved_seconds=0.0, automation_bias=0.0, gained_pixels=0.0))
+    assert not any(
+        found.excludes_zero for found in (seconds_saved(log), automation_bias(log), gain_per_slice(log))
+    )
 
 
 def test_the_same_log_always_gives_the_same_interval():

@@ -4,10 +4,10 @@ import re
 from string import Formatter
 
 import pytest
+from _reader_log import PhantomReaders, phantom_log
 
 from chestct.reader_study.agreement import ReadingPair
 from chestct.reader_study.figures import figures_of
-from chestct.reader_study.phantom_log import PhantomReaders, phantom_log
 from chestct.reader_study.sentences import sentences
 from chestct.reader_study.wording import TEXTS, said
 

@@ -1,10 +1,10 @@
 import json
 
 import pytest
+from _reader_log import phantom_log
 
 from chestct.reader_study.agreement import ReadingPair
 from chestct.reader_study.figures import estimates_of, figures_of
-from chestct.reader_study.phantom_log import phantom_log
 from chestct.reader_study.sentences import sentences
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from _reader_log import PhantomReaders, phantom_log
 
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import RequestState, VersionState
@@ -17,7 +18,6 @@ from chestct.geometry import Geometry
 from chestct.intensity import Intensity
 from chestct.job_queue.names import KINDS
 from chestct.prediction import SlicePrediction
-from chestct.reader_study.phantom_log import PhantomReaders, phantom_log
 from chestct.settings import Settings
 from chestct.study import Study
 from chestct.wording import read_texts

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from _reader_log import PhantomReaders, phantom_log
 
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import CorrectionState
 from chestct.reader_study.agreement import ReadingPair
 from chestct.reader_study.effort import Typical
-from chestct.reader_study.phantom_log import PhantomReaders, phantom_log
 from chestct.reader_study.reading import Reading
 from chestct.settings import Settings
 from ml_backend.app import create_app

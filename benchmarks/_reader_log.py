@@ -1,4 +1,4 @@
-"""Made-up logs of readers in which every effect is known, to try the estimates on."""
+"""Synthetic logs of readers in which every effect is known, to try the estimates on."""
 
 from dataclasses import dataclass
 
@@ -11,15 +11,15 @@ from chestct.reader_study.reading import Reading
 
 @dataclass(frozen=True)
 class PhantomReaders:
-    """How the made-up readers work.
+    """How the synthetic readers work.
 
     Args:
         patients, slices_per_patient: what there is to read; each slice is read once.
         readers: each has a pace of their own (a factor, log-normal) and reads a share of the slices.
-        saved_seconds: what a blank slice takes longer than the same slice with a pre-label.
+        saved_seconds: what an unassisted slice takes longer than the same slice with a pre-label.
         saving_grows: the saving is in proportion to how difficult the slice is, with that mean.
-        pull: lesion Dice with the model that showing its pre-label adds.
-        control_share, blank_share: of the slices.
+        automation_bias: lesion Dice with the model that showing its pre-label adds.
+        control_share, unassisted_share: of the slices.
         gained_pixels: what a slice of the active arm has more to correct.
         lunch_share: tasks left open over a break of 20 to 60 minutes.
     """
@@ -29,7 +29,7 @@ class PhantomReaders:
     readers: int = 4
     saved_seconds: float = 20.0
     saving_grows: bool = False
-    pull: float = 0.08
+    automation_bias: float = 0.08
     control_share: float = 0.10
     unassisted_share: float = 0.05
     gained_pixels: float = 150.0
@@ -55,15 +55,17 @@ def phantom_log(seed: int, given: PhantomReaders | None = None) -> list[Reading]
     pace = rng.normal(0, _PACE, given.readers)
     # Readers work unequal hours.
     reader = rng.choice(given.readers, size=count, p=rng.dirichlet(np.full(given.readers, 4.0)))
-    blank = rng.random(count) < given.unassisted_share
+    unassisted = rng.random(count) < given.unassisted_share
     control = rng.random(count) < given.control_share
     seconds = _MIDDLING * np.exp(hard + pace[reader] + rng.normal(0, _TASK, count))
     growth = np.exp(hard - (_PATIENT**2 + _SLICE**2) / 2) if given.saving_grows else 1.0
-    seconds = seconds + np.where(blank, given.saved_seconds * growth, 0.0)
+    seconds = seconds + np.where(unassisted, given.saved_seconds * growth, 0.0)
     at_lunch = rng.random(count) < given.lunch_share
     seconds = seconds + np.where(at_lunch, rng.uniform(1200, 3600, count), 0.0)
-    # Far enough from 1 that hardly any is cut off: a cut would make the pull smaller than it is given.
-    dice = np.clip(rng.normal(0.7 - 0.05 * hard, 0.09) - np.where(blank, given.pull, 0.0), 0.0, 0.99)
+    # Far enough from 1 that hardly any is cut off: a cut would make the bias smaller than it is given.
+    dice = np.clip(
+        rng.normal(0.7 - 0.05 * hard, 0.09) - np.where(unassisted, given.automation_bias, 0.0), 0.0, 0.99
+    )
     pixels = _SIDE_PIXELS * np.exp(hard + rng.normal(0, 0.6, count)) + np.where(
         control, 0, given.gained_pixels
     )
@@ -81,8 +83,8 @@ def phantom_log(seed: int, given: PhantomReaders | None = None) -> list[Reading]
             updated_at="2026-03-01T09:00:00.000000Z",
             received_at="2026-03-01T09:00:00.000000Z",
             arm=Arm.CONTROL if control[at] else Arm.ACTIVE,
-            prelabelled=not blank[at],
-            shown_version=None if blank[at] else "base-1",
+            prelabelled=not unassisted[at],
+            shown_version=None if unassisted[at] else "base-1",
             lead_time_seconds=float(seconds[at]),
             changes=_changes(int(pixels[at]), float(dice[at])),
         )
