@@ -1,4 +1,4 @@
-"""Entry points of the queue's jobs: ids in, safe to run twice, progress in the job's meta.
+"""Entry points of the queue's jobs: ids in, idempotent, progress in the job's meta.
 
 They are enqueued by dotted name (`chestct.job_queue.names`), so renaming one is a change there too.
 """
@@ -22,7 +22,6 @@ from ml_backend.prelabelling.champion import Champion, load_with_torch
 from ml_backend.prelabelling.next_tasks import order_next_tasks
 from ml_backend.prelabelling.preannotate import preannotate as preannotate_open_work
 from ml_backend.prelabelling.worklist import OrderChoices
-from ml_backend.retrain_policy import retrain_is_due
 from ml_backend.sync import SyncReport, reconcile
 
 Json = dict[str, Any]
@@ -37,49 +36,46 @@ def sync(task_id: int | None = None) -> Json:
 
     Counts what readers changed, and asks for a retrain where the policy says that enough is new.
     """
-    with _workplace() as place:
-        if place.settings.label_studio_url is None:
-            # A loop without Label Studio (labels of record only) has nothing to reconcile.
+    with _context() as context:
+        settings, catalog = context.settings, context.catalog
+        if settings.label_studio_url is None:
+            # A loop without Label Studio (reference labels only) has nothing to reconcile.
             return {}
-        client, project_id = place.label_studio()
+        client, project_id = context.label_studio()
         via = "sync" if task_id is None else "webhook"
-        report = reconcile(
-            place.catalog, client, project_id, task_id, via=via, on_progress=progress_reporter()
-        )
-        count_changes(place.catalog)
-        if _order_is_due(place.catalog, report):
-            JobQueue(place.settings.redis_url).enqueue_order()
-        if report.changed and _retrain_is_due(place.catalog, place.settings.retrain_every):
-            JobQueue(place.settings.redis_url).request_retrain(
-                place.catalog.requests, _POLICY, sync_first=False
-            )
+        report = reconcile(catalog, client, project_id, task_id, via=via, on_progress=progress_reporter())
+        count_changes(catalog)
+        if _order_is_due(catalog, report):
+            JobQueue(settings.redis_url).enqueue_order()
+        if report.changed and _retrain_is_due(catalog, settings.retrain_every):
+            JobQueue(settings.redis_url).request_retrain(catalog.requests, _POLICY, sync_first=False)
         return asdict(report)
 
 
 def preannotate() -> Json:
     """The champion's predictions for what lacks one, pushed to open tasks."""
-    with _workplace() as place:
-        settings = place.settings
-        champion = Champion(place.catalog, load_with_torch(settings))
+    with _context() as context:
+        settings = context.settings
+        champion = Champion(context.catalog, load_with_torch(settings))
         connected = settings.project_id is not None and settings.label_studio_url is not None
-        client, project_id = place.label_studio() if connected else (None, None)
+        client, project_id = context.label_studio() if connected else (None, None)
         choices = OrderChoices.of(settings)
         report = preannotate_open_work(
-            place.catalog, champion, client, project_id, progress_reporter(), choices
+            context.catalog, champion, client, project_id, progress_reporter(), choices
         )
         return asdict(report)
 
 
 def settle_next_places() -> Json:
     """What readers are served next, ordered anew after corrections; loads no model."""
-    with _workplace() as place:
-        champion = place.catalog.versions.champion()
+    with _context() as context:
+        champion = context.catalog.versions.champion()
         if champion is None:
             return {}
-        client, project_id = place.label_studio()
-        choices = OrderChoices.of(place.settings)
-        calibration = calibration_of_version(place.settings.weights_dir, champion.version)
-        report = order_next_tasks(place.catalog, client, project_id, champion.version, choices, calibration)
+        client, project_id = context.label_studio()
+        choices = OrderChoices.of(context.settings)
+        calibration = calibration_of_version(context.settings.weights_dir, champion.version)
+        report = order_next_tasks(context.catalog, client, project_id, champion.version, choices, calibration)
         return asdict(report)
 
 
@@ -90,22 +86,16 @@ def follow_champion(version: str = "") -> Json:
         version: whose promotion asked for this. What counts is who is champion when the job runs:
             a rollback may have come in between.
     """
-    with _workplace() as place:
-        settings = place.settings
-        client, project_id = place.label_studio()
-        champion = place.catalog.versions.champion()
+    with _context() as context:
+        settings = context.settings
+        client, project_id = context.label_studio()
+        champion = context.catalog.versions.champion()
         if champion is None:
             raise NotFoundError(f"there is no champion to follow (asked for {version or 'none'})")
         if settings.backend_url is None:
             raise ServiceUnavailableError("the backend", "no address is configured; set LUNGLOOP_BACKEND_URL")
-        connect_backend(
-            client,
-            project_id,
-            settings.backend_url,
-            champion.version,
-            settings.backend_key,
-            settings.ml_backend_id,
-        )
+        url, key, row_id = settings.backend_url, settings.backend_key, settings.ml_backend_id
+        connect_backend(client, project_id, url, champion.version, key, row_id)
         return {
             "model_version": champion.version,
             "job": JobQueue(settings.redis_url).enqueue_preannotate(),
@@ -113,7 +103,7 @@ def follow_champion(version: str = "") -> Json:
 
 
 @dataclass(frozen=True)
-class _Workplace:
+class _Context:
     settings: Settings
     catalog: Catalog
 
@@ -127,11 +117,11 @@ class _Workplace:
 
 
 @contextmanager
-def _workplace() -> Iterator[_Workplace]:
+def _context() -> Iterator[_Context]:
     settings = Settings.load()
     log_as_job(settings)
     with Catalog.open(settings.database_url, settings.storage_url) as catalog:
-        yield _Workplace(settings, catalog)
+        yield _Context(settings, catalog)
 
 
 def _order_is_due(catalog: Catalog, report: SyncReport) -> bool:
@@ -143,8 +133,13 @@ def _order_is_due(catalog: Catalog, report: SyncReport) -> bool:
 
 
 def _retrain_is_due(catalog: Catalog, retrain_every: int) -> bool:
-    """Corrections of train patients that came after the last request for a retrain, whoever asked."""
-    requests = catalog.requests.all()
-    last = max((request.requested_at for request in requests), default="")
+    """Whether enough corrections of train patients came after the last request for a retrain, whoever asked.
+
+    Args:
+        retrain_every: the setting of that name; 0 means "only when asked".
+    """
+    if retrain_every <= 0:
+        return False
+    last = max((request.requested_at for request in catalog.requests.all()), default="")
     new = [row for row in catalog.corrections.current(Split.TRAIN) if row.received_at > last]
-    return retrain_is_due(len(new), retrain_every)
+    return len(new) >= retrain_every

@@ -154,9 +154,9 @@ class LungLoopModel:
                 the catalog and the next sync reads Label Studio.
         """
         backend = self._backend
-        known = event if event in (*ANNOTATION_EVENTS, START_TRAINING) else "other"
-        backend.counters.add("lungloop_webhooks_total", action=known)
-        if known == "other":
+        action = event if event in (*ANNOTATION_EVENTS, START_TRAINING) else "other"
+        backend.counters.add("lungloop_webhooks_total", action=action)
+        if action == "other":
             return {"status": "ignored"}
         project_id = _id_of(data.get("project"))
         if (
@@ -176,12 +176,12 @@ class LungLoopModel:
         if not isinstance(task, Mapping):
             raise InputError("task", f"is {type(task).__name__}, expected an object")
         backend, key = self._backend, config.image_key
-        find = backend.pictures
-        shown = find.find_all(task, key) if config.shows_studies else [find.find(task, key)]
-        predictions = [backend.predictor.predict(picture, segmenter, deadline) for picture in shown]
+        find_all, find = backend.pictures.find_all, backend.pictures.find
+        pictures = find_all(task, key) if config.shows_studies else [find(task, key)]
+        predictions = [backend.predictor.predict(picture, segmenter, deadline) for picture in pictures]
         outcome = "computed" if any(prediction.computed for prediction in predictions) else "known"
         backend.counters.add("lungloop_predicted_tasks_total", outcome=outcome)
-        slices = [picture for picture in shown if isinstance(picture, SliceRecord)]
+        slices = [picture for picture in pictures if isinstance(picture, SliceRecord)]
         if slices and not config.shows_studies and backend.catalog.allocations.of_slice(slices[0].id) is None:
             # Label Studio may ask before any job has drawn.
             backend.catalog.allocations.allocate([slices[0].id], OrderChoices.of(backend.settings).shares)
@@ -213,14 +213,14 @@ class LungLoopModel:
         return self._backend.queue
 
 
-def _id_of(thing: object) -> int | None:
-    """Id of a project as the webhook sends it: an object, or its bare id."""
-    found = thing.get("id") if isinstance(thing, Mapping) else thing
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+def _id_of(named: object) -> int | None:
+    """Id of a project or task as the webhook sends it: an object, or its bare id."""
+    number = named.get("id") if isinstance(named, Mapping) else named
+    return number if isinstance(number, int) and not isinstance(number, bool) else None
 
 
 def _task_ids(data: Mapping[str, Any]) -> set[int]:
     annotations = data.get("annotation")
-    listed = annotations if isinstance(annotations, list) else [annotations]
-    tasks = [_id_of(one.get("task")) for one in listed if isinstance(one, Mapping)]
-    return {task for task in tasks if task is not None}
+    rows = annotations if isinstance(annotations, list) else [annotations]
+    task_ids = [_id_of(row.get("task")) for row in rows if isinstance(row, Mapping)]
+    return {task_id for task_id in task_ids if task_id is not None}

@@ -138,12 +138,12 @@ class _Sync:
                 if kept is not None and kept.state is not CorrectionState.DELETED:
                     self.mark_deleted(kept)
                 return
-            shown = self._shown(annotation.task_id)
+            pictures = self._slices_of(annotation.task_id)
             prediction = self._started_from(annotation)
-            if isinstance(shown, SliceRecord):
-                created = self._add(annotation, shown, prediction)
+            if isinstance(pictures, SliceRecord):
+                created = self._add(annotation, pictures, prediction)
             else:
-                created = self._add_study(annotation, shown, prediction)
+                created = self._add_study(annotation, pictures, prediction)
         except (InputError, LabelConfigError, NotFoundError) as error:
             _LOG.warning("annotation %s of task %s is set aside: %s", state.id, state.task_id, error)
             self.set_aside.append(SetAside(state.id, state.task_id, str(error)))
@@ -181,8 +181,8 @@ class _Sync:
             reading = StudyReading((None,) * len(slices), None, None)
         else:
             sizes = [(slice_record.height, slice_record.width) for slice_record in slices]
-            shown = None if prediction is None else prediction.result
-            reading = read_study(annotation.result, self._config, sizes, shown)
+            before = None if prediction is None else prediction.result
+            reading = read_study(annotation.result, self._config, sizes, before)
         ids = [slice_record.id for slice_record in slices]
         return self._catalog.corrections.add_study_annotation(
             StudyAnnotation(
@@ -210,7 +210,7 @@ class _Sync:
             "via": self._via,
         }
 
-    def _shown(self, task_id: int) -> SliceRecord | Sequence[SliceRecord]:
+    def _slices_of(self, task_id: int) -> SliceRecord | Sequence[SliceRecord]:
         """The slice of a slice task, or the slices of a study task in the order of its pictures."""
         linked = self._catalog.tasks.slice_of(self._project.uid, task_id)
         if linked is not None:

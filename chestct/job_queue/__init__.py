@@ -1,7 +1,7 @@
-"""The queue: what may be asked of the workers, and the workers themselves.
+"""The queue of jobs, and the workers that take them.
 
 A thin layer over RQ. Job payloads are ids and strings, serialised as JSON (never pickle), and every
-job is safe to run twice; the job itself builds its Settings from the environment that the worker
+job is idempotent; the job itself builds its Settings from the environment that the worker
 passes on.
 """
 

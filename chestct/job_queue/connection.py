@@ -14,8 +14,8 @@ from chestct.errors import ServiceUnavailableError, SettingsError
 # RQ's JSON serializer: whoever can write to the queue must not be able to run code by a pickle.
 SERIALIZER = "rq.serializers.JSONSerializer"
 
-# Label Studio gives a webhook 1.0 s (facts: Label Studio 1.23), so an unreachable queue must be
-# known well before that.
+# Label Studio 1.23 gives a webhook 1.0 s (WEBHOOK_TIMEOUT of its settings), so an unreachable queue must
+# be noticed well before that.
 CONNECT_SECONDS = 0.4
 ANSWER_SECONDS = 2.0
 
@@ -56,7 +56,7 @@ def queue_errors(redis_url: str | None) -> Iterator[None]:
     try:
         yield
     except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
-        shown = without_password(redis_url or "")
+        address = without_password(redis_url or "")
         raise ServiceUnavailableError(
-            "the queue", f"{shown} does not answer ({error}); run `lungloop up` or start the Redis there"
+            "the queue", f"{address} does not answer ({error}); run `lungloop up` or start the Redis there"
         ) from error

@@ -1,4 +1,4 @@
-"""Enqueueing a job unless the same ask waits already."""
+"""Enqueueing a job unless the same one waits already."""
 
 from dataclasses import dataclass
 
@@ -27,22 +27,22 @@ class JobSpec:
 
 
 def enqueue_once(
-    queue: Queue, ask: JobSpec, name: str, *arguments: str | int, again_while_running: bool = True
+    queue: Queue, spec: JobSpec, name: str, *arguments: str | int, again_while_running: bool = True
 ) -> tuple[str, bool]:
-    """The id of the job that will serve the ask, and whether it is new.
+    """The id of the job that will serve the request, and whether it is new.
 
-    An ask that comes while the same job runs may be about something that the running job has
+    A request that comes while the same job runs may be about something that the running job has
     already passed, so it takes the next slot of that name instead of being dropped.
 
     Args:
-        name: id of the job: letters, digits, `_`, `-`; the same for the same ask.
-        again_while_running: False where the running job is known to serve this ask too.
+        name: id of the job: letters, digits, `_`, `-`; the same for the same request.
+        again_while_running: False where the running job serves this request too.
     Raises:
-        ServiceUnavailableError: other askers were quicker several times in a row.
+        ServiceUnavailableError: other clients were quicker several times in a row.
     """
     for slot in range(_SLOTS if again_while_running else 1):
         job_id = name if slot == 0 else f"{name}-again-{slot}"
-        created, status = _ask_for_slot(queue, ask, job_id, arguments)
+        created, status = _enqueue_in_slot(queue, spec, job_id, arguments)
         if status != JobStatus.STARTED:
             return job_id, created
     return name, False
@@ -65,19 +65,19 @@ def status_of(connection: redis.Redis, job_id: str) -> JobStatus | None:
         return None  # ended this moment
 
 
-def _ask_for_slot(
-    queue: Queue, ask: JobSpec, job_id: str, arguments: tuple[str | int, ...]
+def _enqueue_in_slot(
+    queue: Queue, spec: JobSpec, job_id: str, arguments: tuple[str | int, ...]
 ) -> tuple[bool, JobStatus]:
     """Whether a new job was made, and the status of the one that holds the id."""
     for _ in range(_ATTEMPTS):
         try:
             queue.enqueue_call(
-                ask.function,
+                spec.function,
                 args=arguments,
                 job_id=job_id,
                 unique=True,
-                timeout=ask.timeout_seconds,
-                retry=ask.retry,
+                timeout=spec.timeout_seconds,
+                retry=spec.retry,
                 result_ttl=0,
                 failure_ttl=FAILURE_TTL_SECONDS,
             )
@@ -86,10 +86,10 @@ def _ask_for_slot(
             status = status_of(queue.connection, job_id)
         if status is not None and status in _HOLDS_ITS_ID:
             return False, status
-        # Failed, stopped, finished, or waiting for a retry: superseded by this ask.
+        # Failed, stopped, finished, or waiting for a retry: superseded by this request.
         superseded = fetch(queue.connection, job_id)
         if superseded is not None:
             superseded.delete()
     raise ServiceUnavailableError(
-        "the queue", f"the job {job_id} changes faster than it can be asked for; try again"
+        "the queue", f"the job {job_id} changes faster than it can be enqueued; try again"
     )

@@ -1,4 +1,4 @@
-"""What a worker does beside its jobs, in a thread: nothing asked for may be lost, nothing may pile up."""
+"""What a worker does beside its jobs, in a thread: no request may be lost, nothing may pile up."""
 
 import logging
 import threading
@@ -21,7 +21,7 @@ from chestct.settings import Settings
 _LOG = logging.getLogger(__name__)
 
 TICK_SECONDS = 5.0
-# One sync a period however many workers share the queue: whoever sets this key asks for it.
+# One sync a period however many workers share the queue: whoever sets this key enqueues it.
 _SYNC_TURN = "lungloop:sync-turn"
 
 
@@ -37,11 +37,11 @@ class Housekeeping:
         self._settings = settings
         self._queue_names = tuple(queues)
         self._tick_seconds = tick_seconds
-        self._asking = JobQueue(settings.redis_url)
+        self._job_queue = JobQueue(settings.redis_url)
         self._queues = [
-            Queue(name, connection=self._asking.connection, serializer=SERIALIZER) for name in queues
+            Queue(name, connection=self._job_queue.connection, serializer=SERIALIZER) for name in queues
         ]
-        self._nowhere_last_time: set[str] = set()
+        self._missing_before: set[str] = set()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
 
@@ -54,7 +54,7 @@ class Housekeeping:
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5.0)
-        self._asking.close()
+        self._job_queue.close()
 
     def tick(self, burst: bool = False) -> None:
         """One pass; a burst worker does not start periodic work."""
@@ -68,7 +68,7 @@ class Housekeeping:
         if names.TRAIN in self._queue_names:
             self._serve_waiting_requests()
         if names.QUICK in self._queue_names and not burst:
-            self._ask_for_periodic_sync()
+            self._enqueue_periodic_sync()
 
     def _run(self) -> None:
         while not self._stopped.wait(self._tick_seconds):
@@ -82,30 +82,33 @@ class Housekeeping:
     def _requeue_lost_jobs(self) -> None:
         """A worker killed between taking a job and starting it leaves the job `queued` in no list.
 
-        Such a job would swallow every later ask of its name. What is nowhere in two passes in a row
+        Such a job would swallow every later request of its name. What is in none in two passes in a row
         is put back; one pass alone may see a job on its way.
         """
-        nowhere = {}
+        missing: dict[str, Queue] = {}
         for queue in self._queues:
             held = set(queue.job_ids) | set(queue.started_job_registry.get_job_ids(cleanup=False))
-            for key in self._asking.connection.scan_iter("rq:job:*"):
+            for key in self._job_queue.connection.scan_iter("rq:job:*"):
                 job_id = key.decode().removeprefix("rq:job:")
                 if ":" in job_id or job_id in held:
                     continue
-                origin, status = self._asking.connection.hmget(key, "origin", "status")
+                origin, status = self._job_queue.connection.hmget(key, "origin", "status")
                 if origin == queue.name.encode() and status == JobStatus.QUEUED.value.encode():
-                    nowhere[job_id] = queue
-        for job_id in nowhere.keys() & self._nowhere_last_time:
-            queue = nowhere.pop(job_id)
+                    missing[job_id] = queue
+        for job_id in missing.keys() & self._missing_before:
+            queue = missing.pop(job_id)
             _LOG.warning("job %s was lost by a killed worker; it is queued again", job_id)
             queue.intermediate_queue.remove(job_id)
             queue.enqueue_job(Job.fetch(job_id, connection=queue.connection, serializer=SERIALIZER))
-        self._nowhere_last_time = set(nowhere)
+        self._missing_before = set(missing)
 
     def _enqueue_due_retries(self) -> None:
         # RQ's scheduler would be one more forked process; its one useful call does in a thread.
         scheduler = RQScheduler(
-            self._queues, connection=self._asking.connection, serializer=SERIALIZER, logging_level="WARNING"
+            self._queues,
+            connection=self._job_queue.connection,
+            serializer=SERIALIZER,
+            logging_level="WARNING",
         )
         if scheduler.acquire_locks():
             try:
@@ -118,28 +121,28 @@ class Housekeeping:
         with Catalog.open(self._settings.database_url, self._settings.storage_url) as catalog:
             taken_by = {request.job_id for request in catalog.requests.all(RequestState.RUNNING)}
             for job_id in filter(None, taken_by):
-                job_state = self._asking.job_state(job_id)
+                job_state = self._job_queue.job_state(job_id)
                 if job_state is JobState.DEAD:
                     self._give_up(catalog, job_id)
                 elif job_state is JobState.UNKNOWN:
                     catalog.requests.release(job_id)
             waiting = job_of_waiting_requests(catalog.requests)
-            if waiting is not None and self._asking.job_state(waiting) is JobState.DEAD:
+            if waiting is not None and self._job_queue.job_state(waiting) is JobState.DEAD:
                 catalog.requests.claim(waiting)
                 self._give_up(catalog, waiting)
-            self._asking.ensure_retrain(catalog.requests)
+            self._job_queue.ensure_retrain(catalog.requests)
 
     def _give_up(self, catalog: Catalog, job_id: str) -> None:
         # It has used up its retries: queued again it would only take down the next worker too.
-        words = self._asking.last_error(job_id) or "it was killed"
-        outcome = f"the retrain ended without an answer ({words.rstrip('; ')}); see the worker's log"
+        error = self._job_queue.last_error(job_id) or "it was killed"
+        outcome = f"the retrain ended without an answer ({error.rstrip('; ')}); see the worker's log"
         catalog.requests.finish(job_id, RequestState.FAILED, outcome)
 
-    def _ask_for_periodic_sync(self) -> None:
+    def _enqueue_periodic_sync(self) -> None:
         # A local stack writes stack.json after its workers have started, hence the second look.
         if self._settings.project_id is None and Settings.load().project_id is None:
             return
         with queue_errors(self._settings.redis_url):
             period = max(1, self._settings.sync_seconds)
-            if self._asking.connection.set(_SYNC_TURN, b"1", nx=True, ex=period):
-                self._asking.enqueue_sync()
+            if self._job_queue.connection.set(_SYNC_TURN, b"1", nx=True, ex=period):
+                self._job_queue.enqueue_sync()

@@ -1,4 +1,4 @@
-"""What a running job tells the outside: how far it is and how long it will take."""
+"""How far a running job is and how long it will take, for those who watch it."""
 
 import time
 from collections.abc import Callable

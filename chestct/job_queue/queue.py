@@ -1,4 +1,4 @@
-"""What may be asked of the workers: each ask is coalesced with one that already waits."""
+"""The jobs that may be requested of the workers: each request is coalesced with one that already waits."""
 
 import time
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from chestct.job_queue.connection import SERIALIZER, connect, queue_errors
 from chestct.job_queue.enqueue import JobSpec, enqueue_once, fetch, status_of
 from chestct.job_queue.state import queue_state, waiting_or_running
 
-# Label Studio may be starting or restarting: its own start takes up to 33 s (facts: Label Studio).
+# Label Studio may be starting or restarting: its own start takes up to 33 s (observed with 1.23).
 _RETRY_QUICK = Retry(max=5, interval=[5, 15, 60, 120, 300])
 # A retrain resumes from its work folder, so a killed worker costs little; errors that would only
 # repeat are not retried (training.jobs sees to it). In front: its work is half done, and those who
@@ -25,7 +25,7 @@ _RETRY_TRAIN = Retry(max=3, enqueue_at_front=True)
 _SYNC = JobSpec(names.SYNC, timeout_seconds=600)
 _PREANNOTATE = JobSpec(names.PREANNOTATE, timeout_seconds=6 * 3600, retry=_RETRY_QUICK)
 _FOLLOW_CHAMPION = JobSpec(names.FOLLOW_CHAMPION, timeout_seconds=900, retry=_RETRY_QUICK)
-# No retry: the next corrections ask again.
+# No retry: the next corrections request it again.
 _ORDER = JobSpec(names.ORDER, timeout_seconds=600)
 _RETRAIN = JobSpec(names.RETRAIN, timeout_seconds=24 * 3600, retry=_RETRY_TRAIN)
 # A cell goes on from its last finished round.
@@ -55,7 +55,7 @@ class JobState(StrEnum):
     UNKNOWN = "unknown"  # ended well, or lost with the queue's data
 
 
-class RequestBook(Protocol):
+class RetrainRequests(Protocol):
     """Where requests are kept: the catalog's `requests`."""
 
     def add(self, by: str, /) -> RetrainRequest: ...
@@ -63,11 +63,11 @@ class RequestBook(Protocol):
     def pending(self) -> list[RetrainRequest]: ...
 
 
-def job_of_waiting_requests(requests: RequestBook) -> str | None:
+def job_of_waiting_requests(requests: RetrainRequests) -> str | None:
     """Id of the one job that serves all requests that wait, None where none waits.
 
-    The oldest of them names it: everybody who asks finds the same id, and a running job's requests
-    no longer wait, so those who ask while it runs find the next id.
+    The oldest of them names it: every request finds the same id, and a running job's requests no longer
+    wait, so those made while it runs find the next id.
     """
     pending = requests.pending()
     return f"retrain-{min(request.id for request in pending)}" if pending else None
@@ -102,9 +102,9 @@ class JobQueue:
         self.connection.close()
 
     def request_retrain(
-        self, requests: RequestBook, requested_by: str, *, force: bool = False, sync_first: bool = True
+        self, requests: RetrainRequests, requested_by: str, *, force: bool = False, sync_first: bool = True
     ) -> RetrainTicket:
-        """Asks for the one retrain job.
+        """Requests the one retrain job.
 
         The request is stored in the catalog before the queue is touched: where the queue is down
         the error says so, and a worker serves the request once it is back. However many requests
@@ -112,9 +112,9 @@ class JobQueue:
 
         Args:
             requests: where they are kept.
-            requested_by: who asks ("button", "cli", "policy", ...).
+            requested_by: who requests it ("button", "cli", "policy", ...).
             force: train even where no correction is new.
-            sync_first: ask for a sync too; the retrain waits for it before it takes its snapshot.
+            sync_first: request a sync too; the retrain waits for it before it takes its snapshot.
         """
         request = requests.add(requested_by)
         with queue_errors(self.redis_url):
@@ -125,7 +125,7 @@ class JobQueue:
                 self._mark_forced(job_id)
         return RetrainTicket(request.id, job_id, coalesced=not created)
 
-    def ensure_retrain(self, requests: RequestBook) -> tuple[str | None, bool]:
+    def ensure_retrain(self, requests: RetrainRequests) -> tuple[str | None, bool]:
         """One queued job where requests wait: the job's id (None where none waits), and whether it is new."""
         job_id = job_of_waiting_requests(requests)
         if job_id is None:
@@ -137,34 +137,34 @@ class JobQueue:
         """Reconciles one task's corrections, or everything; the id of the waiting job."""
         name = "sync-all" if task_id is None else f"sync-task-{int(task_id)}"
         arguments = () if task_id is None else (int(task_id),)
-        return self._ask_quick(_SYNC, name, *arguments)
+        return self._enqueue_quick(_SYNC, name, *arguments)
 
     def enqueue_preannotate(self) -> str:
         """Predicts what lacks a prediction of the champion; the id of the waiting job."""
-        return self._ask_quick(_PREANNOTATE, "preannotate")
+        return self._enqueue_quick(_PREANNOTATE, "preannotate")
 
     def enqueue_order(self) -> str:
         """Orders what readers are served next anew; the id of the waiting job."""
-        return self._ask_quick(_ORDER, "order")
+        return self._enqueue_quick(_ORDER, "order")
 
     def enqueue_follow_champion(self, version: str) -> str:
         """Makes Label Studio follow a promoted version; the id of the waiting job."""
         # Job ids hold letters, digits, `_` and `-` only; versions may hold dots too.
         name = "follow-" + "".join(letter if letter.isalnum() else "-" for letter in version)
-        return self._ask_quick(_FOLLOW_CHAMPION, name, version)
+        return self._enqueue_quick(_FOLLOW_CHAMPION, name, version)
 
     def enqueue_simulate_cell(self, job_id: str, folder: str, strategy: str, seed: int) -> str:
         """One strategy at one seed of the simulation in a folder that workers reach; the id of its job.
 
         Args:
-            job_id: the same for the same cell; asked for again while it waits or runs, it is one job.
+            job_id: the same for the same cell; requested again while it waits or runs, it is one job.
         """
         with queue_errors(self.redis_url):
-            asked = (folder, strategy, int(seed))
-            return enqueue_once(self._train, _SIMULATE_CELL, job_id, *asked, again_while_running=False)[0]
+            cell = (folder, strategy, int(seed))
+            return enqueue_once(self._train, _SIMULATE_CELL, job_id, *cell, again_while_running=False)[0]
 
     def has_training_worker(self) -> bool:
-        """Whether somebody listens to the queue of trainings; without, what is asked for there waits."""
+        """Whether somebody listens to the queue of trainings; without, what is requested there waits."""
         with queue_errors(self.redis_url):
             return Worker.count(queue=self._train) > 0
 
@@ -174,7 +174,7 @@ class JobQueue:
             return queue_state((self._train, self._quick))
 
     def wait_for_sync(self, timeout_seconds: float) -> bool:
-        """Waits until no sync that was asked for by now is left; False where time ran out."""
+        """Waits until no sync that was requested by now is left; False where time ran out."""
         with queue_errors(self.redis_url):
             awaited = set(waiting_or_running(self._quick, names.SYNC))
             ends_at = time.monotonic() + timeout_seconds
@@ -200,9 +200,9 @@ class JobQueue:
         lines = ((result.exc_string if result else None) or "").strip().splitlines()
         return lines[-1] if lines else ""
 
-    def _ask_quick(self, ask: JobSpec, name: str, *arguments: str | int) -> str:
+    def _enqueue_quick(self, spec: JobSpec, name: str, *arguments: str | int) -> str:
         with queue_errors(self.redis_url):
-            return enqueue_once(self._quick, ask, name, *arguments)[0]
+            return enqueue_once(self._quick, spec, name, *arguments)[0]
 
     def _mark_forced(self, job_id: str) -> None:
         job = fetch(self.connection, job_id)

@@ -31,7 +31,7 @@ def queue_state(queues: Sequence[Queue]) -> dict[str, Any]:
 
 
 def running_jobs(queue: Queue) -> list[Job]:
-    """The jobs that a work horse holds, oldest first."""
+    """The jobs that a worker runs, oldest first."""
     # cleanup=False: cleaning may run failure callbacks, which is the workers' business.
     ids = queue.started_job_registry.get_job_ids(cleanup=False)
     return [job for job in Job.fetch_many(ids, connection=queue.connection, serializer=SERIALIZER) if job]

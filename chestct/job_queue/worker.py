@@ -22,7 +22,7 @@ class LoopWorker(SpawnWorker):
 
     RQ's default worker forks, and a child hangs after any torch computation in its parent (rq 2.12,
     torch 2.13): hence the spawning one. RQ would also wait for the running job on SIGTERM, hours in
-    the case of a training; every job of ours is safe to run again, so it is stopped and put back.
+    the case of a training; every job of ours is idempotent, so it is stopped and put back.
     """
 
     def handle_warm_shutdown_request(self) -> None:

@@ -1,6 +1,6 @@
-"""Where the model doubts, as a second picture of the slice beside the one that is corrected.
+"""Where the model is uncertain, as a second picture of the slice beside the one that is corrected.
 
-One file per slice, always at the same place: a task names it for good, and what it shows follows the
+One file per slice, always at the same path: a task names it for good, and what it shows follows the
 champion. Label Studio 1.23 serves it with an ETag of its time and size, so a browser asks again each time.
 """
 
@@ -23,7 +23,7 @@ from chestct.render.uncertainty import uncertainty_picture
 _LONGEST_SIDE = 384
 _NEUTRAL_GREY = 64
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-# Names in the file which version's doubt it is.
+# Names in the file which version's uncertainty it shows.
 _VERSION = "model_version"
 _NOTHING = ""
 
@@ -59,7 +59,7 @@ def heat_map_address(catalog: Catalog, slice_record: SliceRecord, picture_addres
 
 
 def show_heat_map(catalog: Catalog, slice_record: SliceRecord, prediction: PredictionRecord | None) -> bool:
-    """Shows what the model of a prediction doubts; again changes nothing.
+    """Shows where the model of a prediction is uncertain; idempotent.
 
     Args:
         prediction: None shows nothing: no model has looked, or the reader is to judge without one.

@@ -28,7 +28,7 @@ class LabelConfig:
         grade_tag: name of the Choices tag with CT-0 to CT-4; None without one, and on slice tasks,
             because a slice has no grade.
         viewed_tag: name of the Choices tag with `ALL_SLICES_VIEWED`; None without one.
-        shows_doubt: whether a second picture shows where the model doubts, at `UNCERTAINTY_KEY` of the data.
+        shows_uncertainty: whether a second picture, at `UNCERTAINTY_KEY`, shows the model's uncertainty.
     """
 
     image_tag: str
@@ -84,7 +84,7 @@ def parse_label_config(xml: str) -> LabelConfig:
     brushes = [brush for brush in root.iter("BrushLabels") if brush.get("toName") in images]
     needed = {BRUSH_LABEL_NAMES[label] for label in LESIONS}
     for brush in brushes:
-        label_names = _label_names(brush)
+        label_names = _names(brush, "Label")
         if brush.get("name") and needed <= label_names:
             image_tag = str(brush.get("toName"))
             shows_studies = image_tag in of_studies
@@ -98,10 +98,10 @@ def parse_label_config(xml: str) -> LabelConfig:
                 _choices_tag(root, image_tag, frozenset({ALL_SLICES_VIEWED})) if shows_studies else None,
                 any(f"${UNCERTAINTY_KEY}" == source for tag, source in images.items() if tag != image_tag),
             )
-    found = [sorted(_label_names(brush)) for brush in brushes]
+    offered = [sorted(_names(brush, "Label")) for brush in brushes]
     raise LabelConfigError(
         f"the labelling configuration needs a <BrushLabels> on its <Image> with the labels {sorted(needed)}; "
-        f"found {found or 'no BrushLabels on an Image'}; see annotation_configs/slice.xml"
+        f"found {offered or 'no BrushLabels on an Image'}; see annotation_configs/slice.xml"
     )
 
 
@@ -132,12 +132,8 @@ def _choices_tag(root: ElementTree.Element, image_tag: str, names: frozenset[str
     return None
 
 
-def _label_names(brush: ElementTree.Element) -> frozenset[str]:
-    return _names(brush, "Label")
-
-
 def _names(control: ElementTree.Element, tag: str) -> frozenset[str]:
     # Results carry the alias where there is one (Label Studio 1.23), so that a label or a choice may
     # be shown in the reader's language and still be named in the contract's.
-    names = (one.get("alias") or one.get("value") for one in control.iter(tag))
+    names = (option.get("alias") or option.get("value") for option in control.iter(tag))
     return frozenset(name for name in names if name)

@@ -16,7 +16,7 @@ class Project:
     Args:
         created_at: as Label Studio writes it.
         label_config: the XML.
-        model_version: whose predictions pre-label and order the work.
+        model_version: whose predictions pre-label and order the tasks.
     """
 
     id: int
@@ -45,7 +45,7 @@ class StoredPrediction:
 
 @dataclass(frozen=True)
 class TaskState:
-    """A task as far as its place in the work goes.
+    """A task as far as its rank in the worklist goes.
 
     Args:
         is_labeled: nobody is served it any more.
@@ -62,8 +62,8 @@ class TaskState:
 
     def score(self, model_version: str) -> float | None:
         """What serves the task under a version: the lowest of its scores; None without any."""
-        known = [score for score in self.scores.get(model_version, {}).values() if score is not None]
-        return min(known, default=None)
+        scores = self.scores.get(model_version, {}).values()
+        return min((score for score in scores if score is not None), default=None)
 
 
 @dataclass(frozen=True)
@@ -119,10 +119,10 @@ def read_prediction(row: Json) -> StoredPrediction:
 def read_task(row: Json) -> TaskState:
     """A task as the list of tasks writes it."""
     scores: dict[str, dict[int, float | None]] = {}
-    for one in row.get("predictions") or []:
-        score = one.get("score")
-        of_version = scores.setdefault(str(one.get("model_version")), {})
-        of_version[int(one["id"])] = None if score is None else float(score)
+    for prediction in row.get("predictions") or []:
+        score = prediction.get("score")
+        of_version = scores.setdefault(str(prediction.get("model_version")), {})
+        of_version[int(prediction["id"])] = None if score is None else float(score)
     return TaskState(
         int(row["id"]),
         bool(row.get("is_labeled")),

@@ -35,7 +35,7 @@ def read_study(
     result: Sequence[object],
     config: LabelConfig,
     sizes: Sequence[tuple[int, int]],
-    shown: Sequence[object] | None,
+    prediction: Sequence[object] | None,
 ) -> StudyReading:
     """Which slices the reader corrected, and to what (docs/adr/0016).
 
@@ -43,7 +43,7 @@ def read_study(
         result: `result` of the annotation.
         config: the project's tag and label names.
         sizes: (height, width) of each slice, in the order of the task's pictures.
-        shown: `result` of the prediction that the annotation started from; None where it started from
+        prediction: `result` of the prediction that the annotation started from; None where it started from
             nothing or the prediction cannot be read any more: then a slice counts as corrected where a
             region on it does not say that it came from a prediction and was left alone.
     Raises:
@@ -51,14 +51,14 @@ def read_study(
         LabelConfigError: a brush names a tag or a label that the configuration lacks.
     """
     after = _by_item(result, len(sizes))
-    before = None if shown is None else _by_item(shown, len(sizes))
+    before = None if prediction is None else _by_item(prediction, len(sizes))
     viewed = _choice(result, config.viewed_tag) == ALL_SLICES_VIEWED
     label_maps: list[npt.NDArray[np.uint8] | None] = []
     for item, size in enumerate(sizes):
         touched = _is_touched(after[item], None if before is None else before[item], config, size)
         label_maps.append(read_label_map(after[item], config, *size) if touched or viewed else None)
     return StudyReading(
-        tuple(label_maps), _grade(result, config), None if shown is None else _grade(shown, config)
+        tuple(label_maps), _grade(result, config), None if prediction is None else _grade(prediction, config)
     )
 
 

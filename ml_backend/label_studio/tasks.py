@@ -61,7 +61,7 @@ def create_missing_tasks(
         else:
             catalog.tasks.link(shown_id, uid, task_id)
 
-    # A crash between making tasks and linking them must not make them twice.
+    # A crash between making tasks and linking them must not make them again.
     linked = catalog.tasks.by_study(uid) if of_studies else catalog.tasks.by_slice(uid)
     adopted = 0
     for task_id in sorted(there.keys() - linked.values()):

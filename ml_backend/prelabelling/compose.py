@@ -15,7 +15,7 @@ from chestct.labels import SeverityGrade
 from chestct.severity.interval import InvolvementCalibration
 from ml_backend.label_studio.label_config import LabelConfig
 from ml_backend.label_studio.results import prediction_result
-from ml_backend.prelabelling.predictor import Predicted
+from ml_backend.prelabelling.predictor import PicturePrediction
 
 Json = dict[str, Any]
 
@@ -27,7 +27,7 @@ _LEAST_SURE_SLICES = 5
 def compose_prelabel(
     catalog: Catalog,
     config: LabelConfig,
-    predictions: Sequence[Predicted],
+    predictions: Sequence[PicturePrediction],
     calibration: InvolvementCalibration | None,
     scores: Mapping[int, float] | None = None,
     allocations: Mapping[int, Allocation] | None = None,
@@ -96,7 +96,7 @@ def is_unassisted(catalog: Catalog, slice_id: int, model_version: str, allocatio
     return catalog.predictions.prelabel(slice_id, model_version) is None
 
 
-def _shown_label_map(catalog: Catalog, prediction: Predicted) -> npt.NDArray[np.uint8]:
+def _shown_label_map(catalog: Catalog, prediction: PicturePrediction) -> npt.NDArray[np.uint8]:
     """The external mask of the slice, else what the model predicted.
 
     The version and its score stay, so that Label Studio shows it at its rank.

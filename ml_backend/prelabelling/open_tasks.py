@@ -54,9 +54,9 @@ class OpenTasks:
         """Task -> those of the slices that it shows, both in the order of the slices."""
         tasks: dict[int, list[SliceRecord]] = {}
         for slice_record in slices:
-            shown = slice_record.study_id if self.config.shows_studies else slice_record.id
-            if shown in self._task_of:
-                tasks.setdefault(self._task_of[shown], []).append(slice_record)
+            shown_id = slice_record.study_id if self.config.shows_studies else slice_record.id
+            if shown_id in self._task_of:
+                tasks.setdefault(self._task_of[shown_id], []).append(slice_record)
         return tasks
 
     def ranked(self, worklist: Worklist, open_slices: Iterable[SliceRecord]) -> dict[int, float]:
@@ -93,10 +93,10 @@ class OpenTasks:
             on_progress(Progress(start, len(tasks)))
             rows: list[Json] = []
             for task_id in task_ids[start : start + size]:
-                shown = tasks[task_id]
+                slices = tasks[task_id]
                 if self.config.shows_studies:
-                    shown = self.catalog.slices.of_study(shown[0].study_id)
-                predictions = predictor.known(shown, segmenter.version)
+                    slices = self.catalog.slices.of_study(slices[0].study_id)
+                predictions = predictor.stored(slices, segmenter.version)
                 if predictions is not None:
                     row = compose_prelabel(
                         self.catalog, self.config, predictions, calibration, scores, allocations
@@ -125,8 +125,8 @@ def store_early(
     """
     try:
         tasks = OpenTasks(catalog, client, project_id, failed={})
-        shown = tasks.showing(slices)
-        return tasks.store(shown, segmenter)
+        slices_of = tasks.showing(slices)
+        return tasks.store(slices_of, segmenter)
     except ServiceUnavailableError as error:
         _LOG.warning("no pre-labels are stored early: %s", error)
         return None

@@ -32,7 +32,7 @@ class PreannotateReport:
 
     Args:
         model_version: the champion whose predictions these are.
-        computed: slices that the model looked at; others were known.
+        computed: slices that the model predicted in this run.
         pushed: predictions that Label Studio gained.
         placed: predictions there whose score was brought to the order of work.
         failed: slice ("study_0255 slice 12"), or study where tasks show studies -> why it has no
@@ -54,10 +54,10 @@ def preannotate(
     on_progress: OnProgress = unheard,
     choices: OrderChoices | None = None,
 ) -> PreannotateReport:
-    """Gives every slice a prediction of the champion, and every open task its pre-label and its place.
+    """Gives every slice a prediction of the champion, and every open task its pre-label and its rank.
 
     A study task is pre-labelled once all its slices are predicted. The first tasks are pre-labelled early,
-    by the model's confidence; once everything is computed the order is settled, and Label Studio serves it.
+    by the model's confidence; once all is computed the worklist is updated, and Label Studio serves it.
 
     Older predictions stay in Label Studio: an annotation names the prediction that it started
     from, and Label Studio 1.23 refuses a reader's submit where that one was deleted meanwhile.
@@ -67,7 +67,7 @@ def preannotate(
         catalog: slices without a prediction, and where predictions are kept.
         champion: the model.
         client, project_id: where open tasks are pre-labelled; None only computes.
-        on_progress: told the fraction done and the stage.
+        on_progress: receives the fraction done and the stage.
         choices: what people chose about the order.
     Raises:
         NotFoundError: there is no champion.
@@ -166,10 +166,10 @@ def _store(
     # In front of everything: the first reader is never served them again, the second one soon.
     front = min(scores.values(), default=1.0) / 2
     scores |= {slice_record.id: front for slice_record in half_read}
-    shown = tasks.showing([*slices, *half_read])
+    slices_of = tasks.showing([*slices, *half_read])
     lacking = {
-        task_id: slices
-        for task_id, slices in shown.items()
+        task_id: shown
+        for task_id, shown in slices_of.items()
         if task_id in states and task_id not in early and version not in states[task_id].scores
     }
     on_pushed = part_of(on_progress, 0.9, 0.06, "pushing pre-labels")
@@ -179,5 +179,5 @@ def _store(
     moved = states if worklist.is_new else tasks.states(list(ranked)[: HEAD + 1])
     report.placed += bring_scores(tasks, worklist, ranked, moved, on_moved)
     if not tasks.config.shows_studies:
-        show_uncertainties(tasks, states, shown, version)
-        ask_second_readers(tasks, states, shown)
+        show_uncertainties(tasks, states, slices_of, version)
+        ask_second_readers(tasks, states, slices_of)

@@ -1,4 +1,4 @@
-"""Predictions computed once: from the catalog where they are known, from the model where they are not."""
+"""Predictions computed once: by the model, unless the catalog holds them."""
 
 import hashlib
 import threading
@@ -24,14 +24,14 @@ class OutOfTimeError(LungLoopError, TimeoutError):
 
 
 @dataclass(frozen=True, eq=False)
-class Predicted:
+class PicturePrediction:
     """What a version predicts for one slice or picture.
 
     Args:
         label_map: (H, W) uint8, values of Label.
         score: mean confidence in [0, 1].
         slice_record: None for a picture that the catalog does not know.
-        computed: False where it was known already.
+        computed: False where the catalog held it already.
     """
 
     label_map: npt.NDArray[np.uint8]
@@ -53,9 +53,9 @@ class Predictor:
         self._catalog = catalog
         self.clock = clock
         self._lock = threading.Lock()
-        self._in_flight: dict[tuple[str, str], Future[Predicted]] = {}
+        self._in_flight: dict[tuple[str, str], Future[PicturePrediction]] = {}
 
-    def known(self, slices: Sequence[SliceRecord], model_version: str) -> list[Predicted] | None:
+    def stored(self, slices: Sequence[SliceRecord], model_version: str) -> list[PicturePrediction] | None:
         """A version's predictions of slices of one study; None while the catalog lacks one of them.
 
         A slice without a prediction would look like one without disease.
@@ -65,39 +65,41 @@ class Predictor:
             return None
         read = self._catalog.storage.read_label_map
         return [
-            Predicted(read(record.label_map_path), record.score, model_version, slice_record, computed=False)
+            PicturePrediction(
+                read(record.label_map_path), record.score, model_version, slice_record, computed=False
+            )
             for slice_record in slices
             for record in [records[slice_record.id]]
         ]
 
     def predict(
-        self, shown: SliceRecord | npt.NDArray[np.uint8], segmenter: Segmenter, deadline: float
-    ) -> Predicted:
+        self, picture: SliceRecord | npt.NDArray[np.uint8], segmenter: Segmenter, deadline: float
+    ) -> PicturePrediction:
         """The prediction of a slice, or of a picture that the catalog does not know and keeps nothing of.
 
         Args:
-            shown: a slice, or the (H, W) uint8 grey levels of a picture.
+            picture: a slice, or the (H, W) uint8 grey levels of a picture.
         Raises:
             OutOfTimeError: the deadline passed before the answer was there.
         """
         version = segmenter.version
-        if isinstance(shown, SliceRecord):
-            known = self.known([shown], version)
-            if known is not None:
-                return known[0]
+        if isinstance(picture, SliceRecord):
+            stored = self.stored([picture], version)
+            if stored is not None:
+                return stored[0]
 
-            def compute() -> Predicted:
+            def compute() -> PicturePrediction:
                 # Somebody may have finished between the look above and this turn.
-                known = self.known([shown], version)
-                return known[0] if known is not None else self._compute(shown, segmenter)
+                stored = self.stored([picture], version)
+                return stored[0] if stored is not None else self._compute(picture, segmenter)
 
-            return self._once((version, str(shown.id)), compute, deadline)
+            return self._once((version, str(picture.id)), compute, deadline)
 
-        def compute_picture() -> Predicted:
-            prediction = segmenter.segment(shown, Intensity.PICTURE)
-            return Predicted(prediction.label_map, prediction.score, version, None, computed=True)
+        def compute_picture() -> PicturePrediction:
+            prediction = segmenter.segment(picture, Intensity.PICTURE)
+            return PicturePrediction(prediction.label_map, prediction.score, version, None, computed=True)
 
-        content = hashlib.sha256(repr(shown.shape).encode() + shown.tobytes()).hexdigest()
+        content = hashlib.sha256(repr(picture.shape).encode() + picture.tobytes()).hexdigest()
         return self._once((version, content), compute_picture, deadline)
 
     def _records(self, slices: Sequence[SliceRecord], model_version: str) -> dict[int, PredictionRecord]:
@@ -108,7 +110,7 @@ class Predictor:
         records = self._catalog.predictions.of_study(slices[0].study_id, model_version)
         return {record.slice_id: record for record in records}
 
-    def _compute(self, slice_record: SliceRecord, segmenter: Segmenter) -> Predicted:
+    def _compute(self, slice_record: SliceRecord, segmenter: Segmenter) -> PicturePrediction:
         pixels = self._catalog.slices.read_pixels(slice_record)
         started_at = time.perf_counter()
         prediction = segmenter.segment(pixels, slice_record.intensity)
@@ -117,17 +119,19 @@ class Predictor:
         ensure_severity(
             self._catalog, slice_record.study_id, segmenter.version, segmenter.involvement_calibration
         )
-        return Predicted(
+        return PicturePrediction(
             prediction.label_map, prediction.score, segmenter.version, slice_record, computed=True
         )
 
-    def _once(self, key: tuple[str, str], compute: Callable[[], Predicted], deadline: float) -> Predicted:
+    def _once(
+        self, key: tuple[str, str], compute: Callable[[], PicturePrediction], deadline: float
+    ) -> PicturePrediction:
         seconds_left = deadline - self.clock()
         if seconds_left <= 0:
             raise OutOfTimeError("the time limit of this request was reached")
         with self._lock:
             running = self._in_flight.get(key)
-            mine: Future[Predicted] = Future()
+            mine: Future[PicturePrediction] = Future()
             if running is None:
                 self._in_flight[key] = mine
         if running is not None:

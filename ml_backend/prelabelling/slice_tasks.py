@@ -37,7 +37,7 @@ def half_read_slices(
 def show_uncertainties(
     tasks: OpenTasks,
     states: Mapping[int, TaskState],
-    shown: Mapping[int, Sequence[SliceRecord]],
+    slices_of: Mapping[int, Sequence[SliceRecord]],
     model_version: str,
 ) -> None:
     """Brings the heat maps to the version, where the configuration shows them.
@@ -47,7 +47,7 @@ def show_uncertainties(
     if not tasks.config.shows_uncertainty:
         return
     catalog, allocations = tasks.catalog, tasks.catalog.allocations.all()
-    for task_id, (slice_record,) in shown.items():
+    for task_id, (slice_record,) in slices_of.items():
         slice_id = slice_record.id
         unassisted = is_unassisted(catalog, slice_id, model_version, allocations.get(slice_id))
         try:
@@ -66,7 +66,7 @@ def show_uncertainties(
 
 
 def ask_second_readers(
-    tasks: OpenTasks, states: Mapping[int, TaskState], shown: Mapping[int, Sequence[SliceRecord]]
+    tasks: OpenTasks, states: Mapping[int, TaskState], slices_of: Mapping[int, Sequence[SliceRecord]]
 ) -> None:
     """Lets a second reader be served the slices that are drawn for a double read.
 
@@ -74,7 +74,7 @@ def ask_second_readers(
     annotations stays 1: with more, it serves what others began, at random, before everything else.
     """
     allocations = tasks.catalog.allocations.all()
-    for task_id, (slice_record,) in shown.items():
+    for task_id, (slice_record,) in slices_of.items():
         state, allocation = states.get(task_id), allocations.get(slice_record.id)
         if state is None or allocation is None or not allocation.read_twice:
             continue
