@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from chestct.progress import OnProgress, Progress, unheard
 from chestct.settings import Settings
 from training.data.dataset import TrainingSample
 from training.data.phantom_samples import PHANTOM, phantom_samples
-from training.data.sample_check import SetAside, as_dicts, require_whole_set
+from training.data.sample_check import SetAside, require_whole_set
 from training.data.shared_data import (
     CARD_NOTES,
     COVID_CT_SEG,
@@ -148,7 +148,7 @@ def _training(
         "config": config.as_dict(),
         "phantoms": options.phantoms,
         "kinds_from": list(options.kinds_from),
-        "set_aside": as_dicts(set_aside),
+        "set_aside": [asdict(aside) for aside in set_aside],
     }
 
 

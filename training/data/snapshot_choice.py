@@ -85,7 +85,7 @@ def _precedence(correction: CorrectionRecord) -> tuple[bool, str, int]:
 def _records(
     uncorrected: Sequence[SliceRecord],
 ) -> tuple[tuple[SliceReference, ...], tuple[SliceReference, ...]]:
-    """Labels of record to learn from, and those kept for the temperature."""
+    """Reference labels to learn from, and those kept for the temperature."""
     # In the order of their hashes: a fixed draw over all patients.
     labelled = sorted(
         (item for item in uncorrected if item.has_reference_labels), key=lambda item: (item.key, item.id)
