@@ -25,7 +25,7 @@ from chestct.labels import LESIONS, Label
 from chestct.model.views import THOROUGH
 from chestct.settings import Settings
 from training.data.dataset import TrainingSample
-from training.data.shared_data import COVID_CT_SEG, MEDSEG, validation_samples
+from training.data.shared_data import COVID_CT_SEG, MEDSEG, shared_samples
 from training.evaluate.metrics import Counts, counts_of
 
 _GROUPS: dict[str, tuple[Label, ...]] = {
@@ -48,7 +48,7 @@ def main() -> None:
     version = asked.model or newest_base(settings.weights_dir)
     usual = UNetSegmenter.load(settings.weights_dir, version)
     thorough = UNetSegmenter.load(settings.weights_dir, version, views=THOROUGH)
-    samples = validation_samples(settings.shared_data)
+    samples = shared_samples(settings.shared_data).held_out
     volumes = [sample for sample in samples if sample.source == COVID_CT_SEG]
     slices = [sample for sample in samples if sample.source == MEDSEG]
     found: dict[str, dict[str, float]] = {

@@ -3,7 +3,7 @@
 Compared slice by slice: what the version says of a clean picture, and of the same picture after one
 disturbance of `_disturbances.py`; turns, crops and sizes are undone on the label map before it is
 scored. Slices: phantoms (HU seen through the lung window) always; where the shared research data is
-present, also its held-out slices (`training.data.shared_data.validation_samples`): each tenth of
+present, also its held-out slices (`training.data.shared_data.shared_samples`): each tenth of
 covid-ct-seg, all 12 of medseg. Dice is pooled over a patient's slices, then averaged over patients.
 
     python benchmarks/robustness.py [--model VERSION] [--every 10] [--looks whole,lung,flip]
@@ -26,7 +26,7 @@ from chestct.model.views import Views
 from chestct.partial_labels import from_label_map
 from chestct.phantoms import phantom_study
 from chestct.settings import Settings
-from training.data.shared_data import MEDSEG, validation_samples
+from training.data.shared_data import MEDSEG, shared_samples
 from training.evaluate.metrics import Counts, counts_of
 
 _GOAL_RATIO = 0.9
@@ -78,7 +78,7 @@ def real_slices(settings: Settings, every: int) -> list[KnownSlice]:
     if settings.shared_data is None:
         sys.stderr.write("no shared data: phantoms only (set LUNGLOOP_SHARED_DATA)\n")
         return []
-    samples = validation_samples(settings.shared_data)
+    samples = shared_samples(settings.shared_data).held_out
     volumes = [one for one in samples if one.source != MEDSEG][::every]
     loose = [one for one in samples if one.source == MEDSEG]
     return [KnownSlice(one.image, one.partial_labels, one.source, one.patient) for one in [*volumes, *loose]]

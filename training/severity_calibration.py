@@ -47,7 +47,7 @@ class HeldOutStudy:
 
     Args:
         percent: deciding percent as the model sees it, in [0, 100].
-        doubt_percent: the model's doubt of it, in percentage points.
+        uncertainty_percent: the model's uncertainty of it, in percentage points.
         truth: the true percent; or the grade where that is all that is known.
     """
 
@@ -57,10 +57,10 @@ class HeldOutStudy:
     truth: float | SeverityGrade
 
     def score(self, eps: float = EPS_PERCENT, rule: SeverityRule = _RULE) -> float:
-        """How many doubts the truth lies away: s = |p - measured| / (doubt + eps).
+        """How many uncertainties the truth lies away: s = |p - measured| / (uncertainty + eps).
 
         Of a grade, only what the measured percent lies outside of it counts, in the same units, so that
-        studies of both kinds mix: max(0, lower - measured, measured - upper) / (doubt + eps).
+        studies of both kinds mix: max(0, lower - measured, measured - upper) / (uncertainty + eps).
         """
         if isinstance(self.truth, SeverityGrade):
             lower, upper = rule.bounds_of(self.truth)
@@ -127,7 +127,7 @@ def measured(study: Study, segmenter: Segmenter) -> HeldOutStudy | None:
 
 
 def _true_label_maps(study: Study) -> npt.NDArray[np.uint8] | None:
-    """(S, H, W) uint8 of the labels of record; a lesion of unknown kind counts as ground-glass."""
+    """(S, H, W) uint8 of the reference labels; a lesion of unknown kind counts as ground-glass."""
     slices = [study.partial_labels.get(index) for index in range(len(study.slices))]
     given = [partial_labels for partial_labels in slices if partial_labels is not None]
     if len(given) < len(slices):

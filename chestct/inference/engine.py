@@ -47,8 +47,8 @@ class Engine:
             seen = [self._pass(square)]
             if flip:
                 seen.append(self._pass(square.flip(-1)).flip(-1))
-            seen = [one[0].cpu() for one in seen]
-        if not all(bool(torch.isfinite(one).all()) for one in seen):
+            seen = [answer[0].cpu() for answer in seen]
+        if not all(bool(torch.isfinite(answer).all()) for answer in seen):
             raise WeightsError(f"version {self._card.version} answers with NaN; its weights are damaged")
         return seen
 

@@ -1,7 +1,7 @@
 """Where the lungs are, so that the network can look at them alone.
 
-A whole-body slice leaves a lung few of the network's pixels. The box comes from a glance at a small
-picture, of the slice itself or of its neighbours in a study, and the look at the box checks it.
+A whole-body slice leaves a lung few of the network's pixels. The box comes from a low-resolution pass over
+the slice itself or over its neighbours in a study, and the pass at the box checks it.
 """
 
 import math
@@ -19,7 +19,7 @@ _LINE_FRACTION = 0.02
 _MARGIN = 0.08
 # Hardly any lung: apex, abdomen.
 _SMALLEST_LUNG = 0.03
-# Lungs that fill the picture as they are need no look of their own.
+# Lungs that fill the picture as they are need no view of their own.
 _LARGEST_BOX = 0.8
 # Where so much of a box's edge is lung, the box has cut the lungs.
 _CUT_FRACTION = 0.1
@@ -29,7 +29,7 @@ def lung_box(probabilities: npt.NDArray[np.float32], shape: tuple[int, int]) -> 
     """Rows and columns of the lungs with a margin, or None where there is hardly any lung.
 
     Args:
-        probabilities: (4, h, w) of a glance, in the order of Label, at any size.
+        probabilities: (4, h, w) of a low-resolution pass, in the order of Label, at any size.
         shape: (H, W) of the slice that the box is for.
     """
     inside = probabilities[Label.BACKGROUND] < 0.5
@@ -66,7 +66,7 @@ def cuts_lung(probabilities: npt.NDArray[np.float32], box: Box, shape: tuple[int
     """True where lung runs over an edge of the box that is not the slice's own edge.
 
     Args:
-        probabilities: (4, h, w) of the look at the box, at any size.
+        probabilities: (4, h, w) of the pass at the box, at any size.
         box: in a slice of (H, W) `shape`.
     """
     inside = probabilities[Label.BACKGROUND] < 0.5
@@ -81,7 +81,7 @@ def cuts_lung(probabilities: npt.NDArray[np.float32], box: Box, shape: tuple[int
 
 
 def _widened(lines: npt.NDArray[np.intp], scale: float, length: int) -> slice:
-    """Lines of the glance, with a margin, as lines of the slice, `scale` times as many."""
+    """Lines of the low-resolution pass, with a margin, as lines of the slice, `scale` times as many."""
     first, last = int(lines[0]) * scale, (int(lines[-1]) + 1) * scale
     margin = _MARGIN * (last - first)
     return slice(max(0, int(first - margin)), min(length, int(last + margin)))

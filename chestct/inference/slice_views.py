@@ -36,11 +36,11 @@ class View:
 
 
 class SliceViews:
-    """The looks of a version at single slices.
+    """The views that a version takes of single slices.
 
     Args:
         engine: the network.
-        looks: which views.
+        views: which of a slice.
         side: of the network's square.
     """
 
@@ -63,7 +63,7 @@ class SliceViews:
         if self._views.whole or not boxes:
             boxes.insert(0, _whole(shape))
         flip = self._views.flip or (self._views.whole and self._views.lung and len(boxes) == 1)
-        return [View(one, self._engine.prepared(picture[one], self._side), flip) for one in boxes]
+        return [View(part, self._engine.prepared(picture[part], self._side), flip) for part in boxes]
 
     def look(self, picture: torch.Tensor, views: list[View]) -> list[View]:
         """The probabilities of each view.
@@ -116,14 +116,14 @@ def disagreement(seen: list[View], shape: tuple[int, int], step: int) -> npt.NDA
     Returns:
         As `chestct.inference.uncertainty.ensemble_disagreement`; None where there was one pass.
     """
-    passes = [(view.box, one) for view in seen for one in view.passes]
+    passes = [(view.box, part) for view in seen for part in view.passes]
     if len(passes) < 2:
         return None
     every = (slice(None, None, step), slice(None, None, step))
     views = []
-    for box, one in passes:
+    for box, part in passes:
         look = np.full((len(Label), *shape), np.nan, dtype=np.float32)
-        look[:, *box] = _fitted(one, box)
+        look[:, *box] = _fitted(part, box)
         views.append(look[:, *every])
     return ensemble_disagreement(views)
 

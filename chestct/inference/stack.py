@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from chestct.inference.lung_box import Box, between
 
-# Each eighth slice is glanced at (64 mm apart at MosMed's 8 mm), fewer where slices are thin. Each fifth
-# scored within the noise of it (docs/adr/0011).
+# Each eighth slice has a low-resolution pass (64 mm apart at MosMed's 8 mm), fewer where slices are thin.
+# Each fifth scored within the noise of it (docs/adr/0011).
 _LOW_RESOLUTION_EVERY, _MOST_LOW_RESOLUTION_PASSES = 8, 16
 # A lesion goes on in the slices beside it: their weight falls to nothing over this distance. 4 to 8 slices of
 # held-out volumes about a millimetre apart all scored alike, less and more scored worse (docs/adr/0011).
@@ -27,30 +27,30 @@ Finished = TypeVar("Finished")
 
 
 def low_resolution_indices(count: int) -> list[int]:
-    """Indices of the slices of a study that are glanced at: evenly spread, first and last among them."""
+    """The slices of a study with a low-resolution pass: evenly spread, first and last among them."""
     if count <= 1:
         return list(range(count))
     gaps = min(-(-(count - 1) // _LOW_RESOLUTION_EVERY), _MOST_LOW_RESOLUTION_PASSES - 1)
     return sorted({round(number * (count - 1) / gaps) for number in range(gaps + 1)})
 
 
-def boxes_between(found: dict[int, Box | None], count: int) -> list[Box | None]:
-    """Each slice's box: its own where it was glanced at, else drawn in between its neighbours'.
+def boxes_between(passes: dict[int, Box | None], count: int) -> list[Box | None]:
+    """Each slice's box: its own where it has a low-resolution pass, else drawn in between its neighbours'.
 
     Tight boxes are worth more than safe ones (lesion Dice 0.733 against 0.727 for both neighbours'
     boxes together, see docs/adr/0011); the look notices where a box cuts the lungs.
 
     Args:
-        found: index -> box of each slice that was glanced at, first and last among them.
+        passes: index -> box of each slice with a low-resolution pass, first and last among them.
         count: slices of the study, all of one size.
     """
-    known = sorted(found)
+    passed = sorted(passes)
     boxes: list[Box | None] = []
     for index in range(count):
-        before = max(one for one in known if one <= index)
-        after = min(one for one in known if one >= index)
+        before = max(other for other in passed if other <= index)
+        after = min(other for other in passed if other >= index)
         share = (index - before) / max(1, after - before)
-        boxes.append(between(found[before], found[after], share))
+        boxes.append(between(passes[before], passes[after], share))
     return boxes
 
 

@@ -1,7 +1,7 @@
 """How sure a model is of a slice, from its per-class probabilities.
 
 Sums run over the zone that a reader looks at (lung, and what may be a lesion) and are divided by the pixels
-of the whole picture: air around the patient adds nothing, and a slice that shows much lung in doubt weighs
+of the whole picture: air around the patient adds nothing, and a slice that shows much uncertain lung weighs
 more than one that shows a little of it.
 """
 
@@ -18,13 +18,13 @@ from chestct.labels import LESIONS, Label
 _LUNG_ZONE, _LESION_ZONE = 0.5, 0.1
 # A slice that shows hardly any lung (apex, abdomen) must not count as unsure for a few pixels.
 _SMALLEST_ZONE = 0.02
-# A doubt map is kept with every prediction: 16 kB at most, a few once it is a PNG.
+# An uncertainty map is kept with every prediction: 16 kB at most, a few once it is a PNG.
 _UNCERTAINTY_SIDE = 128
 
 
 @dataclass(frozen=True)
 class ZoneFigures:
-    """What a model doubts in a slice, each a part of the picture, in [0, 1].
+    """Where a model is uncertain in a slice, each a part of the picture, in [0, 1].
 
     Args:
         zone_entropy: entropy over the zone.
@@ -76,7 +76,7 @@ def confidence(probabilities: npt.NDArray[np.float32], entropy: npt.NDArray[np.f
 
 
 def zone_figures(probabilities: npt.NDArray[np.float32], entropy: npt.NDArray[np.float32]) -> ZoneFigures:
-    """What a model doubts in a slice, summed over the zone that a reader looks at.
+    """Where a model is uncertain in a slice, summed over the zone that a reader looks at.
 
     Args:
         probabilities: (4, H, W) float32 in the order of Label, calibrated.
@@ -85,7 +85,7 @@ def zone_figures(probabilities: npt.NDArray[np.float32], entropy: npt.NDArray[np
     zone = foreground_zone(probabilities)
     unsure = entropy[zone]
     lesions = probabilities[list(LESIONS)]
-    ground_glass, consolidation = (_share(one[zone] * unsure, zone.size) for one in lesions)
+    ground_glass, consolidation = (_share(lesion[zone] * unsure, zone.size) for lesion in lesions)
     return ZoneFigures(
         zone_entropy=_share(unsure, zone.size),
         ground_glass_entropy=ground_glass,
@@ -100,7 +100,7 @@ def zone_disagreement(
     """Disagreement over the zone, as a part of the picture, in [0, 1].
 
     Args:
-        probabilities: (4, H, W) float32 in the order of Label: what the looks say together.
+        probabilities: (4, H, W) float32 in the order of Label: what the views say together.
         disagreement: (H, W) of `ensemble_disagreement`.
     Returns:
         None where no pixel was looked at twice.
@@ -112,32 +112,32 @@ def zone_disagreement(
 
 
 def ensemble_disagreement(views: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
-    """Mutual information between a pixel's class and the look: what more looks could still settle.
+    """Mutual information between a pixel's class and the view: what more views could still resolve.
 
-    Entropy of the mean minus mean of the entropies, so that a pixel which every look finds ambiguous
-    counts for nothing, and one that two looks are sure of in different ways counts in full.
+    Entropy of the mean minus mean of the entropies, so that a pixel which every view finds ambiguous
+    counts for nothing, and one that two views are sure of in different ways counts in full.
 
     Args:
-        looks: (C, H, W) float32 each, summing to 1 over C, of one network's views or of several networks;
-            NaN where a look does not show the pixel.
+        views: (C, H, W) float32 each, summing to 1 over C, of one network's views or of several networks;
+            NaN where a view does not show the pixel.
     Returns:
-        (H, W) float32 in [0, 1], as a part of the most that so many looks at so many classes can disagree;
-        NaN where fewer than two looks show the pixel.
+        (H, W) float32 in [0, 1], as a part of the most that so many views of so many classes can disagree;
+        NaN where fewer than two views show the pixel.
     Source: Houlsby et al. 2011, "Bayesian active learning for classification and preference learning".
     """
     number = np.zeros(views[0].shape[1:], dtype=np.float32)
     total = np.zeros(views[0].shape, dtype=np.float32)
     own = np.zeros(number.shape, dtype=np.float32)
-    for look in views:
-        shown = ~np.isnan(look[0])
-        number += shown
-        total += np.where(shown, look, np.float32(0))
-        own += np.where(shown, _nats(look), np.float32(0))
+    for view in views:
+        in_view = ~np.isnan(view[0])
+        number += in_view
+        total += np.where(in_view, view, np.float32(0))
+        own += np.where(in_view, _nats(view), np.float32(0))
     several = number >= 2
     number = np.maximum(number, 2)
     most = np.log(np.minimum(number, np.float32(len(total))))
-    found = (_nats(total / number) - own / number) / most
-    return np.where(several, np.clip(found, 0.0, 1.0), np.nan).astype(np.float32)
+    disagreement = (_nats(total / number) - own / number) / most
+    return np.where(several, np.clip(disagreement, 0.0, 1.0), np.nan).astype(np.float32)
 
 
 def uncertainty_map(entropy: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:

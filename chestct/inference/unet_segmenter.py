@@ -34,7 +34,6 @@ from chestct.model.network import build_network
 from chestct.model.views import Views
 from chestct.model.weights import load_version
 from chestct.prediction import SlicePrediction, most_probable, without_minor_kinds
-from chestct.progress import OnProgress, Progress, unheard
 from chestct.severity.interval import InvolvementCalibration
 from chestct.severity.uncertainty import lesion_sums
 
@@ -46,7 +45,7 @@ class UNetSegmenter:
         network: as `build_network` gives it, with its weights.
         card: the version's card: window, input size, temperature and lesion threshold count.
         device: where to run; the best one present by default.
-        looks: which views of a slice are averaged; the card's by default, fewer in a study.
+        views: which of a slice are averaged; the card's by default, fewer in a study.
     """
 
     def __init__(
@@ -142,27 +141,18 @@ class UNetSegmenter:
         image = unit_range(pixels, intensity, self.card.window_hu)
         shape = (image.shape[0], image.shape[1])
         seen = self._seen_alone(image)
-        found = self._prediction(composed(seen, shape), disagreement(seen, shape, self._step(shape)))
-        return replace(found, seconds=time.perf_counter() - started)
+        prediction = self._prediction(composed(seen, shape), disagreement(seen, shape, self._step(shape)))
+        return replace(prediction, seconds=time.perf_counter() - started)
 
     def segment_study(
         self,
         slices: Sequence[npt.NDArray[np.generic]],
         intensity: Intensity,
-        on_progress: OnProgress = unheard,
         *,
         slices_apart_mm: float | None = None,
     ) -> list[SlicePrediction]:
-        """What the model says of each slice of `each_of_study`.
-
-        Args:
-            on_progress: told each slice.
-        """
-        predictions: list[SlicePrediction] = []
-        for prediction in self.each_of_study(slices, intensity, slices_apart_mm=slices_apart_mm):
-            predictions.append(prediction)
-            on_progress(Progress(len(predictions), len(slices), "slices"))
-        return predictions
+        """What the model says of each slice of `each_of_study`."""
+        return list(self.each_of_study(slices, intensity, slices_apart_mm=slices_apart_mm))
 
     def each_of_study(
         self,
@@ -173,9 +163,9 @@ class UNetSegmenter:
     ) -> Iterator[SlicePrediction]:
         """What the model says of each slice, one after another.
 
-        Slices of a stack share a glance with their neighbours, so that a study costs little more than
-        one pass a slice, and neighbours are averaged in; a box that turns out to cut the lungs is mended
-        for that slice. Loose pictures are each looked at alone.
+        Slices of a stack share a low-resolution pass with their neighbours, so that a study costs little
+        more than one pass a slice, and neighbours are averaged in; a box that turns out to cut the lungs is
+        replaced for that slice. Loose pictures are each looked at alone.
 
         Args:
             slices: (H, W) each; of one size where they are a stack.
@@ -209,23 +199,23 @@ class UNetSegmenter:
             return None if smooth is None else self._prediction(smooth, apart.popleft())
 
         last = time.perf_counter()
-        for found in in_turn(len(slices), prepare, look, finish):
-            if found is not None:
+        for prediction in in_turn(len(slices), prepare, look, finish):
+            if prediction is not None:
                 now = time.perf_counter()
-                yield replace(found, seconds=now - last)
+                yield replace(prediction, seconds=now - last)
                 last = now
         for smooth in smoothing.rest():
-            found, now = self._prediction(smooth, apart.popleft()), time.perf_counter()
-            yield replace(found, seconds=now - last)
+            prediction, now = self._prediction(smooth, apart.popleft()), time.perf_counter()
+            yield replace(prediction, seconds=now - last)
             last = now
 
     def _boxes(self, slices: Sequence[npt.NDArray[np.generic]], intensity: Intensity) -> list[Box | None]:
         """Where to look in each slice of a stack."""
-        found = {
+        boxes = {
             index: self._in_study.low_resolution_pass(self._picture(slices[index], intensity))
             for index in low_resolution_indices(len(slices))
         }
-        return boxes_between(found, len(slices))
+        return boxes_between(boxes, len(slices))
 
     def _picture(self, pixels: npt.NDArray[np.generic], intensity: Intensity) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(unit_range(pixels, intensity, self.card.window_hu)))

@@ -91,14 +91,14 @@ class ModelCard:
     @property
     def views(self) -> Views:
         """The views of a slice alone; this version was scored with them."""
-        given = self.decision.get("looks")
-        return SLICE_ALONE if given is None else Views(**given)
+        views = self.decision.get("looks")
+        return SLICE_ALONE if views is None else Views(**views)
 
     @property
     def study_looks(self) -> Views:
         """The views of a slice in a study, whose neighbours are averaged in."""
-        given = self.decision.get("study_looks")
-        return SLICE_OF_STUDY if given is None else Views(**given)
+        views = self.decision.get("study_looks")
+        return SLICE_OF_STUDY if views is None else Views(**views)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""

@@ -16,7 +16,7 @@ class Views:
 
     Args:
         whole: the slice as it is.
-        lung: the lungs alone, found at a glance (a look at a quarter of the usual pixels). Where they
+        lung: the lungs alone, found by a low-resolution pass (a quarter of the usual pixels). Where they
             fill the picture, or hardly any lung is found, the whole slice is looked at in its place,
             and mirrored too where `whole` asks for it as well.
         flip: each view a second time, left and right exchanged.
@@ -30,7 +30,7 @@ class Views:
 
     def __post_init__(self) -> None:
         if not self.whole and not self.lung:
-            raise SettingsError("looks name no view; expected whole, lung or both")
+            raise SettingsError("the views are none; expected whole, lung or both")
 
 
 SLICE_ALONE = Views(whole=True, lung=True)

@@ -7,13 +7,19 @@ import typer
 
 from chestct.settings import STRATEGY_NAMES, Settings
 from lungloop.console import AsJson, answer, print_json, print_table, progress, say
+from training.simulate.plan import SimulationPlan
 
 # `decision` aims at the grades of studies, which the slices of a simulation do not have.
 _STRATEGIES = tuple(name for name in STRATEGY_NAMES if name != "decision")
+_USUAL = SimulationPlan
 _COLUMNS = ("compared by", "strategy", "difference", "95 % interval", "p", "p adjusted")
 
 
 app = typer.Typer()
+
+
+def _count(what: str, *, least: int = 1) -> Any:
+    return typer.Option(min=least, help=what)
 
 
 @app.command(
@@ -28,22 +34,20 @@ def simulate(
     strategy: Annotated[
         list[str] | None, typer.Option(help=f"May be repeated; {', '.join(_STRATEGIES)} where not given.")
     ] = None,
-    seeds: Annotated[
-        int, typer.Option(min=1, help="First labelled sets; each strategy starts from each.")
-    ] = 3,
-    rounds: Annotated[int, typer.Option(min=1, help="How often a strategy chooses.")] = 6,
-    start: Annotated[int, typer.Option(min=1, help="Slices of the first set.")] = 12,
-    per_round: Annotated[int, typer.Option(min=1, help="Most slices that a round adds.")] = 12,
+    seeds: Annotated[int, _count("First labelled sets; each strategy starts from each.")] = _USUAL.seeds,
+    rounds: Annotated[int, _count("How often a strategy chooses.")] = _USUAL.rounds,
+    start: Annotated[int, _count("Slices of the first set.")] = _USUAL.start_slices,
+    per_round: Annotated[int, _count("Most slices that a round adds.")] = _USUAL.slices_per_round,
     pixels_per_round: Annotated[
-        int | None, typer.Option(min=1, help="A round also ends when so many pixels are corrected.")
+        int | None, _count("A round also ends when so many pixels are corrected.")
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps of each fit.")] = 32,
+    steps: Annotated[int, _count("Optimiser steps of each fit.")] = _USUAL.steps,
     start_steps: Annotated[
-        int, typer.Option(min=0, help="Steps on made-up chests that every fit starts from.")
-    ] = 200,
-    side: Annotated[int, typer.Option(min=32, help="Of the square that slices are resized to.")] = 128,
-    pool_every: Annotated[int, typer.Option(min=1, help="Every n-th slice of a study is in the pool.")] = 3,
-    test_every: Annotated[int, typer.Option(min=1, help="Every n-th slice of a test study is scored.")] = 5,
+        int, _count("Steps on phantoms that every fit starts from.", least=0)
+    ] = _USUAL.start_steps,
+    side: Annotated[int, _count("Of the square that slices are resized to.", least=32)] = _USUAL.side,
+    pool_every: Annotated[int, _count("Every n-th slice of a study is in the pool.")] = _USUAL.pool_every,
+    test_every: Annotated[int, _count("Every n-th slice of a test study is scored.")] = _USUAL.test_every,
     here: Annotated[
         bool, typer.Option("--here", help="In this process, whether or not workers listen to the queue.")
     ] = False,
@@ -53,13 +57,12 @@ def simulate(
 
     Killed anywhere, the same command goes on. Several processes may work on one folder.
     """
-    # These load torch.
+    # This loads torch.
     from training.simulate.command import REPORT_NAME, run_simulate, shared_data_folders
-    from training.simulate.plan import SimulationPlan
 
     settings = Settings.load()
     plan = SimulationPlan(
-        data=tuple(str(one.resolve()) for one in data) if data else shared_data_folders(settings),
+        data=tuple(str(folder.resolve()) for folder in data) if data else shared_data_folders(settings),
         strategies=tuple(strategy or _STRATEGIES),
         seeds=seeds,
         rounds=rounds,
@@ -73,26 +76,20 @@ def simulate(
         test_every=test_every,
     )
     with progress("simulate") as update:
-        results = run_simulate(
-            settings,
-            out,
-            plan,
-            here=here,
-            on_progress=update,
-            say=say,
-        )
+        results = run_simulate(settings, out, plan, here=here, on_progress=update, say=say)
     if as_json:
         print_json(results)
         return
-    print_table(_COLUMNS, _rows(results))
-    for sentence in results["findings"]:
-        answer(sentence)
+    _show(results)
     answer(f"report: {out / REPORT_NAME}")
 
 
-def _rows(results: dict[str, Any]) -> list[tuple[object, ...]]:
-    return [
-        (outcome, name, one["difference"], one["interval"], one["p"], one["p_adjusted"])
+def _show(results: dict[str, Any]) -> None:
+    rows: list[tuple[object, ...]] = [
+        (outcome, name, *(difference[key] for key in ("difference", "interval", "p", "p_adjusted")))
         for outcome, compared in results["comparisons"].items()
-        for name, one in compared.items()
+        for name, difference in compared.items()
     ]
+    print_table(_COLUMNS, rows)
+    for sentence in results["findings"]:
+        answer(sentence)

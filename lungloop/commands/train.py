@@ -7,6 +7,7 @@ import typer
 
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, progress, say
+from training.data.sample_check import SetAside
 from training.fitting.options import FitOptions
 
 app = typer.Typer()
@@ -63,14 +64,13 @@ def fit(
     )
     with progress(f"fit {version}") as update:
         card = run_fit(
-            settings,
-            version,
-            options,
-            work_dir=work_dir,
-            on_progress=update,
-            on_set_aside=lambda aside: say(f"set aside: {aside.name}: {aside.reason}"),
+            settings, version, options, work_dir=work_dir, on_progress=update, on_set_aside=_say_set_aside
         )
     if as_json:
         print_json(card.as_dict())
     else:
         answer(f"{card.version} is in {settings.weights_dir / card.version}")
+
+
+def _say_set_aside(aside: SetAside) -> None:
+    say(f"set aside: {aside.name}: {aside.reason}")

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,16 @@ from chestct.progress import OnProgress, Progress, unheard
 from chestct.settings import Settings
 from training.data.dataset import TrainingSample
 from training.data.phantom_samples import PHANTOM, phantom_samples
-from training.data.sample_check import SetAside, as_dicts, require_whole_set
-from training.data.shared_data import CARD_NOTES, COVID_CT_SEG, DATA_LICENCE, LICENCES, MEDSEG, shared_samples
+from training.data.sample_check import SetAside, require_whole_set
+from training.data.shared_data import (
+    CARD_NOTES,
+    COVID_CT_SEG,
+    DATA_LICENCE,
+    LICENCES,
+    MEDSEG,
+    SharedSamples,
+    shared_samples,
+)
 from training.evaluate import by_source, calibrate, score_patients, summarise
 from training.evaluate.card_data import data_of
 from training.fitting.config import FitConfig
@@ -68,18 +76,9 @@ def run_fit(
         TrainingDivergedError: the loss became NaN; no version is written.
         WeightsError: the version exists.
     """
-    if settings.shared_data is None:
-        raise TrainingDataError(
-            "training from scratch needs labelled data: set LUNGLOOP_SHARED_DATA to a folder that "
-            "holds covid-ct-seg and medseg"
-        )
     require_new(settings.weights_dir, version)
-    start_from = settings.weights_dir / options.start_from if options.start_from else None
     parent = read_card(settings.weights_dir, options.start_from) if options.start_from else None
-    shared = shared_samples(settings.shared_data)
-    for aside in shared.set_aside:
-        on_set_aside(aside)
-    require_whole_set(shared.fitted, shared.held_out)
+    shared = _shared_samples(settings, on_set_aside)
     guessing = [UNetSegmenter.load(settings.weights_dir, name) for name in options.kinds_from]
     phantoms = phantom_samples(range(_FIRST_PHANTOM_SEED, _FIRST_PHANTOM_SEED + options.phantoms))
     config = _config(options)
@@ -87,7 +86,7 @@ def run_fit(
         result = fitter(options.devices)(
             [*(with_guessed_kinds(shared.fitted, guessing) if guessing else shared.fitted), *phantoms],
             config,
-            start_from=start_from,
+            start_from=settings.weights_dir / parent.version if parent else None,
             work_dir=work_dir or Path(scratch),
             on_progress=lambda progress: on_progress(replace(progress, done=_FIT_SHARE * progress.done)),
         )
@@ -106,6 +105,19 @@ def run_fit(
     save_version(settings.weights_dir, result.state_dict, card)
     on_progress(Progress(options.steps, options.steps, "steps", {"seconds_left": 0.0}))
     return read_card(settings.weights_dir, version)
+
+
+def _shared_samples(settings: Settings, on_set_aside: Callable[[SetAside], None]) -> SharedSamples:
+    if settings.shared_data is None:
+        raise TrainingDataError(
+            "training from scratch needs labelled data: set LUNGLOOP_SHARED_DATA to a folder that "
+            "holds covid-ct-seg and medseg"
+        )
+    shared = shared_samples(settings.shared_data)
+    for aside in shared.set_aside:
+        on_set_aside(aside)
+    require_whole_set(shared.fitted, shared.held_out)
+    return shared
 
 
 def _config(options: FitOptions) -> FitConfig:
@@ -136,7 +148,7 @@ def _training(
         "config": config.as_dict(),
         "phantoms": options.phantoms,
         "kinds_from": list(options.kinds_from),
-        "set_aside": as_dicts(set_aside),
+        "set_aside": [asdict(aside) for aside in set_aside],
     }
 
 

@@ -95,10 +95,10 @@ class Augmentation:
 
         Args:
             image: (H, W) float32 in [0, 1].
-            candidates: (H, W) uint8.
+            partial_labels: (H, W) uint8.
             size: side of the square result.
         Returns:
-            (size, size) image and candidates; pixels that came from outside are UNKNOWN.
+            (size, size) image and partial labels; pixels that came from outside are UNKNOWN.
         """
         rng = np.random.default_rng(seed)
         if rng.random() < _CROP_TO_LUNG_CHANCE:

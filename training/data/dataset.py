@@ -23,13 +23,13 @@ class TrainingSample:
 
     Args:
         image: (H, W) float32 in [0, 1], HU through the lung window.
-        candidates: (H, W) uint8, see `chestct.partial_labels`.
+        partial_labels: (H, W) uint8, see `chestct.partial_labels`.
         source: which body of data it is from; sampling is balanced between sources.
         patient: whose slice it is; scores are per patient.
         name: of the slice, for messages.
         spacing_mm: between rows and between columns; None where the source does not say.
     Raises:
-        UnfitSampleError: image and candidates differ in shape, pixels lie outside [0, 1], or the
+        UnfitSampleError: image and partial labels differ in shape, pixels lie outside [0, 1], or the
             mask held a value that is no Label.
     """
 
@@ -70,7 +70,7 @@ class TrainingSample:
 
 
 def _flaw(image: npt.NDArray[np.float32], partial_labels: npt.NDArray[np.uint8]) -> str | None:
-    """Why nothing can be learned from a picture and its candidates; None where they are sound."""
+    """Why nothing can be learned from a picture and its partial labels; None where they are sound."""
     if image.ndim != 2 or image.shape != partial_labels.shape:
         return f"image {image.shape} and mask {partial_labels.shape} must be two-dimensional and of one shape"
     if image.size == 0:

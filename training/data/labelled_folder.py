@@ -55,10 +55,10 @@ def read_labelled_folder(folder: Path) -> LabelledFolder:
     return labelled
 
 
-def _of_studies(found: Iterable[Study | FailedInput], source: str) -> LabelledFolder:
+def _of_studies(studies: Iterable[Study | FailedInput], source: str) -> LabelledFolder:
     samples: dict[str, list[TrainingSample]] = {}
     failed = []
-    for study in found:
+    for study in studies:
         if isinstance(study, FailedInput):
             failed.append(study)
             continue
@@ -78,7 +78,7 @@ def _read_export(folder: Path) -> LabelledFolder:
         if missing:
             raise InputError(table, f"lacks the columns {', '.join(sorted(missing))}; export once more")
         newest: dict[tuple[str, str], dict[str, str]] = {}
-        for row in sorted(reader, key=lambda one: one["updated_at"]):
+        for row in sorted(reader, key=lambda row: row["updated_at"]):
             newest[row["study"], row["slice"]] = row
     read = _ExportReader(folder)
     samples: dict[str, list[TrainingSample]] = {}

@@ -4,7 +4,7 @@ A flawed slice is set aside by name and the rest trains; a flawed set stops the 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TypeVar
 
 from chestct.errors import InputError, TrainingDataError, UnfitSampleError
@@ -37,11 +37,6 @@ class Sifted:
     set_aside: tuple[SetAside, ...] = ()
 
 
-def as_dicts(set_aside: Iterable[SetAside]) -> list[dict[str, str]]:
-    """What was set aside, JSON-ready, for the model card."""
-    return [asdict(one) for one in set_aside]
-
-
 def sifted(items: Iterable[_Item], make: Callable[[_Item], TrainingSample]) -> Sifted:
     """Makes a sample of each item; what its data forbids is set aside.
 
@@ -64,7 +59,7 @@ def sentence(set_aside: Sequence[SetAside]) -> str:
     """One sentence that names what was set aside; empty where nothing was."""
     if not set_aside:
         return ""
-    named = "; ".join(f"{one.name} ({one.reason})" for one in set_aside[:_NAMED])
+    named = "; ".join(f"{aside.name} ({aside.reason})" for aside in set_aside[:_NAMED])
     more = f"; and {len(set_aside) - _NAMED} more" if len(set_aside) > _NAMED else ""
     return f"set aside {len(set_aside)}: {named}{more}"
 
@@ -82,7 +77,7 @@ def require_whole_set(fitted: Sequence[TrainingSample], held_out: Sequence[Train
     """Refuses a set that a first model cannot be fitted on and judged by.
 
     Args:
-        fitted: labelled slices to learn from, made-up ones not among them.
+        fitted: labelled slices to learn from, phantoms not among them.
         held_out: those to judge by.
     Raises:
         TrainingDataError: a class is shown by no slice, one patient only, or nobody is held out.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from chestct.errors import InputError, TrainingDataError
+from chestct.errors import TrainingDataError
 from chestct.formats.covid_ct_seg import read_covid_ct_seg
 from chestct.formats.medseg import read_medseg
 from chestct.labels import Split
@@ -55,35 +55,12 @@ def shared_samples(shared_data: Path) -> SharedSamples:
         if isinstance(study, FailedInput):
             aside.append(SetAside(str(study.source), study.reason))
             continue
-        found = sifted(sorted(study.partial_labels), lambda index, a=study, b=source: _sample(a, b, index))
-        sides[is_held_out(study)] += found.samples
-        aside += found.set_aside
+        sifted_study = sifted(
+            sorted(study.partial_labels), lambda index, a=study, b=source: _sample(a, b, index)
+        )
+        sides[is_held_out(study)] += sifted_study.samples
+        aside += sifted_study.set_aside
     return SharedSamples(tuple(sides[False]), tuple(sides[True]), tuple(aside))
-
-
-def training_samples(shared_data: Path) -> list[TrainingSample]:
-    """What the shipped weights are fitted on: covid-ct-seg `train` patients and most of medseg.
-
-    Raises:
-        InputError: something of the data cannot be used.
-    """
-    return list(_whole(shared_data).fitted)
-
-
-def validation_samples(shared_data: Path) -> list[TrainingSample]:
-    """covid-ct-seg `dev-validation` patients and medseg's held-out slices.
-
-    Raises:
-        InputError: something of the data cannot be used.
-    """
-    return list(_whole(shared_data).held_out)
-
-
-def _whole(shared_data: Path) -> SharedSamples:
-    found = shared_samples(shared_data)
-    for one in found.set_aside:
-        raise InputError(one.name, one.reason)
-    return found
 
 
 def is_held_out(study: Study) -> bool:

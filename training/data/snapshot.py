@@ -33,7 +33,7 @@ class SliceReference:
         slice_id, slice_key: its row, and the hash of its pixels.
         study, patient, index: for people.
         truth: where the labels come from.
-        label_map_path: storage key of the label map; None for labels of record.
+        label_map_path: storage key of the label map; None for reference labels.
         correction_id: the correction's row, for lineage.
     """
 
@@ -54,9 +54,9 @@ class Snapshot:
     Args:
         champion: the version that training starts from and is compared with.
         corrections, replay: what is learned from; never a slice of a test patient.
-        calibration: labels of record of train patients that are kept from learning, on which the
+        calibration: reference labels of train patients that are kept from learning, on which the
             temperature is fitted; empty where there are too few records.
-        test: labels of record of test patients; corrections never enter it.
+        test: reference labels of test patients; corrections never enter it.
         phantom_seeds: of the phantoms that stand in for an empty test set (weak evidence).
         left_out: slices of train patients whose very pixels a test patient has too.
     """

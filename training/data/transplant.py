@@ -44,7 +44,7 @@ def transplanted(
 
     Args:
         image, donor_image: float32 in [0, 1].
-        candidates, donor: uint8 of their shapes.
+        partial_labels, donor: uint8 of their shapes.
         seed: of the choice of lesion, place, scale and turn.
     Returns:
         New arrays; the given ones where the donor shows no lesion, the slice no room, or the two

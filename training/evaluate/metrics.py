@@ -64,16 +64,16 @@ def counts_of(
 
     Args:
         label_map: (H, W) uint8, the prediction.
-        candidates: (H, W) uint8, what is known, see `chestct.partial_labels`.
+        partial_labels: (H, W) uint8, what is known, see `chestct.partial_labels`.
         group: the classes that count as one.
     Returns:
         None where the truth leaves the group open for a pixel that was looked at: a class that a
         source does not label has no score there.
     """
-    known = truth_of(partial_labels, group)
-    if known is None:
+    membership = truth_of(partial_labels, group)
+    if membership is None:
         return None
-    truth, looked_at = known
+    truth, looked_at = membership
     predicted = np.isin(label_map, group) & looked_at
     return Counts(
         true_positive=int((predicted & truth).sum()),

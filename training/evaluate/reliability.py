@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chestct.labels import Label
-from chestct.partial_labels import bits
+from chestct.partial_labels import bits, may_be_lung
 
 # As in the source of `Reliability.error`.
 BINS = 15
@@ -83,7 +83,7 @@ def judged(
 
     Args:
         probabilities: (4, P) in the order of Label, summing to 1.
-        candidates: (P,) uint8, each inside one of the groups.
+        partial_labels: (P,) uint8, each inside one of the groups.
         groups: of `chestct.partial_labels.told_apart`, taken over the whole slice.
     """
     of_group = np.stack([probabilities[list(group)].sum(axis=0) for group in groups])
@@ -96,8 +96,25 @@ def judged(
 def at_temperature(probabilities: npt.NDArray[np.floating], temperature: float) -> npt.NDArray[np.float64]:
     """(4, P) probabilities as they would be with their logits divided by the temperature.
 
-    Exact for a softmax; for an average of several looks it is what the average's own logits give.
+    Exact for a softmax; for an average of several views it is what the average's own logits give.
     """
     logits = np.log(np.clip(probabilities, _SMALLEST_PROBABILITY, 1.0).astype(np.float64))
     scaled = np.exp(logits / temperature)
     return scaled / scaled.sum(axis=0)
+
+
+def negative_log_likelihood(
+    probabilities: npt.NDArray[np.floating], partial_labels: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.float64]:
+    """-log of the probability of the possible classes, per labelled pixel that may be lung.
+
+    Args:
+        probabilities: (4, H, W) float.
+        partial_labels: (H, W) uint8.
+    Returns:
+        (P,) float64; pixels that are surely background, or that nobody looked at, are left out.
+    """
+    chosen = may_be_lung(partial_labels)
+    possible = (partial_labels[chosen][None] >> np.arange(len(Label))[:, None]) & 1
+    likelihood = (probabilities[:, chosen].astype(np.float64) * possible).sum(axis=0)
+    return -np.log(np.clip(likelihood, _SMALLEST_PROBABILITY, 1.0))

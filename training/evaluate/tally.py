@@ -8,10 +8,9 @@ import numpy.typing as npt
 from chestct.labels import LESIONS, Label
 from chestct.partial_labels import may_be_lung, told_apart, truth_of
 from training.data.dataset import TrainingSample
-from training.evaluate.likelihood import negative_log_likelihood
 from training.evaluate.metrics import GROUPS, Counts, counts_of, mean_iou
 from training.evaluate.patient_score import PatientScore
-from training.evaluate.reliability import Reliability, at_temperature, judged
+from training.evaluate.reliability import Reliability, at_temperature, judged, negative_log_likelihood
 from training.evaluate.surface import SurfaceCounts, surface_counts
 
 # Our choice: a border that lies so near is one that a reader would leave. The tolerance of the
@@ -81,9 +80,11 @@ class Tally:
 
     def score(self, patient: str) -> PatientScore:
         """What the sums say."""
-        counts = {name: one for name, one in self._counts.items() if not self._is_unlabelled(name)}
-        dice = {name: one.dice() for name, one in counts.items()}
-        iou = {name: one.iou() for name, one in counts.items()}
+        counts = {
+            name: own_counts for name, own_counts in self._counts.items() if not self._is_unlabelled(name)
+        }
+        dice = {name: own_counts.dice() for name, own_counts in counts.items()}
+        iou = {name: own_counts.iou() for name, own_counts in counts.items()}
         lesion, lung = counts.get("lesion"), counts.get("lung")
         true_involvement = None
         if lesion is not None and lung is not None and lung.true_pixels:

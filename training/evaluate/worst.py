@@ -66,17 +66,17 @@ class WorstSlices:
         """Looks at one slice; its arrays are kept only while it is among the worst."""
         self._passed += 1
         lesion = counts.get("lesion")
-        known = truth_of(sample.partial_labels, LESIONS)
-        if lesion is None or known is None or (dice := lesion.dice()) is None:
+        membership = truth_of(sample.partial_labels, LESIONS)
+        if lesion is None or membership is None or (dice := lesion.dice()) is None:
             return
         rank = (-dice, lesion.wrong_pixels, -self._passed)
         if len(self._heap) == self._limit and rank < self._heap[0][:3]:
             return
-        truth, looked_at = known
+        truth, looked_at = membership
         predicted = np.isin(label_map, LESIONS) & looked_at
-        found = WrongSlice(sample.patient, sample.name, dice, lesion, sample.image, truth, predicted)
+        wrong = WrongSlice(sample.patient, sample.name, dice, lesion, sample.image, truth, predicted)
         push = heapq.heappush if len(self._heap) < self._limit else heapq.heappushpop
-        push(self._heap, (*rank, found))
+        push(self._heap, (*rank, wrong))
 
     def worst_first(self) -> list[WrongSlice]:
         """What was kept, the lowest Dice first."""

@@ -37,7 +37,7 @@ class Batches:
         self._augmentation = Augmentation(config.turn_chance)
 
     def at(self, step: int, part: slice = slice(None)) -> Batch:
-        """(N, 1, size, size) float32 pictures in [0, 1] and (N, size, size) uint8 candidates.
+        """(N, 1, size, size) float32 pictures in [0, 1] and (N, size, size) uint8 partial labels.
 
         Args:
             part: which of the batch's pictures; the draw is the whole batch's, whatever is asked for.
@@ -46,7 +46,7 @@ class Batches:
         chosen = rng.choice(len(self._samples), size=self._config.batch_size, p=self._odds)
         size = self._config.size_at(step)
         drawn = [self._drawn(int(index), rng) for index in chosen]
-        views = [self._view(one, size) for one in drawn[part]]
+        views = [self._view(picture, size) for picture in drawn[part]]
         images = torch.from_numpy(np.stack([image for image, _ in views]))[:, None]
         partial_labels = torch.from_numpy(np.stack([known for _, known in views]))
         return images.contiguous(memory_format=torch.channels_last), partial_labels

@@ -1,4 +1,4 @@
-"""Losses over candidate maps: a class that a source does not label adds nothing.
+"""Losses over partial labels: a class that a source does not label adds nothing.
 
 Source: partial-label supervision by marginal probability (Fidon et al. 2021, arXiv 2107.03846);
 batch soft Dice as in Drozdzal et al. 2016, arXiv 1608.04117.
@@ -42,7 +42,7 @@ def candidate_cross_entropy(
 
     Args:
         logits: (N, 4, H, W) float32.
-        candidates: (N, H, W) uint8, see `chestct.partial_labels`.
+        partial_labels: (N, H, W) uint8, see `chestct.partial_labels`.
         planes: `class_planes(logits)`, where they are at hand.
     Returns:
         A scalar; 0 with zero gradients where no pixel is known.
@@ -78,7 +78,7 @@ def group_dice_loss(
 
     Args:
         planes: four (N, H, W) float32, summing to 1.
-        candidates: (N, H, W) uint8.
+        partial_labels: (N, H, W) uint8.
     Returns:
         A scalar, or None where no pixel of the batch is known to be inside the group.
     """

@@ -39,10 +39,10 @@ def with_guessed_kinds(
 def kinds_of(
     partial_labels: npt.NDArray[np.uint8], probabilities: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.uint8]:
-    """New candidates: a lesion of open kind becomes the kind that has `SURE` of the lesion's probability.
+    """New partial labels: a lesion of open kind becomes the kind that has `SURE` of the lesion's probability.
 
     Args:
-        candidates: (H, W) uint8; what is known of a pixel's being a lesion does not change.
+        partial_labels: (H, W) uint8; what is known of a pixel's being a lesion does not change.
         probabilities: (4, H, W) in the order of Label.
     """
     ground_glass, consolidation = probabilities[Label.GROUND_GLASS], probabilities[Label.CONSOLIDATION]

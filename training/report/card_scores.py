@@ -10,7 +10,7 @@ _NAMES = {
     "medseg": "MedSeg",
     "phantom": "phantoms",
     "correction": "readers' corrections",
-    "record": "labels of record",
+    "record": "reference labels",
     "distilled": "predictions of the version before",
     "test": "frozen test patients",
     "corrected_cases": "corrected cases, which it learned from",
@@ -46,7 +46,7 @@ _DEFINITIONS = {
     "surface_dice": "Surface is the share of both outlines, in the slice's plane, within 2 mm of each "
     "other (2 pixels where the size of a pixel is not known).",
     "involvement_error_percent": "Involvement is lesion / lung in the labelled slices; its error is in "
-    "points of percentage.",
+    "percentage points.",
     "ece": "Calibration error (ECE, 15 bins) is the gap between how sure the model is and how often it "
     "is right.",
     "nll": "Calibration and likelihood are over labelled pixels that may be lung.",
@@ -125,7 +125,7 @@ def _further(figures: Mapping[str, Any], key: str) -> str:
 
 def weaknesses(sets: Sets) -> list[str]:
     """What the figures themselves say against the model, a sentence each."""
-    found = []
+    sentences = []
     means = [
         (figures[key]["mean"], name, source, figures[key])
         for source, figures in sets.items()
@@ -133,18 +133,18 @@ def weaknesses(sets: Sets) -> list[str]:
         if isinstance(figures.get(key), Mapping)
     ]
     if means:
-        _, name, source, figure = min(means, key=lambda one: one[0])
-        found.append(
+        _, name, source, figure = min(means, key=lambda score: score[0])
+        sentences.append(
             f"Its lowest score is the {name[0].lower()}{name[1:]} on {name_of(source)}: {shown(figure)}."
         )
     for source, figures in sets.items():
         patients = int(figures.get("patients", 0))
         if 0 < patients < _FEW_PATIENTS:
             who = "1 patient is" if patients == 1 else f"{patients} patients are"
-            found.append(f"{who} few ({name_of(source)}): another few may score quite differently.")
+            sentences.append(f"{who} few ({name_of(source)}): another few may score quite differently.")
         absent = [name.removesuffix(" Dice").lower() for key, name in _OVERLAP.items() if key not in figures]
         if absent:
-            found.append(f"{name_of(source)} says nothing of: {', '.join(absent)}.")
+            sentences.append(f"{name_of(source)} says nothing of: {', '.join(absent)}.")
         if figures.get("evidence") == "phantoms":
-            found.append("It was compared on made-up chests (phantoms): weak evidence.")
-    return found
+            sentences.append("It was compared on phantoms: weak evidence.")
+    return sentences

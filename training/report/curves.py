@@ -7,7 +7,9 @@ from html import escape
 
 from markupsafe import Markup
 
-_WIDTH, _HEIGHT = 360.0, 300.0
+from training.report.svg import WIDTH, line, svg, text, upright
+
+_HEIGHT = 300.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 350.0, 12.0, 256.0
 # Told apart by the colour-blind, on white and on dark (Okabe and Ito 2008).
 COLOURS = ("#0072b2", "#d55e00", "#cc79a7", "#009e73", "#e69f00", "#56b4e9")
@@ -51,11 +53,7 @@ def curves_plot(bands: Sequence[Band], below: str, beside: str) -> Markup:
         bands: at least one.
         below, beside: what x and y are.
     """
-    drawn = "".join(_parts(bands, below, beside))
-    label = escape(f"{beside} over {below}")
-    return Markup(
-        f'<svg viewBox="0 0 {_WIDTH:.0f} {_HEIGHT:.0f}" role="img" aria-label="{label}">{drawn}</svg>'
-    )
+    return svg(_HEIGHT, f"{beside} over {below}", _parts(bands, below, beside))
 
 
 def curves_file(bands: Sequence[Band], below: str, beside: str) -> str:
@@ -70,7 +68,7 @@ def curves_file(bands: Sequence[Band], below: str, beside: str) -> str:
         for x, y in [(_LEFT + 155 * (number % 2), _HEIGHT + 6 + 18 * (number // 2))]
     ]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH:.0f} {height:.0f}" width="720" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="720" '
         f'role="img" aria-label="{escape(f"{beside} over {below}")}"><style>{_STANDALONE_STYLE}</style>'
         f'<rect width="100%" height="100%" fill="#ffffff"/>'
         f"{''.join(_parts(bands, below, beside))}{''.join(legend)}</svg>\n"
@@ -90,20 +88,13 @@ def _parts(bands: Sequence[Band], below: str, beside: str) -> Iterable[str]:
         return _BOTTOM - (_BOTTOM - _TOP) * (value - y_first) / ((y_last - y_first) or 1.0)
 
     for tick in y_ticks:
-        yield f'<line x1="{_LEFT}" y1="{up(tick):.1f}" x2="{_RIGHT}" y2="{up(tick):.1f}" class="grid"/>'
-        yield f'<text x="{_LEFT - 5}" y="{up(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>'
+        yield line(_LEFT, up(tick), _RIGHT, up(tick), "grid")
+        yield text(_LEFT - 5, up(tick) + 4, f"{tick:g}", "tick", anchor="end")
     for tick in x_ticks:
-        x = f"{across(tick):.1f}"
-        yield f'<line x1="{x}" y1="{_TOP}" x2="{x}" y2="{_BOTTOM}" class="grid"/>'
-        yield f'<text x="{x}" y="{_BOTTOM + 15}" text-anchor="middle">{tick:g}</text>'
-    yield (
-        f'<text class="axis" x="{(_LEFT + _RIGHT) / 2}" y="{_BOTTOM + 33}" text-anchor="middle">'
-        f"{escape(below)}</text>"
-    )
-    yield (
-        f'<text class="axis" text-anchor="middle" transform="translate(12 {(_TOP + _BOTTOM) / 2:.0f}) '
-        f'rotate(-90)">{escape(beside)}</text>'
-    )
+        yield line(across(tick), _TOP, across(tick), _BOTTOM, "grid")
+        yield text(across(tick), _BOTTOM + 15, f"{tick:g}", "tick")
+    yield text((_LEFT + _RIGHT) / 2, _BOTTOM + 33, below, "axis")
+    yield upright((_TOP + _BOTTOM) / 2, beside)
     for number, band in enumerate(bands):
         forth = [f"{across(x):.1f},{up(y):.1f}" for x, y in zip(band.x, band.high, strict=True)]
         back = [f"{across(x):.1f},{up(y):.1f}" for x, y in zip(band.x, band.low, strict=True)]
@@ -123,6 +114,6 @@ def _ticks(low: float, high: float) -> list[float]:
     """Round numbers from at or below `low` to at or above `high`, four to seven of them."""
     span = max(high - low, 1e-6)
     power = 10.0 ** math.floor(math.log10(span / 4))
-    step = next(one * power for one in _STEPS if one * power >= span / 5)
+    step = next(factor * power for factor in _STEPS if factor * power >= span / 5)
     first, last = math.floor(low / step), math.ceil(high / step)
     return [round(step * number, 10) for number in range(first, last + 1)]

@@ -1,15 +1,12 @@
-"""Plots as inline SVG: no script, colours from the page's own style.
-
-Each is drawn 360 wide, so that its letters stay readable on a phone.
-"""
+"""Plots of an evaluation: scores by patient, reliability, involvement."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from html import escape
 from typing import Any
 
 from markupsafe import Markup
 
-_WIDTH = 360
+from training.report.svg import dot, line, svg, text, upright
+
 _ROW_HEIGHT = 48
 # Dots of one row stand on several lines, so that equal values do not hide each other.
 _LINES, _LINE_STEP = 5, 4.0
@@ -32,24 +29,24 @@ def dots_plot(rows: Sequence[tuple[str, Mapping[str, Any], Sequence[tuple[str, f
         return left + (right - left) * value
 
     parts = [
-        *(_line(across(tick), 4, across(tick), bottom, "grid") for tick in (0, 0.25, 0.5, 0.75, 1)),
-        *(_text(across(tick), bottom + 15, f"{tick:g}", "tick") for tick in (0, 0.25, 0.5, 0.75, 1)),
+        *(line(across(tick), 4, across(tick), bottom, "grid") for tick in (0, 0.25, 0.5, 0.75, 1)),
+        *(text(across(tick), bottom + 15, f"{tick:g}", "tick") for tick in (0, 0.25, 0.5, 0.75, 1)),
     ]
     for number, (name, summary, values) in enumerate(rows):
         middle = 6 + _ROW_HEIGHT * number + 20
         parts += [
-            _text(0, middle - 2, name, "name"),
-            _text(0, middle + 13, f"mean {summary['mean']:.3f}", "tick", anchor="start"),
+            text(0, middle - 2, name, "name"),
+            text(0, middle + 13, f"mean {summary['mean']:.3f}", "tick", anchor="start"),
         ]
         for rank, (patient, value) in enumerate(sorted(values, key=lambda one: one[1])):
             height = middle + (rank % _LINES - _LINES // 2) * _LINE_STEP
-            parts.append(_dot(across(value), height, 3.2, "dot", f"{patient}: {value:.3f}"))
+            parts.append(dot(across(value), height, 3.2, "dot", f"{patient}: {value:.3f}"))
         if summary["interval"]:
             low, high = (across(end) for end in summary["interval"])
-            parts.append(_line(low, middle + 17, high, middle + 17, "range"))
+            parts.append(line(low, middle + 17, high, middle + 17, "range"))
         mean = across(summary["mean"])
-        parts.append(_line(mean, middle - 13, mean, middle + 21, "mean"))
-    return _svg(bottom + 20, "Scores by patient, with means and 95 % intervals", parts)
+        parts.append(line(mean, middle - 13, mean, middle + 21, "mean"))
+    return svg(bottom + 20, "Scores by patient, with means and 95 % intervals", parts)
 
 
 def reliability_plot(
@@ -66,8 +63,8 @@ def reliability_plot(
         for x, y, row in places:
             size = max(_SMALLEST_DOT, _LARGEST_DOT * (row["pixels"] / total) ** 0.5)
             note = f"sure {row['confidence']:.3f}, right {row['accuracy']:.3f}, {row['pixels']} pixels"
-            parts.append(_dot(x, y, size, style, note))
-    return _svg(_TOP + _SIDE + 38, "Reliability of the model's probabilities", parts)
+            parts.append(dot(x, y, size, style, note))
+    return svg(_TOP + _SIDE + 38, "Reliability of the model's probabilities", parts)
 
 
 def involvement_plot(points: Sequence[tuple[str, float, float]]) -> Markup:
@@ -82,8 +79,8 @@ def involvement_plot(points: Sequence[tuple[str, float, float]]) -> Markup:
     parts = [*_frame(float(limit), across, up, "{:g}", "involvement by the labels, %", "by the model, %")]
     for patient, labels, model in points:
         note = f"{patient}: labels {labels:.1f} %, model {model:.1f} %"
-        parts.append(_dot(across(labels), up(model), 4.5, "dot", note))
-    return _svg(_TOP + _SIDE + 38, "Involvement of the lung, model against labels", parts)
+        parts.append(dot(across(labels), up(model), 4.5, "dot", note))
+    return svg(_TOP + _SIDE + 38, "Involvement of the lung, model against labels", parts)
 
 
 def _square(limit: float) -> tuple[Scale, Scale]:
@@ -96,38 +93,12 @@ def _square(limit: float) -> tuple[Scale, Scale]:
 def _frame(limit: float, across: Scale, up: Scale, tick: str, below: str, beside: str) -> Iterable[str]:
     for share in (0, 0.25, 0.5, 0.75, 1):
         value = share * limit
-        yield _line(across(value), up(0), across(value), up(limit), "grid")
-        yield _line(across(0), up(value), across(limit), up(value), "grid")
+        yield line(across(value), up(0), across(value), up(limit), "grid")
+        yield line(across(0), up(value), across(limit), up(value), "grid")
         anchor = "end" if share == 1 else "middle"
-        yield _text(across(value), up(0) + 15, tick.format(value), "tick", anchor=anchor)
+        yield text(across(value), up(0) + 15, tick.format(value), "tick", anchor=anchor)
         if share:
-            yield _text(across(0) - 5, up(value) + 4, tick.format(value), "tick", anchor="end")
-    yield _line(across(0), up(0), across(limit), up(limit), "diagonal")
-    yield _text((across(0) + across(limit)) / 2, up(0) + 32, below, "axis")
-    yield (
-        f'<text class="axis" text-anchor="middle" transform="translate(12 {up(limit / 2):.1f}) '
-        f'rotate(-90)">{escape(beside)}</text>'
-    )
-
-
-def _svg(height: float, title: str, parts: Iterable[str]) -> Markup:
-    drawn = "".join(parts)
-    return Markup(
-        f'<svg viewBox="0 0 {_WIDTH} {height:.0f}" role="img" aria-label="{escape(title)}">{drawn}</svg>'
-    )
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> str:
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{style}"/>'
-
-
-def _text(x: float, y: float, text: str, style: str, anchor: str = "") -> str:
-    place = anchor or ("start" if style == "name" else "middle")
-    return f'<text x="{x:.1f}" y="{y:.1f}" class="{style}" text-anchor="{place}">{escape(text)}</text>'
-
-
-def _dot(x: float, y: float, radius: float, style: str, note: str) -> str:
-    return (
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" class="{style}">'
-        f"<title>{escape(note)}</title></circle>"
-    )
+            yield text(across(0) - 5, up(value) + 4, tick.format(value), "tick", anchor="end")
+    yield line(across(0), up(0), across(limit), up(limit), "diagonal")
+    yield text((across(0) + across(limit)) / 2, up(0) + 32, below, "axis")
+    yield upright(up(limit / 2), beside)

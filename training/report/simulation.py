@@ -15,11 +15,7 @@ _BESIDE = "lesion Dice"
 
 
 def simulation_page(results: Mapping[str, Any]) -> str:
-    """The whole page as HTML; it asks nothing of any other file.
-
-    Args:
-        results: of `training.simulate.results.gathered`.
-    """
+    """What `training.simulate.results.gathered` gave, as one HTML page that asks nothing of another file."""
     bands = {along: simulation_bands(results, along) for along in ALONG}
     return rendered(
         "simulation.html",
@@ -42,11 +38,7 @@ def simulation_pictures(results: Mapping[str, Any]) -> dict[str, str]:
 
 
 def simulation_bands(results: Mapping[str, Any], along: str) -> list[Band]:
-    """Mean, lowest and highest over seeds, strategy by strategy, as far as every seed came.
-
-    Args:
-        along: "slices" or "pixels".
-    """
+    """Mean, lowest and highest over seeds along "slices" or "pixels", as far as every seed came."""
     bands = []
     for name, figures in results["strategies"].items():
         curves: Sequence[Mapping[str, Sequence[float]]] = figures["curves"]

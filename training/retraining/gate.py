@@ -83,7 +83,7 @@ def decide(
     if len(frozen) == 1:
         reasons.append("1 patient: interval not estimable, the decision rests on one score")
     if evidence != "frozen patients":
-        reasons.append(f"weak evidence: compared on {evidence}, since no frozen patient has labels of record")
+        reasons.append(f"weak evidence: compared on {evidence}, since no frozen patient has reference labels")
     figures = {
         "evidence": evidence,
         "patients": len(frozen),

@@ -1,7 +1,7 @@
 """The rules of the gate, each a sentence with figures and whether it holds.
 
-Source: the project's notes on retraining without regressions (frozen patients, paired bootstrap by
-patient); where a threshold is our own choice its comment says so.
+Source: docs/adr/0007-frozen-patients-and-gate.md (frozen patients, paired bootstrap by patient); where a
+threshold is our own choice its comment says so.
 """
 
 from collections.abc import Callable, Sequence

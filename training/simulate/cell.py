@@ -9,8 +9,7 @@ from training.simulate.plan import Cell, SimulationPlan, read_plan
 from training.simulate.records import START, Records, RoundRecord
 from training.simulate.rounds import Rounds
 from training.simulate.slices import read_slices
-from training.simulate.start import start_weights
-from training.simulate.weights import RoundWeights, Weights
+from training.simulate.weights import RoundWeights, Weights, start_weights
 
 OnRound = Callable[[], None]
 
@@ -18,8 +17,6 @@ OnRound = Callable[[], None]
 class CellRunner:
     """Runs the cells of a simulation's folder; what is finished there is not done again.
 
-    Args:
-        folder: of the simulation, with its plan.
     Raises:
         InputError: the plan, or the data that it names, cannot be read.
     """

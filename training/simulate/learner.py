@@ -30,11 +30,7 @@ _PICTURES_AT_ONCE = 16
 
 
 class Learner:
-    """Fits and applies the network of one round.
-
-    Args:
-        plan: steps, batch size and side of the pictures.
-    """
+    """Fits and applies the network of one round, at the plan's steps, batch size and side."""
 
     def __init__(self, plan: SimulationPlan) -> None:
         self._plan = plan

@@ -35,7 +35,7 @@ class SimulationPlan:
         pixels_per_round: a round also ends with the slice at which so many pixels are corrected; None
             counts slices alone.
         steps, batch_size: of each fit.
-        start_steps, start_phantoms: of the fit on made-up chests that every other one starts from; 0 steps
+        start_steps, start_phantoms: of the fit on phantoms that every other one starts from; 0 steps
             start from ImageNet's features alone.
         side: of the square that slices are resized to, a multiple of 32.
         pool_every, test_every: of each study every n-th slice is in the pool, or scored.
@@ -59,22 +59,10 @@ class SimulationPlan:
     test_every: int = 5
 
     def __post_init__(self) -> None:
-        counts = (
-            "seeds",
-            "rounds",
-            "start_slices",
-            "slices_per_round",
-            "steps",
-            "batch_size",
-            "start_phantoms",
-        )
-        for name in (*counts, "pool_every", "test_every"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}; expected 1 or more")
-        if self.start_steps < 0:
-            raise SettingsError(f"start_steps is {self.start_steps}; expected 0 or more")
-        if self.pixels_per_round is not None and self.pixels_per_round < 1:
-            raise SettingsError(f"pixels_per_round is {self.pixels_per_round}; expected 1 or more")
+        for name, value in asdict(self).items():
+            least = 0 if name == "start_steps" else 1
+            if isinstance(value, int) and name != "side" and value < least:
+                raise SettingsError(f"{name} is {value}; expected {least} or more")
         if self.side < SIZE_STEP or self.side % SIZE_STEP:
             raise SettingsError(f"side is {self.side}; expected a multiple of {SIZE_STEP}")
         if not self.data:
@@ -98,8 +86,8 @@ class SimulationPlan:
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> "SimulationPlan":
         """The plan that `as_dict` wrote."""
-        known = {one.name for one in fields(cls)}
-        values: dict[str, Any] = {name: value for name, value in stored.items() if name in known}
+        names = {field.name for field in fields(cls)}
+        values: dict[str, Any] = {name: value for name, value in stored.items() if name in names}
         for name in ("data", "strategies"):  # JSON has no tuples
             values[name] = tuple(stored[name])
         return cls(**values)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from chestct.errors import InputError
@@ -66,17 +67,13 @@ class RoundRecord:
 
 
 class Records:
-    """The finished rounds in a simulation's folder.
-
-    Args:
-        folder: of the simulation.
-    """
+    """The finished rounds in a simulation's folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "rounds"
 
     def path(self, cell: Cell, number: int) -> Path:
-        """Where a round is kept; round 0 is the seed's, whatever the strategy."""
+        """Where a round is kept; round 0 is that of its seed, whatever the strategy."""
         strategy = cell.strategy if number else START
         return self._folder / strategy / f"seed-{cell.seed}" / f"round-{number}.json"
 
@@ -85,11 +82,7 @@ class Records:
         return self.path(cell, number).is_file()
 
     def keep(self, cell: Cell, record: RoundRecord) -> None:
-        """Writes a finished round in one step.
-
-        Raises:
-            InputError: the folder cannot be written.
-        """
+        """Writes a finished round atomically; InputError where the folder cannot be written."""
         write_whole(self.path(cell, record.number), json.dumps(asdict(record)) + "\n")
 
     def read(self, cell: Cell, number: int) -> RoundRecord:
@@ -122,12 +115,8 @@ class Records:
 
     def rounds(self, cell: Cell, plan: SimulationPlan) -> list[RoundRecord]:
         """The cell's finished rounds from the first, without a gap."""
-        found = []
-        for number in range(plan.rounds + 1):
-            if not self.has(cell, number):
-                break
-            found.append(self.read(cell, number))
-        return found
+        finished = takewhile(lambda number: self.has(cell, number), range(plan.rounds + 1))
+        return [self.read(cell, number) for number in finished]
 
     def finished(self, plan: SimulationPlan) -> int:
         """How many of the plan's fits are done."""

@@ -76,7 +76,7 @@ def gathered(folder: Path) -> dict[str, Any]:
     comparisons = _comparisons(curves, sources)
     return {
         # Where the data lies is nobody's business who reads the report.
-        "plan": plan.as_dict() | {"data": [Path(one).name for one in plan.data]},
+        "plan": plan.as_dict() | {"data": [Path(folder).name for folder in plan.data]},
         "complete": len(seeds) == plan.seeds,
         "fits": {"done": records.finished(plan), "all": fits_of(plan)},
         "seeds": seeds,
@@ -99,7 +99,7 @@ def _curve(rounds: Sequence[RoundRecord], patients: Sequence[str]) -> Curve:
     return Curve(
         slices=np.cumsum(added).astype(float).tolist(),
         pixels=np.cumsum(pixels).astype(float).tolist(),
-        dice=np.array([[record.scores[one].lesion_dice for one in patients] for record in rounds]),
+        dice=np.array([[record.scores[patient].lesion_dice for patient in patients] for record in rounds]),
     )
 
 
@@ -111,21 +111,23 @@ def _comparisons(
     for outcome in OUTCOMES:
         values = outcome_values(curves, outcome)
         differences = {name: own - values[BASELINE] for name, own in values.items() if name != BASELINE}
-        p_values = [sign_flip_p(one, weights) for one in differences.values()]
+        p_values = [sign_flip_p(difference, weights) for difference in differences.values()]
         compared[outcome] = {
             name: {
-                "difference": round(float((one @ weights).mean()), 4),
+                "difference": round(float((difference @ weights).mean()), 4),
                 "baseline": round(float((values[BASELINE] @ weights).mean()), 4),
-                "interval": [round(end, 4) for end in two_way_interval(one, sources)],
+                "interval": [round(end, 4) for end in two_way_interval(difference, sources)],
                 "p": round(p, 5),
                 "p_adjusted": round(adjusted, 5),
-                "by_seed": [round(float(value), 4) for value in one @ weights],
+                "by_seed": [round(float(value), 4) for value in difference @ weights],
                 "by_source": {
-                    source: round(float(one[:, np.array(sources) == source].mean()), 4)
+                    source: round(float(difference[:, np.array(sources) == source].mean()), 4)
                     for source in sorted(set(sources))
                 },
             }
-            for (name, one), p, adjusted in zip(differences.items(), p_values, holm(p_values), strict=True)
+            for (name, difference), p, adjusted in zip(
+                differences.items(), p_values, holm(p_values), strict=True
+            )
         }
     return compared
 
@@ -156,6 +158,10 @@ def _figures(
     curves: Sequence[Curve], weights: Values, rounds: Sequence[Sequence[RoundRecord]]
 ) -> dict[str, Any]:
     means = np.array([curve.mean(weights) for curve in curves])
+    areas = [
+        area(curve.slices, mean, curve.slices[0], curve.slices[-1])
+        for curve, mean in zip(curves, means.tolist(), strict=True)
+    ]
     return {
         "curves": [
             {"slices": curve.slices, "pixels": curve.pixels, "lesion_dice": _rounded(mean)}
@@ -164,17 +170,7 @@ def _figures(
         "mean": _rounded(means.mean(axis=0)),
         "lowest": _rounded(means.min(axis=0)),
         "highest": _rounded(means.max(axis=0)),
-        "area_over_slices": round(
-            float(
-                np.mean(
-                    [
-                        area(c.slices, m, c.slices[0], c.slices[-1])
-                        for c, m in zip(curves, means.tolist(), strict=True)
-                    ]
-                )
-            ),
-            4,
-        ),
+        "area_over_slices": round(float(np.mean(areas)), 4),
         "last_round": {
             "lesion_dice": round(float(means[:, -1].mean()), 4),
             "by_source": _last_by_source(rounds),
@@ -187,20 +183,16 @@ def _figures(
 
 
 def _last_by_source(rounds: Sequence[Sequence[RoundRecord]]) -> dict[str, float]:
-    found: dict[str, list[float]] = {}
+    by_source: dict[str, list[float]] = {}
     for own in rounds:
         for score in own[-1].scores.values():
-            found.setdefault(score.source, []).append(score.lesion_dice)
-    return {source: round(float(np.mean(values)), 4) for source, values in sorted(found.items())}
+            by_source.setdefault(score.source, []).append(score.lesion_dice)
+    return {source: round(float(np.mean(values)), 4) for source, values in sorted(by_source.items())}
 
 
 def _last_of_kind(rounds: Sequence[Sequence[RoundRecord]], kind: str) -> float | None:
-    values = [
-        value
-        for own in rounds
-        for score in own[-1].scores.values()
-        if (value := getattr(score, kind)) is not None
-    ]
+    scores = [getattr(score, kind) for own in rounds for score in own[-1].scores.values()]
+    values = [value for value in scores if value is not None]
     return round(float(np.mean(values)), 4) if values else None
 
 
@@ -213,15 +205,15 @@ def is_shown(compared: Mapping[str, Any], *, better: bool) -> bool:
 
 def _finding(outcome: str, compared: Mapping[str, Mapping[str, Any]]) -> str:
     """Which strategies the evidence puts above or below the baseline, in one sentence."""
-    seeds = min((len(one["by_seed"]) for one in compared.values()), default=0)
+    seeds = min((len(strategy["by_seed"]) for strategy in compared.values()), default=0)
     if seeds < _FEWEST_SEEDS:
         return f"By {OUTCOMES[outcome]}: {seeds} seeds are too few to say; let {_FEWEST_SEEDS} finish."
-    above = [name for name, one in compared.items() if is_shown(one, better=True)]
-    below = [name for name, one in compared.items() if is_shown(one, better=False)]
-    said = [f"{', '.join(above)} above {BASELINE}" if above else f"nothing beats {BASELINE}"]
+    above = [name for name, strategy in compared.items() if is_shown(strategy, better=True)]
+    below = [name for name, strategy in compared.items() if is_shown(strategy, better=False)]
+    findings = [f"{', '.join(above)} above {BASELINE}" if above else f"nothing beats {BASELINE}"]
     if below:
-        said.append(f"{', '.join(below)} below it")
-    return f"By {OUTCOMES[outcome]}: {'; '.join(said)}."
+        findings.append(f"{', '.join(below)} below it")
+    return f"By {OUTCOMES[outcome]}: {'; '.join(findings)}."
 
 
 def _rounded(values: Sequence[float] | Values) -> list[float]:

@@ -14,9 +14,8 @@ from chestct.errors import SettingsError
 from chestct.prediction import most_probable
 from training.evaluate.tally import Tally
 from training.simulate.learner import Learner
-from training.simulate.oracle import corrected_pixels
 from training.simulate.plan import Cell, SimulationPlan
-from training.simulate.pool_table import MODEL_COLUMNS, PoolFacts, uncertainty_of
+from training.simulate.pool_table import MODEL_COLUMNS, PoolFacts, corrected_pixels, uncertainty_of
 from training.simulate.records import OpenSlices, PatientDice, RoundRecord
 from training.simulate.slices import SimulationSlices
 from training.simulate.weights import Weights
@@ -51,16 +50,11 @@ class Rounds:
         self._test_images = np.stack([sample.image for sample in slices.test])
 
     def first(self, seed: int, start: Weights) -> tuple[RoundRecord, Weights]:
-        """Round 0 of a seed: a random first set, drawn without a model, and the weights fitted to it.
-
-        Args:
-            start: weights that have seen no patient.
-        """
-        added = first_set([one.sample.source for one in self._slices.pool], self._plan.start_slices, seed)
+        """Round 0 of a seed: a random first set, fitted from weights that have seen no patient."""
+        samples = [row.sample for row in self._slices.pool]
+        added = first_set([sample.source for sample in samples], self._plan.start_slices, seed)
         nothing = np.zeros((self._plan.side, self._plan.side), dtype=np.uint8)
-        pixels = tuple(
-            corrected_pixels(nothing, self._slices.pool[one].sample.partial_labels) for one in added
-        )
+        pixels = tuple(corrected_pixels(nothing, samples[row].partial_labels) for row in added)
         # Every strategy chooses from this round, those that are asked for later too.
         return self._round(0, seed, added, pixels, start, labelled=added, twice=True)
 

@@ -12,8 +12,7 @@ from training.simulate.cell import CellRunner
 from training.simulate.plan import Cell, SimulationPlan, read_plan
 from training.simulate.records import Records, fits_of
 
-# Called with fits done, fits in all.
-# A grade is a whole study's: a pool thinned to every n-th slice has none to settle. Its own benchmark
+# A grade is a whole study's: a pool thinned to every n-th slice has none to resolve. Its own benchmark
 # (benchmarks/settle_grade.py) replays it on whole phantoms.
 _NEEDS_STUDIES = frozenset({"decision"})
 _POLL_SECONDS = 1.0
@@ -37,9 +36,6 @@ def run_here(folder: Path, on_progress: OnProgress = unheard) -> None:
 
     Cells that another process is at are left to it and waited for at the end: should it be killed, they
     are taken over.
-
-    Args:
-        folder: of the simulation, with its plan.
     """
     runner = CellRunner(folder)
     plan, records = runner.plan, Records(folder)

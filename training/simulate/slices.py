@@ -100,7 +100,7 @@ def _drawn_patients(samples: Sequence[TrainingSample]) -> set[str]:
 
 
 def small(sample: TrainingSample, side: int) -> TrainingSample:
-    """The sample at (side, side): the picture area-averaged, candidates by the nearest pixel."""
+    """The sample at (side, side): the picture area-averaged, partial labels by the nearest pixel."""
     picture, partial_labels = resized(
         np.rint(sample.image * 255.0).astype(np.uint8), sample.partial_labels, side
     )

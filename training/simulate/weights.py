@@ -1,5 +1,6 @@
 """Weights in a simulation's folder: whole or absent, and no more of them than the next round needs."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,19 +8,24 @@ import safetensors.torch
 import torch
 
 from chestct.errors import InputError
-from chestct.files import write_atomic
-from training.simulate.plan import Cell
+from chestct.files import exclusive_lock, write_atomic
+from training.data.phantom_samples import phantom_samples
+from training.simulate.learner import fit_config, fitted, small_network
+from training.simulate.plan import Cell, SimulationPlan
 from training.simulate.records import START
+from training.simulate.slices import small
 
 Weights = Mapping[str, torch.Tensor]
 
+_LOG = logging.getLogger(__name__)
+START_NAME = "start.safetensors"
+# Apart from the phantoms that the shipped weights were fitted on and from those of benchmarks.
+_FIRST_PHANTOM_SEED = 700_000
+_SEED = 1
+
 
 class RoundWeights:
-    """What each round's network is gone on from.
-
-    Args:
-        folder: of the simulation.
-    """
+    """What each round's network is gone on from, in a simulation's folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "weights"
@@ -29,15 +35,11 @@ class RoundWeights:
         write_weights(self._path(cell, number), weights)
 
     def read(self, cell: Cell, number: int) -> Weights:
-        """A round's weights; round 0 is the seed's, whatever the strategy.
-
-        Raises:
-            InputError: they are missing or damaged.
-        """
+        """A round's weights; round 0 is that of its seed, whatever the strategy. See `read_weights`."""
         return read_weights(self._path(cell, number))
 
     def drop(self, cell: Cell, number: int) -> None:
-        """Deletes a round's weights; those of round 0 stay, every strategy of the seed starts from them."""
+        """Deletes a round's weights; those of round 0 stay, every strategy at that seed starts from them."""
         if number:
             self._path(cell, number).unlink(missing_ok=True)
 
@@ -64,3 +66,27 @@ def read_weights(path: Path) -> Weights:
         raise InputError(
             path, f"holds no weights ({error}); the simulation cannot go on from there: name a new folder"
         ) from error
+
+
+def start_weights(folder: Path, plan: SimulationPlan) -> Weights:
+    """The weights in the simulation's folder, made where they are missing, by one process alone.
+
+    A few dozen steps cannot teach an untrained decoder what a lung is; phantoms can, and tell nothing
+    of the patients. All strategies and seeds start here.
+    """
+    path = folder / START_NAME
+    with exclusive_lock(folder / "locks" / "start-weights", None, parents=True):
+        if not path.is_file():
+            write_weights(path, _fitted_start(plan))
+    return read_weights(path)
+
+
+def _fitted_start(plan: SimulationPlan) -> Weights:
+    torch.manual_seed(_SEED)
+    network = small_network()
+    if plan.start_steps:
+        seeds = range(_FIRST_PHANTOM_SEED, _FIRST_PHANTOM_SEED + plan.start_phantoms)
+        _LOG.info("fitting the start on %d phantoms, %d steps", plan.start_phantoms, plan.start_steps)
+        samples = [small(sample, plan.side) for sample in phantom_samples(seeds)]
+        network = fitted(network, samples, fit_config(plan, plan.start_steps, _SEED))
+    return network.state_dict()

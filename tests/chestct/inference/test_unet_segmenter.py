@@ -108,10 +108,9 @@ def test_a_temperature_softens_the_answer_and_keeps_the_class(segmenter):
     assert soft.segment(pixels, Intensity.PICTURE).score < segmenter.segment(pixels, Intensity.PICTURE).score
 
 
-def test_a_study_reports_its_progress(segmenter):
-    shares: list[float] = []
-    predictions = segmenter.segment_study([half_dark(64, 64)] * 4, Intensity.PICTURE, shares.append)
-    assert len(predictions) == 4
+def test_a_study_gives_its_predictions_one_after_another_so_that_progress_can_be_told(segmenter):
+    predictions = segmenter.each_of_study([half_dark(64, 64)] * 4, Intensity.PICTURE)
+    shares = [done / 4 for done, _ in enumerate(predictions, start=1)]
     assert shares == [0.25, 0.5, 0.75, 1.0]
 
 

@@ -17,7 +17,7 @@ def test_every_tensor_that_both_networks_have_is_moved(networks):
     lite0, b0 = networks
     copied = transfer(b0, lite0.state_dict())
     moved, donor = b0.state_dict(), lite0.state_dict()
-    names = backbone_names(b0)
+    names = backbone_names(b0.state_dict())
     assert copied == len(names) + len([name for name in moved if not name.startswith("encoder.")])
     for mine, other in zip(names, [name for name in donor if name.startswith("encoder.")], strict=True):
         assert torch.equal(moved[mine], donor[other]), mine

@@ -6,8 +6,8 @@ import pytest
 from chestct.errors import SettingsError
 from chestct.labels import Label
 from chestct.partial_labels import LESION_KIND_UNKNOWN, NOT_LESION, UNKNOWN, bits
-from training.simulate.oracle import corrected_pixels
 from training.simulate.plan import SimulationPlan
+from training.simulate.pool_table import corrected_pixels
 from training.simulate.rounds import first_set, fit_seed, within_budget
 
 BACKGROUND, GROUND_GLASS, CONSOLIDATION, LUNG = (int(label) for label in Label)

@@ -27,7 +27,7 @@ from training.simulate.plan import Cell, keep_plan, read_plan
 from training.simulate.records import Records, fits_of
 from training.simulate.run import require_known_strategies, run_here
 from training.simulate.slices import PoolSlice, SimulationSlices, read_slices
-from training.simulate.start import start_weights
+from training.simulate.weights import start_weights
 
 _RUN = """
 import sys
