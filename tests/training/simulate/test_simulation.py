@@ -90,8 +90,8 @@ def test_killed_and_shared_by_two_processes_it_comes_to_the_same_rounds(
 
 def test_what_is_finished_is_not_done_again(data: Path, whole: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in (whole / "rounds").rglob("*.json")}
-    told: list[tuple[int, int]] = []
-    run_here(whole, lambda done, total: told.append((done, total)))
+    told: list[tuple[float, float | None]] = []
+    run_here(whole, lambda progress: told.append((progress.done, progress.total)))
     assert {path: path.stat().st_mtime_ns for path in (whole / "rounds").rglob("*.json")} == before
     assert set(told) == {(5, 5)}  # one first fit, two strategies of two rounds
 
