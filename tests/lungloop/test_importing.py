@@ -49,7 +49,7 @@ def test_a_damaged_study_is_named_and_the_rest_comes_in(
     (tmp_path / "bad.nii.gz").write_text("no volume")
     seen: list[str] = []
     report = import_studies(
-        catalog, discover([tmp_path / "bad.nii.gz", phantoms]), "auto", lambda done, name: seen.append(name)
+        catalog, discover([tmp_path / "bad.nii.gz", phantoms]), "auto", lambda now: seen.append(now.stage)
     )
     assert [failed.source.name for failed in report.failed] == ["bad.nii.gz"]
     assert len(report.created) == 2
