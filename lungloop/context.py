@@ -1,7 +1,6 @@
 """What commands open: the catalog, the queue and Label Studio of the settings."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
 
 from chestct.catalog.catalog import Catalog
 from chestct.errors import ServiceUnavailableError, WeightsError
@@ -9,20 +8,15 @@ from chestct.model.card import list_versions, stored_card
 from chestct.settings import Settings
 
 
-@contextmanager
-def open_catalog(settings: Settings, *, create: bool = False) -> Iterator[Catalog]:
-    """The catalog of the settings, closed at the end of the block.
+def open_catalog(settings: Settings, *, create: bool = False) -> Catalog:
+    """The catalog of the settings, closed at the end of a `with` block.
 
     Args:
         create: whether a missing catalog is begun.
     Raises:
         ServiceUnavailableError: there is none, or its database does not answer.
     """
-    catalog = Catalog.open(settings.database_url, settings.storage_url, create=create)
-    try:
-        yield catalog
-    finally:
-        catalog.close()
+    return Catalog.open(settings.database_url, settings.storage_url, create=create)
 
 
 def shipped_version(settings: Settings) -> str:
@@ -37,7 +31,8 @@ def shipped_version(settings: Settings) -> str:
             f"no shipped model (base-...) in {settings.weights_dir}: restore it, make one "
             "with `lungloop fit`, or set LUNGLOOP_WEIGHTS_DIR"
         )
-    return max(shipped, key=_natural)
+    # `base-10` comes after `base-2`.
+    return max(shipped, key=lambda version: [int(number) for number in re.findall(r"\d+", version)])
 
 
 def ensure_champion(settings: Settings) -> str:
@@ -61,10 +56,3 @@ def serving_version(settings: Settings) -> str:
     except ServiceUnavailableError:
         champion = None
     return shipped_version(settings) if champion is None else champion.version
-
-
-def _natural(version: str) -> tuple[tuple[int, str], ...]:
-    """`base-10` after `base-2`."""
-    return tuple(
-        (int(part), "") if part.isdecimal() else (-1, part) for part in version.replace(".", "-").split("-")
-    )

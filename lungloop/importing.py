@@ -33,6 +33,17 @@ class ImportReport:
     notes: list[tuple[Path, str]] = field(default_factory=list)
     test_patient: str | None = None
 
+    def remarks(self) -> list[str]:
+        """What a person should know of single inputs, a sentence each."""
+        return [
+            *(f"note: {source}: {note}" for source, note in self.notes),
+            *(f"not imported: {failed.source}: {failed.reason}" for failed in self.failed),
+        ]
+
+    def sentence(self) -> str:
+        """What the import did, for a person."""
+        return f"{len(self.created)} new studies with {self.slices} slices, {self.known} known already"
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
         return {

@@ -12,10 +12,11 @@ from chestct.model.card import read_card
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, print_table, say
 from lungloop.context import open_catalog
+from training.report.document import as_html, as_markdown
+from training.report.model_card import model_card_page
+from training.report.rendering import write_whole
 
 models = typer.Typer(no_args_is_help=True, help="Model versions: list, show, card, mean, promote, rollback.")
-
-
 app = typer.Typer()
 app.add_typer(models, name="models", epilog="Example: lungloop models list")
 
@@ -26,26 +27,11 @@ def list_(as_json: AsJson = False) -> None:
     with open_catalog(Settings.load()) as catalog:
         versions = catalog.versions.all()
     if as_json:
-        print_json(
-            [
-                {
-                    "version": record.version,
-                    "state": record.state.value,
-                    "created_at": record.created_at,
-                    "parent": record.parent,
-                    "decision": record.decision,
-                }
-                for record in versions
-            ]
-        )
+        fields = ("version", "state", "created_at", "parent", "decision")
+        print_json([{name: getattr(record, name) for name in fields} for record in versions])
     else:
-        print_table(
-            ("version", "state", "created", "parent"),
-            [
-                (record.version, record.state.value, record.created_at[:19], record.parent)
-                for record in versions
-            ],
-        )
+        rows = [(record.version, record.state, record.created_at[:19], record.parent) for record in versions]
+        print_table(("version", "state", "created", "parent"), list(rows))
 
 
 @models.command(epilog="Example: lungloop models show base-4")
@@ -79,11 +65,6 @@ def card(
     ] = None,
 ) -> None:
     """A version's card as a page to read: data, scores, calibration, failures, how to reproduce."""
-    # Jinja2, which no other command needs.
-    from training.report.document import as_html, as_markdown
-    from training.report.model_card import model_card_page
-    from training.report.rendering import write_whole
-
     if out is not None and out.suffix not in {".md", ".html"}:
         raise typer.BadParameter(
             f"{out} ends in {out.suffix or 'nothing'}; expected .md or .html", param_hint="--out"

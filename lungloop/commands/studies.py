@@ -17,8 +17,7 @@ from lungloop.external_masks import MasksAs, parse_mask_labels, with_masks
 from lungloop.grade_resolution import grade_resolution_of, undecided_grades
 from lungloop.importing import import_studies
 from lungloop.next_slices import next_slices
-from lungloop.stack.handing_over import hand_over
-from lungloop.stack.waiting import wait_for_preannotation
+from lungloop.stack.work import hand_over, wait_for_preannotation
 
 app = typer.Typer()
 
@@ -59,14 +58,12 @@ def import_(
         with progress("import") as update:
             report = import_studies(catalog, studies, layout, update)
         follow_up = hand_over(catalog, settings)
-    for source, note in report.notes:
-        say(f"note: {source}: {note}")
-    for failed in report.failed:
-        say(f"not imported: {failed.source}: {failed.reason}")
+    for remark in report.remarks():
+        say(remark)
     if as_json:
         print_json({**report.as_dict(), **follow_up})
     else:
-        answer(f"{len(report.created)} new studies with {report.slices} slices, {report.known} known already")
+        answer(report.sentence())
     if report.failed:
         raise typer.Exit(1)
 

@@ -13,12 +13,12 @@ from lungloop.console import progress, say
 from lungloop.context import open_catalog
 from lungloop.stack import label_studio, services, stack_file
 from lungloop.stack.credentials import Credentials, load_or_create
-from lungloop.stack.first_work import bring_in, predict_what_is_open
 from lungloop.stack.home_lock import hold
 from lungloop.stack.pidfiles import end_leftovers
 from lungloop.stack.ports import LOOPBACK, any_free_port, require_free
 from lungloop.stack.signals import StopRequested, stop_on_signals
 from lungloop.stack.supervisor import Supervisor
+from lungloop.stack.work import bring_in, predict_what_is_open
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.tasks import create_missing_tasks
 

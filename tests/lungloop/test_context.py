@@ -7,7 +7,7 @@ import pytest
 from chestct.errors import WeightsError
 from chestct.settings import Settings
 from lungloop.context import ensure_champion, open_catalog
-from lungloop.stack.first_work import bring_in
+from lungloop.stack.work import bring_in
 
 
 @pytest.fixture

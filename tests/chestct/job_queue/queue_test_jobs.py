@@ -1,17 +1,23 @@
 """Jobs that the queue's tests run in real workers; imported by dotted name in a process of its own."""
 
+import logging
 import os
 import signal
 import time
 from pathlib import Path
 
-from chestct.job_queue import end_with_worker, progress_reporter
+from chestct.job_queue import end_with_worker, log_as_job, progress_reporter
 from chestct.progress import Progress
 from chestct.settings import Settings
 
 
 def write_home(path: str) -> None:
     Path(path).write_text(str(Settings.load().home))
+
+
+def log_a_line() -> None:
+    log_as_job(Settings.load())
+    logging.getLogger("training.jobs").info("at work")
 
 
 def die_once(path: str) -> None:

@@ -1,5 +1,6 @@
 """Real workers in processes of their own: what happens when they, or their jobs, are killed."""
 
+import json
 import os
 import signal
 import subprocess
@@ -68,6 +69,19 @@ def test_a_job_gets_the_workers_environment(queue: JobQueue, start_worker, tmp_p
     _enqueue(queue, "write_home", str(tmp_path / "seen"))
     assert start_worker().wait(timeout=30) == 0
     assert (tmp_path / "seen").read_text() == str((tmp_path / "home").resolve())
+
+
+def test_each_line_of_a_jobs_log_names_the_job(
+    queue: JobQueue, start_worker, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LUNGLOOP_LOG", "json")
+    job = _enqueue(queue, "log_a_line")
+    assert start_worker().wait(timeout=30) == 0
+    out, err = capfd.readouterr()
+    assert out == ""
+    lines = [json.loads(line) for line in err.splitlines()]
+    assert [line["job_id"] for line in lines if line["event"] == "at work"] == [job.id]
+    assert "rq.worker" in {line["logger"] for line in lines}
 
 
 def test_a_killed_work_horse_is_retried(queue: JobQueue, start_worker, tmp_path: Path) -> None:
