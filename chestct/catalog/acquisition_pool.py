@@ -11,6 +11,14 @@ from chestct.catalog import tables
 from chestct.catalog.incoming import UNKNOWN_FINGERPRINT
 from chestct.catalog.store import Store
 
+_UNCERTAINTY = (
+    "zone_entropy",
+    "ground_glass_entropy",
+    "consolidation_entropy",
+    "disagreement",
+    "lesion_zone",
+)
+
 
 class PoolStore(Store):
     """Reading pools."""
@@ -30,11 +38,8 @@ class PoolStore(Store):
                 slices.c.study_id,
                 studies.c.patient,
                 slices.c.index,
-                entropy,
-                predictions.c.ground_glass_entropy,
-                predictions.c.consolidation_entropy,
-                predictions.c.disagreement,
-                predictions.c.lesion_zone,
+                entropy.label("zone_entropy"),
+                *(predictions.c[name] for name in _UNCERTAINTY[1:]),
                 sa.func.coalesce(slices.c.fingerprint, UNKNOWN_FINGERPRINT),
             )
             .join(slices, predictions.c.slice_id == slices.c.id)
@@ -52,11 +57,7 @@ class PoolStore(Store):
             study_ids=study_ids,
             patients=_codes(patients),
             positions=positions,
-            zone_entropy=uncertainty[0],
-            ground_glass_entropy=uncertainty[1],
-            consolidation_entropy=uncertainty[2],
-            disagreement=uncertainty[3],
-            lesion_zone=uncertainty[4],
+            **dict(zip(_UNCERTAINTY, uncertainty, strict=True)),
             fingerprints=np.array(fingerprints, np.int64).view(np.uint64),
         )
 

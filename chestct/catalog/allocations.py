@@ -27,13 +27,7 @@ class AllocationStore(Store):
         drawn_at = timestamps.now()
         allocations = {slice_id: draw(key, shares) for slice_id, key in keys.items()}
         rows = [
-            {
-                "slice_id": slice_id,
-                "arm": allocation.arm.value,
-                "prelabelled": allocation.prelabelled,
-                "read_twice": allocation.read_twice,
-                "drawn_at": drawn_at,
-            }
+            {**vars(allocation), "arm": allocation.arm.value, "slice_id": slice_id, "drawn_at": drawn_at}
             for slice_id, allocation in allocations.items()
         ]
         with self._database.writing() as connection:

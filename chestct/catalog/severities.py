@@ -89,13 +89,8 @@ def _graded_studies(model_version: str) -> sa.Select[*tuple[Any, ...]]:
     severities, studies = tables.study_severities, tables.studies
     return (
         sa.select(
-            severities.c.study_id,
-            severities.c.percent,
-            severities.c.severity,
-            studies.c.name,
-            studies.c.stored_shape,
-            studies.c.affine,
-            studies.c.slice_count,
+            *(severities.c[name] for name in ("study_id", "percent", "severity")),
+            *(studies.c[name] for name in ("name", "stored_shape", "affine", "slice_count")),
         )
         .join(studies, studies.c.id == severities.c.study_id)
         .where((severities.c.model_version == model_version) & severities.c.grade.is_not(None))
@@ -107,12 +102,8 @@ def _predicted_slices(model_version: str) -> sa.Select[*tuple[Any, ...]]:
     predictions, slices, studies = tables.predictions, tables.slices, tables.studies
     return (
         sa.select(
-            slices.c.id,
-            slices.c.study_id,
-            slices.c.index,
-            slices.c.reviewed,
-            predictions.c.lesion_expected,
-            predictions.c.lesion_deviation,
+            *(slices.c[name] for name in ("id", "study_id", "index", "reviewed")),
+            *(predictions.c[name] for name in ("lesion_expected", "lesion_deviation")),
         )
         .join(predictions, predictions.c.slice_id == slices.c.id)
         .join(studies, studies.c.id == slices.c.study_id)
@@ -125,10 +116,7 @@ def _corrections(model_version: str) -> sa.Select[*tuple[Any, ...]]:
     chosen, predictions = chosen_corrections(), tables.predictions
     return (
         sa.select(
-            chosen.c.slice_id,
-            chosen.c.label_map_path,
-            chosen.c.changed_fraction,
-            chosen.c.model_version,
+            *(chosen.c[name] for name in ("slice_id", "label_map_path", "changed_fraction", "model_version")),
             predictions.c.label_map_path.label("predicted_path"),
         )
         .join(predictions, predictions.c.slice_id == chosen.c.slice_id)

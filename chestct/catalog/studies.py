@@ -204,17 +204,17 @@ class StudyStore(Store):
         if stored.dicom_source_path is None:
             headers_path = incoming.write_dicom_source(self._storage, study)
         with self._database.writing(SPLITS_TOPIC) as connection:
-            if headers_path is not None:
-                here = (tables.studies.c.id == stored.id) & tables.studies.c.dicom_source_path.is_(None)
-                connection.execute(
-                    sa.update(tables.studies).where(here).values(dicom_source_path=headers_path)
-                )
+            _fill(connection, tables.studies.c.dicom_source_path, stored.id, headers_path)
+            _fill(connection, tables.studies.c.grade, stored.id, study.grade and study.grade.value)
             for slice_id, path in new_paths.items():
-                here = (tables.slices.c.id == slice_id) & tables.slices.c.record_path.is_(None)
-                connection.execute(sa.update(tables.slices).where(here).values(record_path=path))
-            if study.grade is not None and stored.grade is None:
-                here = (tables.studies.c.id == stored.id) & tables.studies.c.grade.is_(None)
-                connection.execute(sa.update(tables.studies).where(here).values(grade=study.grade.value))
+                _fill(connection, tables.slices.c.record_path, slice_id, path)
+
+
+def _fill(connection: sa.Connection, column: sa.Column[Any], row_id: int, value: str | None) -> None:
+    """Set what is missing; what is there stays."""
+    if value is not None:
+        here = (column.table.c.id == row_id) & column.is_(None)
+        connection.execute(sa.update(column.table).where(here).values({column: value}))
 
 
 def _free_name(connection: sa.Connection, wanted: str, key: str) -> str:

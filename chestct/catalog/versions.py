@@ -35,7 +35,7 @@ class VersionStore(Store):
         if state is VersionState.CHAMPION:
             raise InputError(version, "cannot be registered as champion; register it, then set_champion")
         with self._database.writing(_TOPIC) as connection:
-            self._add(connection, version, parent, snapshot, state)
+            self._add(connection, version, state, parent=parent, snapshot=snapshot)
             kept = _required(connection, version)
         if (kept.parent, kept.snapshot) != (parent, snapshot):
             raise InputError(
@@ -95,7 +95,7 @@ class VersionStore(Store):
             The champion afterwards.
         """
         with self._database.writing(_TOPIC) as connection:
-            self._add(connection, version, None, None, VersionState.CHALLENGER)
+            self._add(connection, version, VersionState.CHALLENGER)
             champion = _champion(connection)
             if champion is not None:
                 return champion
@@ -116,20 +116,9 @@ class VersionStore(Store):
             return _switch(connection, _required(connection, standing[-2]), None, _ROLLBACK)
 
     def _add(
-        self,
-        connection: sa.Connection,
-        version: str,
-        parent: str | None,
-        snapshot: str | None,
-        state: VersionState,
+        self, connection: sa.Connection, version: str, state: VersionState, **origin: str | None
     ) -> None:
-        values = {
-            "version": version,
-            "state": state.value,
-            "parent": parent,
-            "snapshot": snapshot,
-            "created_at": timestamps.now(),
-        }
+        values = {"version": version, "state": state.value, "created_at": timestamps.now(), **origin}
         self._database.add_new(connection, tables.versions, values)
 
 

@@ -56,7 +56,7 @@ def test_what_is_no_label_map_is_refused(storage, label_map):
 )
 def test_no_key_leads_out_of_the_storage(tmp_path, key):
     storage = Storage(str(tmp_path))
-    for use in (storage.read_bytes, storage.local_path, storage.exists):
+    for use in (storage.read_bytes, storage.local_path):
         with pytest.raises(InputError, match="storage key"):
             use(key)
 
