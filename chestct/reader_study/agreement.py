@@ -44,24 +44,23 @@ def agreement(pairs: Sequence[ReadingPair], class_name: str, *, seed: int = 0) -
         class_name: one of CLASSES.
     """
     drawn = [pair for pair in pairs if pair.was_drawn]
-    known = [(pair, dice) for pair in drawn if (dice := pair.dice[class_name]) is not None]
-    if len(known) < FEWEST_PAIRS:
-        return nothing(UNIT, _too_few(len(known), len(drawn), len(pairs) - len(drawn)), len(known))
-    values = np.asarray([dice for _, dice in known])
-    draws = Draws.of([pair.patient for pair, _ in known], [pair.slice_id for pair, _ in known], seed)
+    marked = [(pair, dice) for pair in drawn if (dice := pair.dice[class_name]) is not None]
+    if len(marked) < FEWEST_PAIRS:
+        others = len(pairs) - len(drawn)
+        counts = {"marked": len(marked), "drawn": len(drawn), "others": others, "needed": FEWEST_PAIRS}
+        return nothing(
+            UNIT, Message("too_few_drawn_pairs" if others else "too_few_pairs", counts), len(marked)
+        )
+    values = np.asarray([dice for _, dice in marked])
+    draws = Draws.of([pair.patient for pair, _ in marked], [pair.slice_id for pair, _ in marked], seed)
     resampled = draws.totals(values) / draws.totals(np.ones(len(values)))
     interval = percentile_interval(resampled, draws.units)
     return Estimate(
         mean=float(values.mean()),
         interval=interval,
-        n=len(known),
-        patients=len({pair.patient for pair, _ in known}),
+        n=len(marked),
+        patients=len({pair.patient for pair, _ in marked}),
         unit=UNIT,
         resampled=draws.by,
         why=None if interval else Message("one_slice"),
     )
-
-
-def _too_few(marked: int, drawn: int, others: int) -> Message:
-    values = {"marked": marked, "drawn": drawn, "others": others, "needed": FEWEST_PAIRS}
-    return Message("too_few_drawn_pairs" if others else "too_few_pairs", values)

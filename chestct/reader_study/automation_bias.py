@@ -12,7 +12,7 @@ UNIT = "Dice"
 def automation_bias(readings: Sequence[Reading], *, seed: int = 0) -> Estimate:
     """Agreement with the model where its pre-label was shown minus agreement where it was not.
 
-    Agreement is the Dice of lesions between the reader's final mask and the model's own prediction; on a
+    Agreement is the Dice of lesions between the reader's final mask and the model's own prediction; on an
     unassisted slice, with the prediction that would have been shown. A slice on which both mark nothing has
     a Dice of 1, one on which only one does has 0: a reader who misses what the model missed is anchored,
     too. Above 0, readers with a pre-label end nearer to it than readers without.
@@ -24,13 +24,9 @@ def automation_bias(readings: Sequence[Reading], *, seed: int = 0) -> Estimate:
     Args:
         readings: all; those that were not drawn, or that no prediction stands beside, do not count.
     """
-    beside = [(one, one.changes) for one in readings if one.is_drawn and one.changes is not None]
-    return difference(
-        [one for one, _ in beside],
-        [changes.dice for _, changes in beside],
-        [bool(one.prelabelled) for one, _ in beside],
-        ("pre-labelled", "blank"),
-        unit=UNIT,
-        trim=0.0,
-        seed=seed,
-    )
+    sides = [
+        (reading, reading.changes.dice, bool(reading.prelabelled))
+        for reading in readings
+        if reading.is_drawn and reading.changes is not None
+    ]
+    return difference(sides, ("pre-labelled", "blank"), unit=UNIT, trim=0.0, seed=seed)

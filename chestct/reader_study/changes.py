@@ -72,6 +72,10 @@ def changes_between(
     solid = corrected == Label.CONSOLIDATION, predicted == Label.CONSOLIDATION
     differs = (glass[0] != glass[1]) | (solid[0] != solid[1])
     after, before = (np.isin(side, LESIONS) for side in (corrected, predicted))
+    dice = _dice(after, before)
+    sure = None
+    if uncertainty is not None:
+        sure = int(np.count_nonzero(differs & _is_sure(uncertainty, differs.shape)))
     return Changes(
         model_version=model_version,
         ground_glass_added=int(np.count_nonzero(glass[0] & ~glass[1])),
@@ -81,10 +85,8 @@ def changes_between(
         changed=int(np.count_nonzero(differs)),
         lesion_before=int(np.count_nonzero(before)),
         lesion_after=int(np.count_nonzero(after)),
-        dice=_dice(after, before, both_empty=1.0),
-        sure=None
-        if uncertainty is None
-        else int(np.count_nonzero(differs & _is_sure(uncertainty, differs.shape))),
+        dice=1.0 if dice is None else dice,
+        sure=sure,
     )
 
 
@@ -96,13 +98,12 @@ def class_dice(
     Args:
         first, second: (H, W) uint8.
     """
-    dice = _dice(np.isin(first, group), np.isin(second, group), both_empty=-1.0)
-    return None if dice < 0 else dice
+    return _dice(np.isin(first, group), np.isin(second, group))
 
 
-def _dice(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_], both_empty: float) -> float:
+def _dice(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> float | None:
     pixels = int(np.count_nonzero(first)) + int(np.count_nonzero(second))
-    return 2 * int(np.count_nonzero(first & second)) / pixels if pixels else both_empty
+    return 2 * int(np.count_nonzero(first & second)) / pixels if pixels else None
 
 
 def _is_sure(uncertainty: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:

@@ -22,9 +22,7 @@ FEWEST_READINGS = 10
 
 
 def difference(
-    readings: Sequence[Reading],
-    values: Sequence[float],
-    on_first: Sequence[bool],
+    sides: Sequence[tuple[Reading, float, bool]],
     names: tuple[str, str],
     *,
     unit: str,
@@ -37,44 +35,68 @@ def difference(
     Readers who read on one side only have nothing to be compared with and do not count.
 
     Args:
-        readings: N, each with its figure in `values` and its side in `on_first`.
+        sides: N readings, each with its figure and whether it is on the first side.
         names: of the two sides, for people and as keys of the estimate's parts.
         trim: share left out at each end of each side's figures, see `typical`.
         seed, resamples: of the interval; the same readings always give the same one.
     """
-    side = np.asarray(on_first, dtype=bool)
-    readers = np.asarray([reading.annotator for reading in readings])
-    useful = np.isin(readers, sorted(set(readers[side]) & set(readers[~side])))
-    first, second = int((useful & side).sum()), int((useful & ~side).sum())
-    if min(first, second) < FEWEST_READINGS:
-        return nothing(unit, too_few("too_few", names, (first, second)), first + second)
-    kept = [reading for reading, counts in zip(readings, useful, strict=True) if counts]
-    side = side[useful]
-    usual = _usual(np.asarray(values, dtype=np.float64)[useful], readers[useful], _larger(side), trim)
-    relative = np.asarray(values, dtype=np.float64)[useful] - usual
-    draws = Draws.of([one.patient for one in kept], [one.slice_id for one in kept], seed, resamples)
-    sides = np.flatnonzero(side), np.flatnonzero(~side)
-    drawn = [resampled_means(relative, rows, draws, trim) for rows in sides]
-    interval = percentile_interval(drawn[0] - drawn[1], min(map(draws.units_of, (side, ~side))))
+    on_first = {reading.annotator for reading, _, first in sides if first}
+    on_both = on_first & {reading.annotator for reading, _, first in sides if not first}
+    useful = [row for row in sides if row[0].annotator in on_both]
+    readings = [reading for reading, _, _ in useful]
+    side = np.asarray([first for *_, first in useful], dtype=bool)
+    if (reason := too_few("too_few", names, side)) is not None:
+        return nothing(unit, reason, len(useful))
+    values = np.asarray([value for _, value, _ in useful], dtype=np.float64)
+    usual = _usual(values, np.asarray([reading.annotator for reading in readings]), _larger(side), trim)
+    relative = values - usual
+    draws = Draws.of(
+        [reading.patient for reading in readings], [reading.slice_id for reading in readings], seed, resamples
+    )
+    rows_of_sides = np.flatnonzero(side), np.flatnonzero(~side)
+    drawn = [resampled_means(relative, rows, draws, trim) for rows in rows_of_sides]
     one_unit = Message("one_unit", {"first_name": names[0], "second_name": names[1], "unit": draws.by})
     # What is usual for the readers of the rare side, so that the parts are figures that people know.
     level = float(usual[~_larger(side)].mean())
-    means = [level + float(trimmed_means(relative[rows], np.ones((1, len(rows))), trim)[0]) for rows in sides]
+    means = [
+        level + float(trimmed_means(relative[rows], np.ones((1, len(rows))), trim)[0])
+        for rows in rows_of_sides
+    ]
+    return compared(readings, side, means, drawn, draws, names, unit=unit, no_interval=one_unit)
+
+
+def compared(
+    readings: Sequence[Reading],
+    side: npt.NDArray[np.bool_],
+    means: Sequence[float],
+    drawn: Sequence[Floats],
+    draws: Draws,
+    names: tuple[str, str],
+    *,
+    unit: str,
+    no_interval: Message,
+) -> Estimate:
+    """First minus second of two sides' `means`, with the interval of their `drawn` (R,) resamples."""
+    interval = percentile_interval(drawn[0] - drawn[1], min(map(draws.units_of, (side, ~side))))
+    counts = int(side.sum()), int((~side).sum())
     return Estimate(
         mean=means[0] - means[1],
         interval=interval,
-        n=len(kept),
-        patients=len({one.patient for one in kept}),
+        n=len(readings),
+        patients=len({reading.patient for reading in readings}),
         unit=unit,
         resampled=draws.by,
-        why=None if interval else one_unit,
-        parts={names[0]: Part(means[0], first), names[1]: Part(means[1], second)},
+        why=None if interval else no_interval,
+        parts={name: Part(mean, n) for name, mean, n in zip(names, means, counts, strict=True)},
     )
 
 
-def too_few(kind: str, names: tuple[str, str], counts: tuple[int, int]) -> Message:
-    """That a side has fewer readings than FEWEST_READINGS."""
-    values = {"first": counts[0], "second": counts[1], "needed": FEWEST_READINGS}
+def too_few(kind: str, names: tuple[str, str], side: npt.NDArray[np.bool_]) -> Message | None:
+    """That a side has fewer readings than FEWEST_READINGS; None where both have enough."""
+    first, second = int(side.sum()), int((~side).sum())
+    if min(first, second) >= FEWEST_READINGS:
+        return None
+    values = {"first": first, "second": second, "needed": FEWEST_READINGS}
     return Message(kind, {**values, "first_name": names[0], "second_name": names[1]})
 
 

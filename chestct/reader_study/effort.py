@@ -2,8 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -43,14 +42,13 @@ class Effort:
     pixels: Typical | None
     class_pixels: Mapping[str, Typical]
 
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return asdict(self)
-
 
 def effort_by_reader(readings: Sequence[Reading]) -> list[Effort]:
     """One row a reader, in the order of their names."""
-    return [_effort(name, rows) for name, rows in sorted(_grouped(readings, lambda one: one.annotator))]
+    return [
+        _effort(name, rows)
+        for name, rows in sorted(_grouped(readings, lambda reading: reading.annotator).items())
+    ]
 
 
 def effort_by_version(readings: Sequence[Reading], versions: Sequence[str]) -> list[Effort]:
@@ -59,39 +57,39 @@ def effort_by_version(readings: Sequence[Reading], versions: Sequence[str]) -> l
     Args:
         versions: all, the oldest first; what else stands in the readings (own masks) comes after them.
     """
-    rows = dict(_grouped(readings, lambda one: one.shown_version or NO_PRELABEL))
-    known = [*versions, *sorted(rows.keys() - {*versions, NO_PRELABEL}), NO_PRELABEL]
-    return [_effort(name, rows[name]) for name in known if name in rows]
+    rows = _grouped(readings, lambda reading: reading.shown_version or NO_PRELABEL)
+    names = [*versions, *sorted(rows.keys() - {*versions, NO_PRELABEL}), NO_PRELABEL]
+    return [_effort(name, rows[name]) for name in names if name in rows]
 
 
-def _grouped(readings: Sequence[Reading], name: Callable[[Reading], str]) -> list[tuple[str, list[Reading]]]:
+def _grouped(readings: Sequence[Reading], name: Callable[[Reading], str]) -> dict[str, list[Reading]]:
     groups: dict[str, list[Reading]] = defaultdict(list)
-    for one in readings:
-        groups[name(one)].append(one)
-    return list(groups.items())
+    for reading in readings:
+        groups[name(reading)].append(reading)
+    return groups
 
 
 def _effort(name: str, readings: Sequence[Reading]) -> Effort:
     by_class = {
-        label.name.lower(): _typical(readings, lambda one, label=label: one.changed_pixels(label))
+        label.name.lower(): _typical(readings, lambda reading, label=label: reading.changed_pixels(label))
         for label in LESIONS
     }
     return Effort(
         name=name,
         readings=len(readings),
-        seconds=_typical(readings, lambda one: one.seconds),
-        pixels=_typical(readings, lambda one: one.corrected_pixels),
-        class_pixels={label: found for label, found in by_class.items() if found is not None},
+        seconds=_typical(readings, lambda reading: reading.seconds),
+        pixels=_typical(readings, lambda reading: reading.corrected_pixels),
+        class_pixels={label: typical for label, typical in by_class.items() if typical is not None},
     )
 
 
 def _typical(readings: Sequence[Reading], figure: Callable[[Reading], float | None]) -> Typical | None:
     """The median: half of a group's readings would have to be lunch breaks to move it far."""
-    known = [(one, value) for one in readings if (value := figure(one)) is not None]
-    if not known:
+    counted = [reading for reading in readings if figure(reading) is not None]
+    if not counted:
         return None
-    values = np.asarray([value for _, value in known], dtype=np.float64)
-    draws = Draws.of([one.patient for one, _ in known], [one.slice_id for one, _ in known], resamples=300)
-    rows = np.arange(len(known))
-    drawn = np.concatenate([medians(values, weights) for weights in draws.weights(rows)])
-    return Typical(float(np.median(values)), percentile_interval(drawn, draws.units), len(known))
+    values = np.asarray([figure(reading) for reading in counted], dtype=np.float64)
+    patients, slice_ids = zip(*((reading.patient, reading.slice_id) for reading in counted), strict=True)
+    draws = Draws.of(patients, slice_ids, resamples=300)
+    drawn = np.concatenate([medians(values, weights) for weights in draws.weights(np.arange(len(values)))])
+    return Typical(float(np.median(values)), percentile_interval(drawn, draws.units), len(counted))

@@ -1,7 +1,7 @@
 """All readers' figures at once, as status, page and `lungloop readers` show them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from chestct.reader_study.agreement import CLASSES, ReadingPair, agreement
@@ -39,10 +39,7 @@ class ReadersEstimates:
             "readings": self.readings,
             "seconds_saved": self.seconds_saved.as_dict(),
             "pull": self.automation_bias.as_dict(),
-            "active_gain": {
-                **self.gain_per_slice.as_dict(),
-                "per_minute": self.gain_per_minute.as_dict(),
-            },
+            "active_gain": {**self.gain_per_slice.as_dict(), "per_minute": self.gain_per_minute.as_dict()},
             "agreement": {
                 **self.agreement[WHOLE].as_dict(),
                 **{name: self.agreement[name].as_dict() for name in CLASSES if name != WHOLE},
@@ -69,10 +66,10 @@ class ReadersFigures:
         return {
             **self.estimates.as_dict(),
             "effort": {
-                "by_reader": [row.as_dict() for row in self.by_reader],
-                "by_version": [row.as_dict() for row in self.by_version],
+                "by_reader": [*map(asdict, self.by_reader)],
+                "by_version": [*map(asdict, self.by_version)],
             },
-            "second_look": [one.as_dict() for one in self.second_look],
+            "second_look": [suspicion.as_dict() for suspicion in self.second_look],
         }
 
 

@@ -16,14 +16,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from chestct.acquisition.allocation import Arm
-from chestct.reader_study.comparison import FEWEST_READINGS, difference, too_few
-from chestct.reader_study.estimates import Estimate, Part, nothing
+from chestct.reader_study.comparison import compared, difference, too_few
+from chestct.reader_study.estimates import Estimate, nothing
 from chestct.reader_study.pace import capped_seconds
 from chestct.reader_study.reading import Reading
-from chestct.reader_study.resampling import Draws, percentile_interval
+from chestct.reader_study.resampling import Draws
 from chestct.wording import Message
 
-_ACTIVE, _CONTROL = Arm.ACTIVE.value, Arm.CONTROL.value
+_ARMS = (Arm.ACTIVE.value, Arm.CONTROL.value)
 PER_SLICE, PER_MINUTE = "corrected pixels a slice", "corrected pixels a minute"
 
 
@@ -33,16 +33,12 @@ def gain_per_slice(readings: Sequence[Reading], *, seed: int = 0) -> Estimate:
     Args:
         readings: all; only slices drawn to be pre-labelled count, with a prediction to compare with.
     """
-    shown = [(one, one.changes) for one in readings if _counts(one) and one.changes is not None]
-    return difference(
-        [one for one, _ in shown],
-        [float(changes.changed) for _, changes in shown],
-        [one.arm is Arm.ACTIVE for one, _ in shown],
-        (_ACTIVE, _CONTROL),
-        unit=PER_SLICE,
-        trim=0.0,
-        seed=seed,
-    )
+    sides = [
+        (reading, float(reading.changes.changed), reading.arm is Arm.ACTIVE)
+        for reading in readings
+        if _counts(reading) and reading.changes is not None
+    ]
+    return difference(sides, _ARMS, unit=PER_SLICE, trim=0.0, seed=seed)
 
 
 def gain_per_minute(readings: Sequence[Reading], *, seed: int = 0) -> Estimate:
@@ -56,36 +52,28 @@ def gain_per_minute(readings: Sequence[Reading], *, seed: int = 0) -> Estimate:
     """
     capped = capped_seconds(readings)
     timed = [
-        (one, one.changes.changed, capped[one.correction_id])
-        for one in readings
-        if _counts(one) and one.changes is not None and one.correction_id in capped
+        (reading, reading.changes.changed, capped[reading.correction_id])
+        for reading in readings
+        if _counts(reading) and reading.changes is not None and reading.correction_id in capped
     ]
-    active = np.asarray([one.arm is Arm.ACTIVE for one, *_ in timed], dtype=bool)
-    first, second = int(active.sum()), int((~active).sum())
-    if min(first, second) < FEWEST_READINGS:
-        why = too_few("too_few_timed", (_ACTIVE, _CONTROL), (first, second))
-        return nothing(PER_MINUTE, why, len(timed))
+    counted = [reading for reading, *_ in timed]
+    active = np.asarray([reading.arm is Arm.ACTIVE for reading in counted], dtype=bool)
+    if (reason := too_few("too_few_timed", _ARMS, active)) is not None:
+        return nothing(PER_MINUTE, reason, len(timed))
     pixels = np.asarray([changed for _, changed, _ in timed], dtype=np.float64)
     minutes = np.asarray([seconds / 60 for *_, seconds in timed])
-    draws = Draws.of([one.patient for one, *_ in timed], [one.slice_id for one, *_ in timed], seed)
+    draws = Draws.of(
+        [reading.patient for reading in counted], [reading.slice_id for reading in counted], seed
+    )
     with np.errstate(invalid="ignore", divide="ignore"):
         rates = [
             draws.totals(np.where(side, pixels, 0.0)) / draws.totals(np.where(side, minutes, 0.0))
             for side in (active, ~active)
         ]
     own = [float(pixels[side].sum() / minutes[side].sum()) for side in (active, ~active)]
-    interval = percentile_interval(rates[0] - rates[1], min(draws.units_of(active), draws.units_of(~active)))
-    return Estimate(
-        mean=own[0] - own[1],
-        interval=interval,
-        n=len(timed),
-        patients=len({one.patient for one, *_ in timed}),
-        unit=PER_MINUTE,
-        resampled=draws.by,
-        why=None if interval else Message("one_arm", {"unit": draws.by}),
-        parts={_ACTIVE: Part(own[0], first), _CONTROL: Part(own[1], second)},
-    )
+    one_arm = Message("one_arm", {"unit": draws.by})
+    return compared(counted, active, own, rates, draws, _ARMS, unit=PER_MINUTE, no_interval=one_arm)
 
 
-def _counts(one: Reading) -> bool:
-    return one.is_drawn and bool(one.prelabelled) and one.arm is not None
+def _counts(reading: Reading) -> bool:
+    return reading.is_drawn and bool(reading.prelabelled) and reading.arm is not None

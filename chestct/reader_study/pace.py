@@ -24,17 +24,12 @@ def capped_seconds(readings: Sequence[Reading]) -> dict[int, float]:
     A reader who left for lunch with a task open is taken to have spent the longest usual time on it:
     the reading happened, so leaving it out would lose its pixels.
     """
-    times = [(one, one.seconds) for one in readings]
+    timed = [(reading, seconds) for reading in readings if (seconds := reading.seconds) is not None]
     of_reader: dict[str, list[float]] = defaultdict(list)
-    for one, seconds in times:
-        if seconds is not None:
-            of_reader[one.annotator].append(seconds)
+    for reading, seconds in timed:
+        of_reader[reading.annotator].append(seconds)
     fences = {reader: _fence(seconds) for reader, seconds in of_reader.items()}
-    return {
-        one.correction_id: min(seconds, fences[one.annotator])
-        for one, seconds in times
-        if seconds is not None
-    }
+    return {reading.correction_id: min(seconds, fences[reading.annotator]) for reading, seconds in timed}
 
 
 def _fence(seconds: Sequence[float]) -> float:

@@ -60,15 +60,11 @@ class Suspicion:
 
 
 def second_look(readings: Sequence[Reading], most: int = 20) -> list[Suspicion]:
-    """Ranks what is suspicious.
-
-    Args:
-        readings: all; those without counted changes cannot be judged.
-        most: how many to give at most.
-    """
+    """At most `most` suspicions; readings without counted changes cannot be judged."""
     usual = _usual_changes(readings)
-    found = [suspicion for one in readings if (suspicion := _suspicion(one, usual)) is not None]
-    return sorted(found, key=lambda one: (-one.score, one.reading.correction_id))[:most]
+    suspicions = [suspicion for reading in readings if (suspicion := _suspicion(reading, usual)) is not None]
+    suspicions.sort(key=lambda suspicion: (-suspicion.score, suspicion.reading.correction_id))
+    return suspicions[:most]
 
 
 def unusual_changes(changed: int, centre: float, spread: float) -> float:
@@ -79,9 +75,9 @@ def unusual_changes(changed: int, centre: float, spread: float) -> float:
 def _usual_changes(readings: Sequence[Reading]) -> Mapping[str, tuple[float, float]]:
     """Reader -> median and spread (from the median distance to it) of log1p of corrected pixels."""
     logs: dict[str, list[float]] = defaultdict(list)
-    for one in readings:
-        if one.corrected_pixels is not None:
-            logs[one.annotator].append(log1p(one.corrected_pixels))
+    for reading in readings:
+        if reading.corrected_pixels is not None:
+            logs[reading.annotator].append(log1p(reading.corrected_pixels))
     usual = {}
     for reader, values in logs.items():
         if len(values) >= _FEWEST_USUAL:
@@ -91,28 +87,35 @@ def _usual_changes(readings: Sequence[Reading]) -> Mapping[str, tuple[float, flo
     return usual
 
 
-def _suspicion(one: Reading, usual: Mapping[str, tuple[float, float]]) -> Suspicion | None:
+def _suspicion(reading: Reading, usual: Mapping[str, tuple[float, float]]) -> Suspicion | None:
     evidence = []
-    if one.corrected_pixels is not None and one.annotator in usual:
-        far = unusual_changes(one.corrected_pixels, *usual[one.annotator])
+    if reading.corrected_pixels is not None and reading.annotator in usual:
+        far = unusual_changes(reading.corrected_pixels, *usual[reading.annotator])
         if far >= FARTHEST_USUAL:
-            message = Message("far_more", {"pixels": one.corrected_pixels, "z": far})
+            message = Message("far_more", {"pixels": reading.corrected_pixels, "z": far})
             evidence.append((far / FARTHEST_USUAL, message))
-    compared = [changes for changes in (one.champion_changes, one.changes) if changes is not None]
-    sure = [found for changes in compared if (found := _sure(changes)) is not None]
+    sure = [
+        item
+        for changes in (reading.champion_changes, reading.changes)
+        if changes and (item := _sure(changes))
+    ]
     if sure:
         evidence.append(max(sure, key=itemgetter(0)))
     if not evidence:
         return None
     evidence.sort(key=itemgetter(0), reverse=True)
-    return Suspicion(one, sum(weight for weight, _ in evidence), tuple(message for _, message in evidence))
+    return Suspicion(
+        reading, sum(weight for weight, _ in evidence), tuple(message for _, message in evidence)
+    )
 
 
 def _sure(changes: Changes) -> tuple[float, Message] | None:
     """Changed pixels of which the model was sure, beside the lesion that either side marks."""
     if changes.sure is None or changes.sure < LEAST_SURE_PIXELS:
         return None
-    share = changes.sure / max(1, _either(changes))
+    both = changes.lesion_before + changes.lesion_after
+    # Pixels that either side marks, from the Dice: both - overlap.
+    share = changes.sure / max(1, both - changes.dice * both / 2)
     if share < LEAST_SURE_SHARE:
         return None
     added, removed = changes.lesion_after - changes.lesion_before > 0, changes.lesion_after == 0
@@ -124,9 +127,3 @@ def _sure(changes: Changes) -> tuple[float, Message] | None:
         "dice": changes.dice,
     }
     return share / LEAST_SURE_SHARE, Message(kind, values)
-
-
-def _either(changes: Changes) -> float:
-    """Pixels that either side marks, from the Dice: both - overlap."""
-    both = changes.lesion_before + changes.lesion_after
-    return both - changes.dice * both / 2

@@ -31,16 +31,10 @@ def seconds_saved(readings: Sequence[Reading], *, seed: int = 0, resamples: int 
         seed, resamples: of the interval.
     """
     capped = capped_seconds(readings)
-    timed = [
-        (one, capped[one.correction_id]) for one in readings if one.is_drawn and one.correction_id in capped
+    sides = [
+        (reading, capped[reading.correction_id], not reading.prelabelled)
+        for reading in readings
+        if reading.is_drawn and reading.correction_id in capped
     ]
-    return difference(
-        [one for one, _ in timed],
-        [seconds for _, seconds in timed],
-        [not one.prelabelled for one, _ in timed],
-        ("blank", "pre-labelled"),
-        unit=UNIT,
-        trim=TRIM,
-        seed=seed,
-        resamples=resamples,
-    )
+    names = ("blank", "pre-labelled")
+    return difference(sides, names, unit=UNIT, trim=TRIM, seed=seed, resamples=resamples)
