@@ -73,6 +73,7 @@ def _studies_and_slices() -> None:
     op.create_index("ix_slices_picture_path", "slices", ["picture_path"])
 
 
+# Longer than our functions are: a migration is history, and is never rewritten.
 def _work_on_slices() -> None:
     op.create_table(
         "tasks",
