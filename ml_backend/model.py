@@ -47,7 +47,7 @@ class Backend:
         champion: the model that serves.
         predictor: computes what is missing, once.
         pictures: which slice a task shows.
-        queue: where jobs are asked for; None where none is configured.
+        queue: where jobs are enqueued; None where none is configured.
         counters: for /metrics.
         predict_seconds: how long one /predict may take.
     """
@@ -137,14 +137,14 @@ class LungLoopModel:
                 results.append(failed_result(segmenter.version))
             # One broken task must not cost the others their predictions.
             except Exception as error:  # noqa: BLE001 - logged with its trace below
-                self._tell_failure(task, error)
+                self._log_failure(task, error)
                 results.append(failed_result(segmenter.version))
         if late:
             self._leave_to_a_job(late)
         return results
 
     def fit(self, event: str, data: Mapping[str, Any], **kwargs: object) -> Json:
-        """An event of Label Studio: asks for jobs and returns at once; nothing is fitted here.
+        """An event of Label Studio: enqueues jobs and returns at once; nothing is fitted here.
 
         Args:
             event: the webhook's action.
@@ -159,10 +159,8 @@ class LungLoopModel:
         if action == "other":
             return {"status": "ignored"}
         project_id = _id_of(data.get("project"))
-        if (
-            None not in (project_id, backend.settings.project_id)
-            and project_id != backend.settings.project_id
-        ):
+        ours = backend.settings.project_id
+        if None not in (project_id, ours) and project_id != ours:
             return {"status": "ignored", "detail": f"project {project_id} is not the readers' project"}
         if event == START_TRAINING:
             return self._request_retrain()
@@ -187,7 +185,7 @@ class LungLoopModel:
             backend.catalog.allocations.allocate([slices[0].id], OrderChoices.of(backend.settings).shares)
         return compose_prelabel(backend.catalog, config, predictions, segmenter.involvement_calibration)
 
-    def _tell_failure(self, task: Any, error: Exception) -> None:
+    def _log_failure(self, task: Any, error: Exception) -> None:
         task_id = task.get("id") if isinstance(task, Mapping) else None
         expected = isinstance(error, LungLoopError)
         _LOG.error("task %s was not predicted: %s", task_id, error, exc_info=None if expected else error)
@@ -199,18 +197,14 @@ class LungLoopModel:
         try:
             self._queue().enqueue_preannotate()
         except ServiceUnavailableError as error:
-            _LOG.error("the job could not be asked for: %s", error)
+            _LOG.error("the job could not be enqueued: %s", error)
 
     def _request_retrain(self) -> Json:
         ticket = self._queue().request_retrain(self._backend.catalog.requests, "button")
         return {"status": "queued", "request": ticket.request_id, "job": ticket.job_id}
 
     def _queue(self) -> JobQueue:
-        if self._backend.queue is None:
-            raise ServiceUnavailableError(
-                "the queue", "no address is configured; run `lungloop up`, or set LUNGLOOP_REDIS_URL"
-            )
-        return self._backend.queue
+        return self._backend.queue or JobQueue(None)  # which says that no address is configured
 
 
 def _id_of(named: object) -> int | None:

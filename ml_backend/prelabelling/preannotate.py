@@ -23,7 +23,7 @@ _LOG = logging.getLogger(__name__)
 _SLICES_A_CHUNK = 25
 # Enough for readers until all is computed. Each of them is moved once more when the worklist is there, one
 # request each; the rest arrives at its rank, 25 in a request.
-_MOST_EARLY_TASKS = 50
+_EARLY_TASKS = 50
 
 
 @dataclass
@@ -34,7 +34,7 @@ class PreannotateReport:
         model_version: the champion whose predictions these are.
         computed: slices that the model predicted in this run.
         pushed: predictions that Label Studio gained.
-        placed: predictions there whose score was brought to the order of work.
+        placed: predictions there whose score was brought to the worklist.
         failed: slice ("study_0255 slice 12"), or study where tasks show studies -> why it has no
             prediction there.
     """
@@ -106,7 +106,7 @@ def _predict_all(
         report, early = PreannotateReport(segmenter.version), set[int]()
         answers = True
         for slices in _predict_missing(catalog, champion, segmenter, report, on_progress):
-            if client is not None and project_id is not None and answers and len(early) < _MOST_EARLY_TASKS:
+            if client is not None and project_id is not None and answers and len(early) < _EARLY_TASKS:
                 stored = store_early(catalog, client, project_id, segmenter, slices)
                 answers = stored is not None
                 early |= stored or set()

@@ -18,6 +18,7 @@ from tiny_simulation import rounds_of, tiny_plan, write_data
 
 from chestct.job_queue import JobQueue, names
 from chestct.job_queue.connection import SERIALIZER
+from chestct.progress import Progress
 from training.simulate.plan import keep_plan
 from training.simulate.records import Records, fits_of
 from training.simulate.run import SimulationFailedError, run_here, run_through_queue
@@ -71,10 +72,10 @@ def test_workers_come_to_the_same_rounds_as_one_process(queue: JobQueue, tmp_pat
     plan = tiny_plan(write_data(tmp_path / "data"), rounds=1)
     for name in ("here", "queue"):
         keep_plan(tmp_path / name, plan)
-    told: list[tuple[int, int]] = []
-    run_through_queue(tmp_path / "queue", queue, lambda done, total: told.append((done, total)), 0.05)
-    assert told[-1] == (fits_of(plan), fits_of(plan))
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    steps: list[Progress] = []
+    run_through_queue(tmp_path / "queue", queue, steps.append, 0.05)
+    assert (steps[-1].done, steps[-1].total) == (fits_of(plan), fits_of(plan))
+    assert [step.done for step in steps] == sorted(step.done for step in steps)
     run_here(tmp_path / "here")
     for cell in plan.cells():
         assert rounds_of(tmp_path / "queue", plan, cell) == rounds_of(tmp_path / "here", plan, cell)
