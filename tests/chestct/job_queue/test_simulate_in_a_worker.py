@@ -72,7 +72,7 @@ def test_workers_come_to_the_same_rounds_as_one_process(queue: JobQueue, tmp_pat
     for name in ("here", "queue"):
         keep_plan(tmp_path / name, plan)
     told: list[tuple[int, int]] = []
-    run_through_queue(tmp_path / "queue", queue, lambda done, total: told.append((done, total)), 0.05)
+    run_through_queue(tmp_path / "queue", queue, lambda now: told.append((now.done, now.total)), 0.05)
     assert told[-1] == (fits_of(plan), fits_of(plan))
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     run_here(tmp_path / "here")
