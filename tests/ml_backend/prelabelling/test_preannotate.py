@@ -60,7 +60,7 @@ def test_all_slices_are_predicted_once_and_open_tasks_pre_labelled_once(
 ) -> None:
     told: list[float] = []
     client = label_studio.client()
-    report = preannotate(catalog, champion, client, 7, lambda fraction, stage: told.append(fraction))
+    report = preannotate(catalog, champion, client, 7, lambda now: told.append(now.fraction))
     assert (report.model_version, report.computed, report.pushed, report.failed) == ("base-1", 3, 3, {})
     assert told == sorted(told)
     assert told[-1] == 1.0
