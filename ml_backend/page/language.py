@@ -17,20 +17,12 @@ _YEAR_SECONDS = 365 * 24 * 3600
 
 @dataclass(frozen=True)
 class Translator:
-    """The texts in one language: `text(key, **values)`.
-
-    Args:
-        language: one of LANGUAGES.
-    """
+    """The texts in one of LANGUAGES: `text(key, **values)`."""
 
     language: str
 
     def __call__(self, key: str, **values: object) -> str:
-        """A text, filled in.
-
-        Raises:
-            KeyError: no such text, or a value that it needs is missing.
-        """
+        """A text, filled in; KeyError where there is none, or a value that it needs is missing."""
         return self.of(Message(key, values))
 
     def of(self, message: Message) -> str:
@@ -104,10 +96,9 @@ def asked_translator() -> Translator:
 
 def rendered(template: str, status: int = 200, **context: Any) -> Response:
     """A page in the language of the request."""
-    text = asked_translator()
     page = render_template(
         template,
-        t=text,
+        t=asked_translator(),
         languages=LANGUAGES,
         here=request.path,
         query={key: value for key, value in request.args.items() if key != _COOKIE},

@@ -1,7 +1,7 @@
 """Uncertain grades, and the slices whose correction resolves them, for the state page."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chestct.catalog.catalog import Catalog
 from chestct.derived.grade_plan import GradePlan, undecided_plans
@@ -27,20 +27,13 @@ class OpenGrades:
     is_calibrated: bool
 
 
+@dataclass(frozen=True, eq=False)
 class GradesBoard:
-    """The section's content, kept until a correction or a severity has come.
+    """The section's content, kept until a correction or a severity has come."""
 
-    Args:
-        catalog: studies, predictions and corrections.
-        calibration_of: version -> the calibration on its card.
-    """
-
-    def __init__(
-        self, catalog: Catalog, calibration_of: Callable[[str], InvolvementCalibration | None]
-    ) -> None:
-        self._catalog = catalog
-        self._calibration_of = calibration_of
-        self._remembered = Remembered[OpenGrades]()
+    catalog: Catalog
+    calibration_of: Callable[[str], InvolvementCalibration | None]  # of a version, on its card
+    _remembered: Remembered[OpenGrades] = field(default_factory=Remembered[OpenGrades])
 
     def open_grades(self, version: str) -> OpenGrades:
         """Studies whose grade is uncertain by a version, as the catalog stands.
@@ -48,10 +41,10 @@ class GradesBoard:
         Raises:
             ServiceUnavailableError: the catalog does not answer.
         """
-        stamp = (version, self._catalog.severities.evidence_stamp(version))
+        stamp = (version, self.catalog.severities.evidence_stamp(version))
         return self._remembered.get(stamp, lambda: self._work_out(version))
 
     def _work_out(self, version: str) -> OpenGrades:
-        calibration = self._calibration_of(version)
-        plans = undecided_plans(open_studies(self._catalog, version, calibration))
+        calibration = self.calibration_of(version)
+        plans = undecided_plans(open_studies(self.catalog, version, calibration))
         return OpenGrades(tuple(plans[:_STUDIES_SHOWN]), len(plans), calibration is not None)

@@ -1,7 +1,7 @@
 """The section of the page about readers: sentences with intervals, times over versions, a second look."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from string import ascii_uppercase
 
 from markupsafe import Markup
@@ -38,12 +38,7 @@ class SecondLook:
 
 @dataclass(frozen=True)
 class ReadersSection:
-    """Everything in the section, worded when it is shown.
-
-    Args:
-        figures: of the readers' log.
-        settings: where Label Studio is.
-    """
+    """Everything in the section, worded when it is shown."""
 
     figures: ReadersFigures
     settings: Settings
@@ -89,18 +84,13 @@ class ReadersSection:
         return f"{address}/projects/{project_id}/data?task={suspicion.reading.task_id}"
 
 
+@dataclass(frozen=True, eq=False)
 class ReadersPanel:
-    """Works the figures out when the log has changed.
+    """Works the figures out when the readers' log has changed."""
 
-    Args:
-        settings: where Label Studio is.
-        catalog: the readers' log.
-    """
-
-    def __init__(self, settings: Settings, catalog: Catalog) -> None:
-        self._settings = settings
-        self._catalog = catalog
-        self._remembered = Remembered[ReadersSection]()
+    settings: Settings
+    catalog: Catalog
+    _remembered: Remembered[ReadersSection] = field(default_factory=Remembered[ReadersSection])
 
     def section(self) -> ReadersSection:
         """What the log says now.
@@ -108,20 +98,16 @@ class ReadersPanel:
         Raises:
             ServiceUnavailableError: the catalog does not answer.
         """
-        return self._remembered.get(self._catalog.reader_log.stamp(), self._work_out)
+        return self._remembered.get(self.catalog.reader_log.stamp(), self._work_out)
 
     def _work_out(self) -> ReadersSection:
-        versions = [version.version for version in self._catalog.versions.all()]
-        readings = self._catalog.reader_log.readings()
-        figures = figures_of(readings, self._catalog.reader_log.pairs(readings), versions)
-        return ReadersSection(figures, self._settings)
+        versions = [version.version for version in self.catalog.versions.all()]
+        readings = self.catalog.reader_log.readings()
+        figures = figures_of(readings, self.catalog.reader_log.pairs(readings), versions)
+        return ReadersSection(figures, self.settings)
 
 
 def _letters(number: int) -> str:
     """A, B, ..., Z, AA, AB, ..."""
-    letters = ""
-    number += 1
-    while number:
-        number, letter = divmod(number - 1, len(ascii_uppercase))
-        letters = ascii_uppercase[letter] + letters
-    return letters
+    before, letter = divmod(number, len(ascii_uppercase))
+    return (_letters(before - 1) if before else "") + ascii_uppercase[letter]

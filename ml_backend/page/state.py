@@ -127,14 +127,8 @@ def _figures(metrics: Mapping[str, Any]) -> Iterator[Figure]:
         for key, name in _FIGURES.items():
             score = scores.get(key)
             if isinstance(score, Mapping) and isinstance(score.get("mean"), int | float):
-                interval = _interval(score.get("interval"))
-                yield Figure(
-                    str(source or "test_patients"),
-                    name,
-                    float(score["mean"]),
-                    interval,
-                    score.get("patients"),
-                )
+                body, mean, interval = str(source or "test_patients"), score["mean"], score.get("interval")
+                yield Figure(body, name, float(mean), _interval(interval), score.get("patients"))
 
 
 def _interval(ends: object) -> tuple[float, float] | None:

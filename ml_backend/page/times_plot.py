@@ -26,15 +26,12 @@ def times_plot(rows: Sequence[tuple[str, Typical]], text: Translator) -> Markup:
     largest = max(max(seconds.interval or (0.0, seconds.median)) for _, seconds in rows)
     end = next((nice for nice in _ENDS if largest <= nice), largest)
     bottom = _ROW * len(rows) + 4
-    drawn = "".join(
-        [
-            *_axis(end, bottom, text),
-            *(part for at, row in enumerate(rows) for part in _row(at, *row, end, text)),
-        ]
-    )
+    drawn = [*_axis(end, bottom, text)]
+    for number, row in enumerate(rows):
+        drawn += _row(number, *row, end, text)
     return Markup(
         f'<svg class="plot" viewBox="0 0 {_WIDTH} {bottom + 34}" role="img" '
-        f'aria-label="{escape(text("plot"))}">{drawn}</svg>'
+        f'aria-label="{escape(text("plot"))}">{"".join(drawn)}</svg>'
     )
 
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify, make_response, request
 from werkzeug.exceptions import ClientDisconnected, HTTPException, NotFound, RequestEntityTooLarge
 
 from chestct.errors import InputError, LungLoopError, NotFoundError
@@ -82,7 +82,5 @@ def answer_errors(routes: Blueprint, scan_max_mib: int) -> None:
 
 def _refusal(sentence: str, status: int) -> Response:
     if wants_json():
-        response = jsonify({"error": "refused", "detail": sentence})
-        response.status_code = status
-        return response
+        return make_response(jsonify({"error": "refused", "detail": sentence}), status)
     return rendered("scan_error.html", status, sentence=sentence)

@@ -45,16 +45,10 @@ def archive_of(studies: list[KeptStudy], drawing: Drawing, text: Translator) -> 
     A study with geometry gives `<stem>.label.nii.gz`, pictures give `<stem>.label.png` (several:
     below a folder of the study); beside them overlays, pictures of the model's uncertainty and
     `<stem>.report.txt`; and one `report.json`.
-
-    Args:
-        studies: segmented ones.
-        drawing: of the overlays.
-        text: of the reports.
     """
     pipe = _Pipe()
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as archive:
-        readme = f"{text('research')}\n\n{text('archive_readme')}\n"
-        archive.writestr("README.txt", readme)
+        archive.writestr("README.txt", f"{text('research')}\n\n{text('archive_readme')}\n")
         report = []
         for study in studies:
             facts, findings = study.facts(), study.findings()
@@ -107,10 +101,9 @@ def text_report(facts: StudyFacts, findings: Findings, text: Translator) -> str:
     lines += [f"- {warning}" for warning in cautions_shown(findings, text)]
     lines += ["", f"{text('by_slice')} ({text('ground_glass')}; {text('consolidation')})"]
     for index, shares in enumerate(findings.slices):
-        whole = shares["whole"]
-        cells = (
-            "; ".join(text.number(whole[name], ".2f") for name in GROUPS[:2]) if whole else text("no_lung")
-        )
+        cells = text("no_lung")
+        if whole := shares["whole"]:
+            cells = "; ".join(text.number(whole[name], ".2f") for name in GROUPS[:2])
         lines.append(f"{index + 1:>5}  {cells}  {facts.slice_name(index)}".rstrip())
     return "\n".join(lines) + "\n"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from flask import Blueprint, Response, make_response, request
+from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
 from chestct.render.overlay import png_bytes
@@ -19,8 +19,8 @@ from ml_backend.page.scan.kept_study import (
     Findings,
     KeptStudy,
     StudyFacts,
+    numbered_study,
 )
-from ml_backend.page.scan.reading import study_folder
 from ml_backend.page.scan.store import ScanStore
 from ml_backend.page.scan.viewing import report_context
 
@@ -49,8 +49,7 @@ def add_downloads(routes: Blueprint, store: ScanStore) -> None:
     @routes.get("/<scan_id>/<int:number>/label.nii.gz")
     def label_nifti(scan_id: str, number: int) -> Response:
         study, facts, _ = _segmented(store, scan_id, number)
-        response = make_response((study.folder / LABEL_FILE).read_bytes())
-        response.mimetype = "application/gzip"
+        response = Response((study.folder / LABEL_FILE).read_bytes(), mimetype="application/gzip")
         return _attached(response, f"{facts.stem}.label.nii.gz")
 
     @routes.get("/<scan_id>/<int:number>/label/<int:index>.png")
@@ -80,7 +79,7 @@ def add_downloads(routes: Blueprint, store: ScanStore) -> None:
     @routes.get("/<scan_id>/results.zip")
     def results(scan_id: str) -> Response:
         scan, folder = store.find(scan_id)
-        studies = [KeptStudy(study_folder(folder, number)) for number in range(1, scan.studies + 1)]
+        studies = [numbered_study(folder, number) for number in range(1, scan.studies + 1)]
         segmented = [study for study in studies if study.findings() is not None]
         if not segmented:
             raise NotFound
@@ -96,7 +95,7 @@ def _segmented(store: ScanStore, scan_id: str, number: int) -> tuple[KeptStudy, 
         NotFoundError, NotFound: it is not, or not yet.
     """
     scan, folder = store.find(scan_id)
-    study = KeptStudy(study_folder(folder, number))
+    study = numbered_study(folder, number)
     findings = study.findings() if 1 <= number <= scan.studies else None
     if findings is None:
         raise NotFound
@@ -105,15 +104,12 @@ def _segmented(store: ScanStore, scan_id: str, number: int) -> tuple[KeptStudy, 
 
 def _packed(path: Path) -> Response:
     """A file of raw pixels; the browser unpacks it by its Content-Encoding."""
-    response = make_response(path.read_bytes())
-    response.mimetype = "application/octet-stream"
-    response.headers["Content-Encoding"] = "gzip"
-    return response
+    headers = {"Content-Encoding": "gzip"}
+    return Response(path.read_bytes(), headers=headers, mimetype="application/octet-stream")
 
 
 def _png(picture: npt.NDArray[np.uint8], facts: StudyFacts, index: int, what: str) -> Response:
-    response = make_response(png_bytes(picture))
-    response.mimetype = "image/png"
+    response = Response(png_bytes(picture), mimetype="image/png")
     return _attached(response, f"{result_stem(facts, index).replace('/', '-')}.{what}.png")
 
 

@@ -20,12 +20,7 @@ DEFAULT_OPACITY = 0.4
 
 @dataclass(frozen=True)
 class Drawing:
-    """What overlays show.
-
-    Args:
-        colours: RGB of each class that is shown.
-        opacity: of the fill, in [0, 1].
-    """
+    """What overlays show: RGB of each class that is shown, opacity of the fill in [0, 1]."""
 
     colours: Mapping[Label, tuple[int, int, int]] = field(default_factory=lambda: dict(COLOURS_RGB))
     opacity: float = DEFAULT_OPACITY
@@ -38,8 +33,7 @@ class Drawing:
             query: `show` ("1,3": values of Label), `colours` ("ffdd00,e61e1e,4682dc": ground-glass,
                 consolidation, lung) and `opacity` ("40", in percent).
         """
-        written = query.get("colours", "").split(",")
-        asked = dict(zip(CLASSES, written, strict=False))
+        asked = dict(zip(CLASSES, query.get("colours", "").split(","), strict=False))
         colours = {
             label: _rgb(asked[label]) if _HEX.fullmatch(asked.get(label, "")) else COLOURS_RGB[label]
             for label in CLASSES
@@ -72,9 +66,9 @@ def uncertainty_over_slice(
 
 def hex_colour(colour: tuple[int, int, int]) -> str:
     """ "#ffdd00" of an RGB triple."""
-    return "#" + "".join(f"{part:02x}" for part in colour)
+    return f"#{bytes(colour).hex()}"
 
 
 def _rgb(written: str) -> tuple[int, int, int]:
-    red, green, blue = (int(written[at : at + 2], 16) for at in (0, 2, 4))
+    red, green, blue = bytes.fromhex(written)
     return red, green, blue

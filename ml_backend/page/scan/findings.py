@@ -29,14 +29,9 @@ def findings_of(
     model_version: str,
     calibration: InvolvementCalibration | None = None,
 ) -> Findings:
-    """The findings of a study whose slices are all predicted.
+    """The findings of a study whose slices are all predicted, in order.
 
     A grade is given to a study with a place in a patient, never to a slice or to loose pictures.
-
-    Args:
-        predictions: of each slice, in order.
-        model_version: whose they are.
-        calibration: of the grade's interval; None where that version has none.
     """
     geometry, severity = facts.geometry, None
     if geometry is None:
@@ -69,13 +64,9 @@ def _size(uncertainty: npt.NDArray[np.uint8] | None) -> tuple[int, int] | None:
 def _shares(counts: npt.NDArray[np.int64]) -> dict[str, Any]:
     """Percent of each lung that each group takes, by side; None for a side without lung."""
     involvement = Involvement(counts, np.ones(len(counts)))
-
-    def percents(sides: tuple[Side, ...]) -> dict[str, float] | None:
-        lung = involvement.voxels(sides)
-        if not lung:
-            return None
-        return {
-            name: round(100 * involvement.voxels(sides, group) / lung, 2) for name, group in _GROUPS.items()
-        }
-
-    return {name: percents(sides) for name, sides in _SIDES.items()}
+    shares: dict[str, Any] = dict.fromkeys(_SIDES)
+    for name, sides in _SIDES.items():
+        if lung := involvement.voxels(sides):
+            voxels = {key: involvement.voxels(sides, group) for key, group in _GROUPS.items()}
+            shares[name] = {key: round(100 * count / lung, 2) for key, count in voxels.items()}
+    return shares

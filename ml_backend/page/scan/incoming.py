@@ -68,7 +68,11 @@ def receive(call: Request, folder: Path, most_bytes: int) -> tuple[tuple[Upload,
     Raises:
         HTTPException: RequestEntityTooLarge, NoRoom, NoFile, BrokenForm.
     """
-    _refuse_without_room(folder, call.content_length or most_bytes, most_bytes)
+    expected_bytes = call.content_length or most_bytes
+    if expected_bytes > most_bytes:
+        raise RequestEntityTooLarge
+    if shutil.disk_usage(folder).free < _ROOM_FACTOR * expected_bytes + _ROOM_LEFT_BYTES:
+        raise NoRoom
     arriving = folder / "upload"
     arriving.mkdir()
     opened: list[IO[bytes]] = []
@@ -110,22 +114,13 @@ def shown_name(sent: FileStorage) -> str:
     return printable[-_MOST_NAME_CHARACTERS:] or "unnamed"
 
 
-def _refuse_without_room(folder: Path, expected_bytes: int, most_bytes: int) -> None:
-    if expected_bytes > most_bytes:
-        raise RequestEntityTooLarge
-    if shutil.disk_usage(folder).free < _ROOM_FACTOR * expected_bytes + _ROOM_LEFT_BYTES:
-        raise NoRoom
-
-
 def _kept(folder: Path, path: Path, name: str) -> Upload | Failure:
     """The file under an ending of its content; the slices of a DICOM series share a folder."""
-    if not path.stat().st_size:
-        path.unlink()
-        return Failure(name, "is empty")
     ending = ending_of(path)
     if ending is None:
+        reason = UNKNOWN_KIND if path.stat().st_size else "is empty"
         path.unlink()
-        return Failure(name, UNKNOWN_KIND)
+        return Failure(name, reason)
     series = path.parent / "dicom" if ending == ".dcm" else path.parent
     series.mkdir(exist_ok=True)
     moved = path.rename(series / f"{path.name}{ending}")

@@ -109,15 +109,11 @@ class Findings:
         return any(self.doubt_sizes)
 
 
+@dataclass(frozen=True)
 class KeptStudy:
-    """A study's folder.
+    """A study's folder, `studies/<number>` of a scan."""
 
-    Args:
-        folder: `studies/<number>` of a scan.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    folder: Path
 
     def keep(self, study: Study, name: str, stem: str, notes: tuple[str, ...] = ()) -> StudyFacts:
         """Writes the slices and the facts; the facts last, so that they stand for a whole study."""
@@ -214,6 +210,11 @@ class KeptStudy:
         )
 
 
+def numbered_study(folder: Path, number: int) -> KeptStudy:
+    """The study of that number in a scan's folder, counted from 1."""
+    return KeptStudy(folder / "studies" / f"{number:04d}")
+
+
 def write_packed(path: Path, pixels: npt.NDArray[np.generic]) -> None:
     """Raw pixels as one gzip file, whole or not there."""
     packed = gzip.compress(np.ascontiguousarray(pixels).tobytes(), _LEVEL, mtime=0)
@@ -221,12 +222,7 @@ def write_packed(path: Path, pixels: npt.NDArray[np.generic]) -> None:
 
 
 class KeptSlices(Sequence[npt.NDArray[np.generic]]):
-    """The pixels of a kept study, each read when it is asked for.
-
-    Args:
-        study: whose.
-        facts: its own.
-    """
+    """The pixels of a kept study, each read when it is asked for."""
 
     def __init__(self, study: KeptStudy, facts: StudyFacts) -> None:
         self._study, self._facts = study, facts

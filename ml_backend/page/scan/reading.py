@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 from chestct.errors import InputError
@@ -12,7 +13,7 @@ from chestct.formats.images import SUFFIXES as PICTURE_SUFFIXES
 from chestct.formats.layouts import discover
 from chestct.formats.nifti import SUFFIXES as NIFTI_SUFFIXES
 from chestct.study import FailedInput
-from ml_backend.page.scan.kept_study import KeptStudy, StudyFacts
+from ml_backend.page.scan.kept_study import StudyFacts, numbered_study
 from ml_backend.page.scan.record import Failure, Scan, Upload
 
 # Twice the longest chest CT: an archive of studies must not keep the model busy for a day.
@@ -21,20 +22,8 @@ _ENDINGS = (*NIFTI_SUFFIXES, *PICTURE_SUFFIXES, ".zip", ".dcm", ".npy", ".tif", 
 _MOST_STEM_CHARACTERS = 60
 
 
-def study_folder(folder: Path, number: int) -> Path:
-    """Where the study of that number lies, counted from 1."""
-    return folder / "studies" / f"{number:04d}"
-
-
 def keep_studies(folder: Path, scan: Scan) -> Iterator[StudyFacts | Failure]:
-    """Reads every upload and keeps its studies.
-
-    Args:
-        folder: the scan's.
-        scan: its record, with the uploads.
-    Yields:
-        Each study once it is kept, and what cannot be used.
-    """
+    """Reads every upload; yields each study once it is kept, and what cannot be used."""
     number = slices = 0
     names: set[str] = set()
     stems: set[str] = set()
@@ -58,7 +47,7 @@ def keep_studies(folder: Path, scan: Scan) -> Iterator[StudyFacts | Failure]:
                     names.add(name)
                     stem = _unused(stem_of(name), stems)
                     notes = tuple(source.without_paths(note, root) for note in study.notes)
-                    yield KeptStudy(study_folder(folder, number)).keep(study, name, stem, notes)
+                    yield numbered_study(folder, number).keep(study, name, stem, notes)
         except InputError as error:
             yield Failure(source.uploads[0].name, source.without_paths(error.reason, source.path))
 
@@ -73,13 +62,7 @@ def stem_of(name: str) -> str:
 
 @dataclass(frozen=True)
 class _Source:
-    """What is looked at as one: a file, or the folder that the slices of DICOM series share.
-
-    Args:
-        folder: the scan's.
-        path: what is read.
-        uploads: the files in it, as they were sent.
-    """
+    """What is looked at as one: a file, or the folder that the slices of DICOM series share."""
 
     folder: Path
     path: Path
@@ -118,8 +101,7 @@ def _sources(folder: Path, scan: Scan) -> Iterator[_Source]:
 
 
 def _unused(stem: str, taken: set[str]) -> str:
-    unused, count = stem, 2
-    while unused.lower() in taken:
-        unused, count = f"{stem}-{count}", count + 1
+    numbered = (f"{stem}-{number}" for number in count(2))
+    unused = next(name for name in chain([stem], numbered) if name.lower() not in taken)
     taken.add(unused.lower())
     return unused

@@ -1,7 +1,6 @@
 """What is known of one upload, as its folder's `scan.json` holds it."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,9 +17,6 @@ class Phase(StrEnum):
     SEGMENTING = "segmenting"
     DONE = "done"
     FAILED = "failed"
-
-
-UNFINISHED = frozenset({Phase.WAITING, Phase.READING, Phase.SEGMENTING})
 
 
 @dataclass(frozen=True)
@@ -74,18 +70,6 @@ class Scan:
     model_version: str = ""
     error: str = ""
 
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> "Scan":
-        """The inverse of `dataclasses.asdict`."""
-        return cls(
-            **{
-                **stored,
-                "phase": Phase(stored["phase"]),
-                "uploads": tuple(Upload(**upload) for upload in stored["uploads"]),
-                "failures": tuple(Failure(**failure) for failure in stored["failures"]),
-            }
-        )
-
     @property
     def share_done(self) -> float:
         """Share of the slices that are segmented, in [0, 1]."""
@@ -94,7 +78,7 @@ class Scan:
     @property
     def is_unfinished(self) -> bool:
         """Whether work on it waits or runs."""
-        return self.phase in UNFINISHED
+        return self.phase not in (Phase.DONE, Phase.FAILED)
 
 
 def publish(folder: Path, scan: Scan) -> Scan:
@@ -111,7 +95,9 @@ def read_scan(folder: Path) -> Scan | None:
     """The folder's record; None where the folder is gone, was never finished, or is damaged."""
     stored = read_json(folder / "scan.json")
     try:
-        return None if stored is None else Scan.from_dict(stored)
+        uploads = tuple(Upload(**upload) for upload in stored["uploads"])
+        failures = tuple(Failure(**failure) for failure in stored["failures"])
+        return Scan(**{**stored, "phase": Phase(stored["phase"]), "uploads": uploads, "failures": failures})
     except (KeyError, TypeError, ValueError):
         return None
 

@@ -12,8 +12,7 @@ from chestct.render.overlay import montage, png_bytes
 from chestct.render.uncertainty import GREY_SHARE, uncertainty_table
 from ml_backend.page.language import Translator
 from ml_backend.page.scan.drawing import CLASSES, DEFAULT_OPACITY, Drawing, findings_over_slice, hex_colour
-from ml_backend.page.scan.kept_study import Findings, KeptStudy, StudyFacts
-from ml_backend.page.scan.reading import study_folder
+from ml_backend.page.scan.kept_study import Findings, KeptStudy, StudyFacts, numbered_study
 from ml_backend.page.scan.record import Scan, read_json
 from ml_backend.page.scan.wording import (
     cautions_shown,
@@ -35,7 +34,7 @@ def scan_context(scan: Scan, folder: Path, number: int, ahead: int, text: Transl
         number: of the study that is looked at.
         ahead: scans that are worked on before this one.
     """
-    studies = [(each, KeptStudy(study_folder(folder, each))) for each in range(1, scan.studies + 1)]
+    studies = [(each, numbered_study(folder, each)) for each in range(1, scan.studies + 1)]
     return {
         "scan": scan,
         "number": number,
@@ -69,8 +68,7 @@ def study_context(study: KeptStudy, findings: Findings, base: str, text: Transla
     first = most_affected_slice(findings)
     classes = [
         {"label": int(label), "key": key, "name": text(key), "colour": hex_colour(COLOURS_RGB[label])}
-        for label in CLASSES
-        for key in (label.name.lower(),)
+        for label, key in ((label, label.name.lower()) for label in CLASSES)
     ]
     spacing = facts.geometry.spacing_mm if facts.geometry else None
     return {

@@ -3,7 +3,7 @@
 import dataclasses
 import shutil
 
-from flask import Blueprint, Response, jsonify, redirect, request, url_for
+from flask import Blueprint, Response, jsonify, make_response, redirect, request, url_for
 from werkzeug.exceptions import ServiceUnavailable
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -14,8 +14,7 @@ from ml_backend.page.language import asked_translator, rendered
 from ml_backend.page.scan.answers import answer_errors, seal, size_limit, wants_json
 from ml_backend.page.scan.downloads import add_downloads
 from ml_backend.page.scan.incoming import receive
-from ml_backend.page.scan.kept_study import KeptStudy
-from ml_backend.page.scan.reading import study_folder
+from ml_backend.page.scan.kept_study import numbered_study
 from ml_backend.page.scan.record import publish
 from ml_backend.page.scan.store import ScanStore
 from ml_backend.page.scan.viewing import scan_context, study_context
@@ -74,9 +73,7 @@ def _add_upload(routes: Blueprint, settings: Settings, store: ScanStore, worker:
         address = url_for("scan.scan", scan_id=scan.id)
         if not wants_json():
             return redirect(address, 303)
-        answer = jsonify({"url": address})
-        answer.status_code = 201
-        return answer
+        return make_response(jsonify({"url": address}), 201)
 
 
 def _add_scan(routes: Blueprint, store: ScanStore) -> None:
@@ -87,7 +84,7 @@ def _add_scan(routes: Blueprint, store: ScanStore) -> None:
         if not scan.is_unfinished:
             # A number that no study has, or will have, leads to the first one.
             number = number if 1 <= number <= scan.studies else 1
-        study = KeptStudy(study_folder(folder, number)) if 1 <= number <= scan.studies else None
+        study = numbered_study(folder, number) if 1 <= number <= scan.studies else None
         findings = study.findings() if study else None
         text = asked_translator()
         context = scan_context(scan, folder, number, store.ahead_of(scan), text)

@@ -19,11 +19,9 @@ class GradeShown:
     """A study's grade in words.
 
     Args:
-        grade: "CT-2" or "КТ-2".
         possible: every grade that the interval touches, as one text; empty without an interval.
         more_than_one: whether a radiologist must decide.
         deciding: whose percent decided, and that percent.
-        interval: in words; says so where there is none.
         bar: numbers for the drawing: percent, low, high (None), and the rule's thresholds.
         basis: label -> text.
     """
@@ -49,8 +47,8 @@ def grade_shown(severity: Mapping[str, Any] | None, text: Translator) -> GradeSh
     if severity["interval_percent"]:
         interval = text("interval", low=text.percent(low), high=text.percent(high))
     thresholds = (rule["ct_0_percent"], *rule["boundaries_percent"])
-    zero, one, two, three = (f"{step:g}" for step in thresholds)
-    steps = text("rule_steps", zero=zero, one=one, two=two, three=three)
+    names = ("zero", "one", "two", "three")
+    steps = text("rule_steps", **{name: f"{step:g}" for name, step in zip(names, thresholds, strict=True)})
     return GradeShown(
         grade=_grade(severity["grade"], text),
         possible="" if low is None else ", ".join(_grade(grade, text) for grade in possible),
@@ -74,8 +72,11 @@ def cautions_shown(findings: Findings, text: Translator) -> list[str]:
     if findings.cautions is None:  # kept by an earlier version, as English sentences
         warnings = findings.severity["warnings"] if findings.severity else []
         return [warning for warning in warnings if not warning.endswith("a radiologist must look")]
-    shown = (caution for caution in findings.cautions if caution.kind != CautionKind.SEVERAL_GRADES)
-    return [sentence(caution, text.language) for caution in shown]
+    return [
+        sentence(caution, text.language)
+        for caution in findings.cautions
+        if caution.kind != CautionKind.SEVERAL_GRADES
+    ]
 
 
 def share_table(shares: Mapping[str, Any], text: Translator) -> list[tuple[str, list[str]]]:
@@ -87,12 +88,9 @@ def volumes(severity: Mapping[str, Any] | None, text: Translator) -> list[tuple[
     """(name, "1234 ml") of each volume that is known."""
     volume_ml = {} if severity is None else severity["volume_ml"]
     return [
-        (
-            text(name),
-            text("ml", value=text.number(volume_ml[name], ".0f" if volume_ml[name] >= 10 else ".1f")),
-        )
+        (text(name), text("ml", value=text.number(ml, ".0f" if ml >= 10 else ".1f")))
         for name in ("lung", "ground_glass", "consolidation")
-        if volume_ml.get(name) is not None
+        if (ml := volume_ml.get(name)) is not None
     ]
 
 
@@ -122,11 +120,7 @@ def why_no_grade(facts: StudyFacts, findings: Findings, text: Translator) -> str
 
 
 def phase_sentence(scan: Scan, ahead: int, text: Translator) -> str:
-    """What happens to a scan now, and how long it still takes.
-
-    Args:
-        ahead: scans that are worked on before it.
-    """
+    """What happens to a scan now, and how long it still takes; `ahead` scans are worked on before it."""
     if scan.phase is Phase.FAILED:
         return f"{text('stopped')}: {scan.error or text('failed_inside')}"
     if scan.phase is Phase.DONE:

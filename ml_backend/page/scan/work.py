@@ -5,6 +5,7 @@ import logging
 import shutil
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,9 @@ from chestct.errors import LungLoopError
 from chestct.formats.nifti import write_label_map_nifti
 from chestct.inference.segmenter import Segmenter
 from ml_backend.page.scan.findings import findings_of
-from ml_backend.page.scan.kept_study import LABEL_FILE, LABELS, UNCERTAINTY, KeptSlices, KeptStudy
+from ml_backend.page.scan.kept_study import LABEL_FILE, LABELS, UNCERTAINTY, KeptSlices, numbered_study
 from ml_backend.page.scan.overview import keep_overview
-from ml_backend.page.scan.reading import keep_studies, study_folder
+from ml_backend.page.scan.reading import keep_studies
 from ml_backend.page.scan.record import Failure, Phase, Scan, publish
 from ml_backend.page.scan.store import ScanStore
 from ml_backend.prelabelling.champion import Champion
@@ -30,8 +31,7 @@ class ScanWorker:
     """Takes scans from the store one at a time; started when it first has something to do.
 
     Args:
-        store: what waits and what is done.
-        champion: the model; loaded at the first scan.
+        champion: loaded at the first scan.
     """
 
     def __init__(self, store: ScanStore, champion: Champion) -> None:
@@ -82,10 +82,8 @@ class ScanWorker:
 
     def _fail(self, folder: Path, scan: Scan, reason: str) -> None:
         """Without a reason it is an internal error, which the page says in its reader's language."""
-        try:
+        with suppress(FileNotFoundError):
             publish(folder, dataclasses.replace(scan, phase=Phase.FAILED, error=reason))
-        except FileNotFoundError:
-            return
 
 
 def _finish(folder: Path, scan: Scan, champion: Champion) -> None:
@@ -122,7 +120,7 @@ def _segment(folder: Path, scan: Scan, segmenter: Segmenter) -> Scan:
     )
     spent, timed = 0.0, 0
     for number in range(1, scan.studies + 1):
-        study = KeptStudy(study_folder(folder, number))
+        study = numbered_study(folder, number)
         facts = study.facts()
         predictions = []
         each = segmenter.each_of_study(
