@@ -58,12 +58,12 @@ def test_a_storage_that_label_studio_does_not_serve_is_an_error(
 def test_all_slices_are_predicted_once_and_open_tasks_pre_labelled_once(
     catalog: Catalog, champion: Champion, segmenters: dict[str, Any], label_studio: Any, tasks: None
 ) -> None:
-    told: list[float] = []
+    fractions: list[float] = []
     client = label_studio.client()
-    report = preannotate(catalog, champion, client, 7, lambda now: told.append(now.fraction))
+    report = preannotate(catalog, champion, client, 7, lambda progress: fractions.append(progress.fraction))
     assert (report.model_version, report.computed, report.pushed, report.failed) == ("base-1", 3, 3, {})
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
     labels = [
         [region["value"]["brushlabels"][0] for region in row["result"]]
         for row in label_studio.predictions.values()
