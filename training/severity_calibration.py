@@ -100,7 +100,9 @@ def involvement_calibration(
 
 def with_involvement(card: ModelCard, calibration: InvolvementCalibration) -> ModelCard:
     """The card with the interval's calibration beside its temperature."""
-    return dataclasses.replace(card, calibration={**card.calibration, CARD_KEY: calibration.as_dict()})
+    return dataclasses.replace(
+        card, calibration={**card.calibration, CARD_KEY: dataclasses.asdict(calibration)}
+    )
 
 
 def measured(study: Study, segmenter: Segmenter) -> HeldOutStudy | None:
@@ -156,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TrainingDataError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    sys.stdout.write(json.dumps(calibration.as_dict(), indent=2) + "\n")
+    sys.stdout.write(json.dumps(dataclasses.asdict(calibration), indent=2) + "\n")
     if asked.write:
         card = with_involvement(read_card(weights_dir, asked.model), calibration)
         write_card(weights_dir / card.version, card)

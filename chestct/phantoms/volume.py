@@ -28,21 +28,14 @@ _SLICE_THICKNESS_MM = 1.5
 _DRAWN_SIDE = 256
 # Disease is planned on at most this many pixels a side: enough for patches of 15 mm and more.
 _PLANNED_SIDE = 128
-# Involvement of the worse lung by grade, clear of the boundaries at 25 and 50 % (MosMedData README).
-_INVOLVEMENT = {
-    SeverityGrade.CT_0: (0.0, 0.0),
-    SeverityGrade.CT_1: (0.05, 0.20),
-    SeverityGrade.CT_2: (0.29, 0.45),
-    SeverityGrade.CT_3: (0.54, 0.70),
-    SeverityGrade.CT_4: (0.79, 0.88),
-}
-# Share of the lesions that is consolidation: more of it in severe disease.
-_CONSOLIDATED = {
-    SeverityGrade.CT_0: (0.0, 0.0),
-    SeverityGrade.CT_1: (0.05, 0.2),
-    SeverityGrade.CT_2: (0.15, 0.3),
-    SeverityGrade.CT_3: (0.25, 0.45),
-    SeverityGrade.CT_4: (0.3, 0.5),
+# By grade: involvement of the worse lung, clear of the boundaries at 25 and 50 % (MosMedData README), and
+# share of the lesions that is consolidation: more of it in severe disease.
+_DISEASE = {
+    SeverityGrade.CT_0: ((0.0, 0.0), (0.0, 0.0)),
+    SeverityGrade.CT_1: ((0.05, 0.20), (0.05, 0.2)),
+    SeverityGrade.CT_2: ((0.29, 0.45), (0.15, 0.3)),
+    SeverityGrade.CT_3: ((0.54, 0.70), (0.25, 0.45)),
+    SeverityGrade.CT_4: ((0.79, 0.88), (0.3, 0.5)),
 }
 # Walls of small bronchi are thinner than a pixel, so they never reach the HU of tissue.
 _TISSUE_HU, _SOLID_HU, _BRONCHUS_WALL_HU = 35.0, 18.0, -165.0
@@ -114,7 +107,8 @@ def phantom_study(
         visible = share
         if lesion[index].max() > _NO_TRACE:
             levels = (_enlarged(lesion[index], side), _enlarged(dense[index], side))
-            _label_lesions(label_map[index], levels)
+            for level, lesion_class in zip(levels, LESIONS, strict=True):
+                label_map[index][(share > 0.5) & (level > 0)] = lesion_class
             picture, solid = _diseased(rng, picture, share, levels, glass_hu)
             visible = share - solid
         tubes.paint(index, picture, visible, share)
@@ -164,17 +158,12 @@ def _planned_disease(
     coarse = lung.reshape(len(lung), side, step, side, step).mean(axis=(2, 4)) > 0.5
     right, left = coarse.copy(), coarse.copy()
     right[:, :, side // 2 :], left[:, :, : side // 2] = False, False
-    worse = rng.uniform(*_INVOLVEMENT[grade])
+    worse_lung, consolidation = _DISEASE[grade]
+    worse = rng.uniform(*worse_lung)
     other = worse * rng.uniform(0.35, 0.9)
     shares = (worse, other) if rng.random() < 0.55 else (other, worse)
-    consolidated = rng.uniform(*_CONSOLIDATED[grade])
+    consolidated = rng.uniform(*consolidation)
     return lesion_levels(rng, (right, left), spacing_mm(coarse.shape), involvement or shares, consolidated)
-
-
-def _label_lesions(label_map: npt.NDArray[np.uint8], levels: tuple[Volume, Volume]) -> None:
-    lung = label_map == Label.LUNG
-    label_map[lung & (levels[0] > 0)] = Label.GROUND_GLASS
-    label_map[lung & (levels[1] > 0)] = Label.CONSOLIDATION
 
 
 def _diseased(

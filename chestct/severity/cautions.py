@@ -45,12 +45,7 @@ class CautionKind(StrEnum):
 
 @dataclass(frozen=True)
 class Caution(Message):
-    """One of them, with its numbers.
-
-    Args:
-        kind: which.
-        values: for the blanks of its sentence.
-    """
+    """One of them, with its numbers for the blanks of its sentence."""
 
     kind: CautionKind
 
@@ -58,10 +53,6 @@ class Caution(Message):
 def sentence(caution: Caution, language: str = "en") -> str:
     """A caution in one clause: English for scripts and the terminal, either language for pages."""
     return worded(caution, TEXTS, language)
-
-
-_NONE = {Side.RIGHT: CautionKind.NO_RIGHT_LUNG, Side.LEFT: CautionKind.NO_LEFT_LUNG}
-_SMALL = {Side.RIGHT: CautionKind.SMALL_RIGHT_LUNG, Side.LEFT: CautionKind.SMALL_LEFT_LUNG}
 
 
 def cautions_of(
@@ -75,9 +66,7 @@ def cautions_of(
     """What makes the severity of a study less sure.
 
     Args:
-        involvement: counts of the study.
         geometry: None for pictures.
-        intensity: what the study's numbers mean.
         rule: which share makes a lung a small one.
         apart_mm: mean distance between slices.
         uneven: whether the slices are unevenly apart.
@@ -107,9 +96,9 @@ def _small_lungs(involvement: Involvement, rule: SeverityRule) -> Iterator[Cauti
     for side in Side:
         share = involvement.share(side)
         if share == 0.0:
-            yield Caution(_NONE[side])
+            yield Caution(CautionKind[f"NO_{side.name}_LUNG"])
         elif share < rule.smallest_lung_share:
-            yield Caution(_SMALL[side], {"percent": 100 * share})
+            yield Caution(CautionKind[f"SMALL_{side.name}_LUNG"], {"percent": 100 * share})
 
 
 def _cut_off(lung: npt.NDArray[np.int64], geometry: Geometry) -> Iterator[Caution]:

@@ -6,7 +6,7 @@ Source: MosMedData README; Morozov et al. 2020, arXiv 2005.06465.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from chestct.errors import InputError
 from chestct.geometry import Geometry
 from chestct.intensity import Intensity
-from chestct.labels import Label, SeverityGrade
+from chestct.labels import LESIONS, Label, SeverityGrade
 from chestct.prediction import SlicePrediction
 from chestct.severity.cautions import Caution, CautionKind, cautions_of, sentence
 from chestct.severity.interval import InvolvementCalibration
@@ -24,17 +24,10 @@ from chestct.severity.lungs import Side
 from chestct.severity.rule import SeverityRule
 from chestct.severity.uncertainty import involvement_uncertainty_percent
 
-__all__ = [
-    "InvolvementCalibration",
-    "Severity",
-    "SeverityRule",
-    "severity_of",
-    "severity_of_predictions",
-    "uncertainty_percent_of",
-]
-
 # Distances between slices that differ by more than this share are uneven.
 _UNEVEN = 0.05
+# Rule's `deciding` -> the percent that it means.
+_DECIDING_KEY = {"worst_lung": "worst", "whole": "whole"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +59,7 @@ class Severity:
     @property
     def deciding_percent(self) -> float | None:
         """The percent that the grade rests on, in [0, 100]; None without lung."""
-        return self.percent["worst" if self.rule.deciding == "worst_lung" else "whole"]
+        return self.percent[_DECIDING_KEY[self.rule.deciding]]
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -81,7 +74,7 @@ class Severity:
             "percent": dict(self.percent),
             "interval_percent": None if self.interval_percent is None else list(self.interval_percent),
             "volume_ml": dict(self.volume_ml),
-            "rule": self.rule.as_dict(),
+            "rule": asdict(self.rule),
             "model_version": self.model_version,
             "warnings": list(self.warnings),
         }
@@ -120,7 +113,7 @@ def severity_of(
         "worst": _worst(involvement, rule),
         "whole": involvement.percent(*Side),
     }
-    deciding = percent["worst" if rule.deciding == "worst_lung" else "whole"]
+    deciding = percent[_DECIDING_KEY[rule.deciding]]
     cautions = [*cautions_of(involvement, geometry, intensity, rule, thickness_mm, uneven)]
     grade, possible, interval = None, (), None
     if deciding is not None and geometry is not None and len(label_maps) > 1:
@@ -174,9 +167,9 @@ def uncertainty_percent_of(predictions: Sequence[SlicePrediction], geometry: Geo
     Raises:
         InputError: the slices differ in size.
     """
+    label_maps = _stacked(predictions)
     expected = [each.lesion_expected for each in predictions if each.lesion_expected is not None]
     deviation = [each.lesion_deviation for each in predictions if each.lesion_deviation is not None]
-    label_maps = _stacked(predictions)
     if not len(expected) == len(deviation) == len(predictions):
         return None
     apart_mm = spacing_of(label_maps.shape, geometry)[0]
@@ -192,19 +185,15 @@ def _stacked(predictions: Sequence[SlicePrediction]) -> npt.NDArray[np.uint8]:
 
 def _refuse_what_is_no_label_map(label_maps: npt.NDArray[np.uint8], geometry: Geometry | None) -> None:
     if label_maps.ndim != 3 or not label_maps.size or label_maps.dtype != np.uint8:
-        raise InputError(
-            "label map", f"is {label_maps.dtype} of {label_maps.shape}; expected uint8 of (slices, H, W)"
-        )
-    if label_maps.max() > max(Label):
-        raise InputError(
-            "label map",
-            f"holds the value {label_maps.max()}; expected 0 background, 1 ground-glass, 2 consolidation, "
-            "3 lung",
-        )
-    if geometry is not None and label_maps.shape != geometry.view_shape:
-        raise InputError(
-            "label map", f"is of {label_maps.shape}, its study of {geometry.view_shape}; they must agree"
-        )
+        reason = f"is {label_maps.dtype} of {label_maps.shape}; expected uint8 of (slices, H, W)"
+    elif label_maps.max() > max(Label):
+        expected = "0 background, 1 ground-glass, 2 consolidation, 3 lung"
+        reason = f"holds the value {label_maps.max()}; expected {expected}"
+    elif geometry is not None and label_maps.shape != geometry.view_shape:
+        reason = f"is of {label_maps.shape}, its study of {geometry.view_shape}; they must agree"
+    else:
+        return
+    raise InputError("label map", reason)
 
 
 def _thickness(
@@ -235,11 +224,8 @@ def _worst(involvement: Involvement, rule: SeverityRule) -> float | None:
 def _volumes(
     involvement: Involvement, geometry: Geometry | None, thickness_mm: float
 ) -> dict[str, float | None]:
-    groups = {
-        "lung": tuple(Label),
-        "ground_glass": (Label.GROUND_GLASS,),
-        "consolidation": (Label.CONSOLIDATION,),
-    }
+    lesions = {label.name.lower(): (label,) for label in LESIONS}
+    groups: dict[str, tuple[Label, ...]] = {"lung": tuple(Label), **lesions}
     if geometry is None:
         return dict.fromkeys(groups)
     ml = geometry.voxel_volume_ml * thickness_mm / geometry.spacing_mm[0]

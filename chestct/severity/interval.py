@@ -7,7 +7,7 @@ Source: Lei et al. 2018, "Distribution-free predictive inference for regression"
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 # Where a version's card keeps it, below `calibration`.
@@ -33,12 +33,10 @@ class InvolvementCalibration:
     @classmethod
     def of_card(cls, calibration: Mapping[str, Any]) -> "InvolvementCalibration | None":
         """From the `calibration` of a model card; None where the version's interval was never calibrated."""
-        stored = calibration.get(CARD_KEY)
-        if not stored:
+        if not (stored := calibration.get(CARD_KEY)):
             return None
-        return cls(
-            float(stored["quantile"]), float(stored["level"]), int(stored["studies"]), float(stored["eps"])
-        )
+        quantile, level, eps = (float(stored[key]) for key in ("quantile", "level", "eps"))
+        return cls(quantile, level, int(stored["studies"]), eps)
 
     def interval(self, percent: float, uncertainty_percent: float) -> tuple[float, float]:
         """Lower and upper end in [0, 100] around a measured percent.
@@ -49,7 +47,3 @@ class InvolvementCalibration:
         """
         half = self.quantile * (uncertainty_percent + self.eps)
         return max(0.0, percent - half), min(100.0, percent + half)
-
-    def as_dict(self) -> dict[str, Any]:
-        """As the card keeps it."""
-        return asdict(self)

@@ -1,14 +1,14 @@
 """From the diseased percent of a lung to a grade: the thresholds, and where they come from."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal, get_args
 
 from chestct.errors import InputError
 from chestct.labels import SeverityGrade
 
 Deciding = Literal["worst_lung", "whole"]
-DECIDING: tuple[Deciding, ...] = ("worst_lung", "whole")
+DECIDING: tuple[Deciding, ...] = get_args(Deciding)
 _GRADES = tuple(SeverityGrade)
 
 
@@ -43,9 +43,8 @@ class SeverityRule:
         if steps[0] < 0.0 or not all(low < high for low, high in pairwise(steps)):
             raise InputError("severity rule", f"has the thresholds {steps[:-1]} %; expected rising ones")
         if not 0.0 <= self.smallest_lung_share < 0.5:
-            raise InputError(
-                "smallest_lung_share", f"is {self.smallest_lung_share}; expected 0 up to below 0.5"
-            )
+            share = self.smallest_lung_share
+            raise InputError("smallest_lung_share", f"is {share}; expected 0 up to below 0.5")
 
     def grade_of(self, percent: float) -> SeverityGrade:
         """The grade of a deciding percent in [0, 100].
@@ -71,7 +70,3 @@ class SeverityRule:
         steps = (0.0, self.ct_0_percent, *self.boundaries_percent, 100.0)
         number = _GRADES.index(grade)
         return steps[number], steps[number + 1]
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return asdict(self)

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ CALIBRATION = InvolvementCalibration(quantile=1.5, level=0.9, studies=20, eps=0.
 
 def test_the_calibration_of_a_card_is_read(tmp_path: Path) -> None:
     (tmp_path / "v").mkdir()
-    card = {"calibration": {"temperature": 1.1, CARD_KEY: CALIBRATION.as_dict()}}
+    card = {"calibration": {"temperature": 1.1, CARD_KEY: asdict(CALIBRATION)}}
     (tmp_path / "v" / "card.json").write_text(json.dumps(card))
     assert calibration_of_version(tmp_path, "v") == CALIBRATION
 
