@@ -169,7 +169,7 @@ class _Estimate:
 
     def interval(self) -> tuple[float, float]:
         """Around the centre, in [0, 100]."""
-        half = 0.0  # exactly, where all is known: rounding must not touch a border
+        half = 0.0  # exactly, where every slice is corrected: rounding must not touch a border
         if self._open.any():
             half = float(self._half_width(np.array(self._errors.total_variance), np.array(self._open_lung())))
         return max(0.0, self.centre - half), min(100.0, self.centre + half)
@@ -191,10 +191,8 @@ class _Estimate:
         """Percents between which the centre keeps its grade; the outermost grades have no outer end."""
         grade = self._study.rule.grade_of(self.centre)
         low, high = self._study.rule.bounds_of(grade)
-        return (
-            -math.inf if grade is SeverityGrade.CT_0 else low,
-            math.inf if grade is SeverityGrade.CT_4 else high,
-        )
+        low = -math.inf if grade is SeverityGrade.CT_0 else low
+        return low, math.inf if grade is SeverityGrade.CT_4 else high
 
     def _open_lung(self) -> float:
         return float(self._study.lung[self._open].sum())

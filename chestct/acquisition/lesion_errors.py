@@ -70,10 +70,10 @@ class LesionErrors:
         if error is not None:
             surprise = (error - self.mean[at]) / deviation
             self.mean += column * min(_MOST_DEVIATIONS, max(-_MOST_DEVIATIONS, surprise))
-        told = self._with_total[at] / deviation
-        left = self.total_variance - told**2
+        moved = self._with_total[at] / deviation
+        left = self.total_variance - moved**2
         self.total_variance = left if left > self._smallest_total else 0.0
-        self._with_total = self._with_total - column * told
+        self._with_total = self._with_total - column * moved
         self._variance = self._variance - column**2
         self._variance[at], self._with_total[at] = 0.0, 0.0
         self._learnt[self._count] = column

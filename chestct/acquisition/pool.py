@@ -15,13 +15,8 @@ Floats = npt.NDArray[np.float64]
 # below which nodules are not followed up either (our choice; single stray pixels are no lesion).
 MAY_HOLD_LESION = 0.0002
 
-_UNCERTAINTY_COLUMNS = (
-    "zone_entropy",
-    "ground_glass_entropy",
-    "consolidation_entropy",
-    "disagreement",
-    "lesion_zone",
-    "grade_chance",
+_FACTS = {"fingerprints": np.uint64} | dict.fromkeys(
+    ("slice_ids", "study_ids", "patients", "positions"), np.int64
 )
 
 
@@ -67,7 +62,7 @@ class Pool:
             if column.shape != (len(self.slice_ids),) or column.dtype != dtype:
                 raise InputError(
                     f"pool column {name}",
-                    f"is {column.dtype} of shape {column.shape}; expected {np.dtype(dtype)} of shape "
+                    f"is {column.dtype} of shape {column.shape}; expected {dtype} of shape "
                     f"({len(self.slice_ids)},); Pool.of converts",
                 )
         if len(np.unique(self.slice_ids)) != len(self.slice_ids):
@@ -86,18 +81,13 @@ class Pool:
         unknown = set(columns) - {field.name for field in fields(cls)}
         if unknown or columns.get("slice_ids") is None:
             raise InputError("pool columns", f"are {sorted(columns)}; expected slice_ids and columns of Pool")
-        given = {name: column for name, column in columns.items() if column is not None}
-        slice_ids = np.asarray(given["slice_ids"], np.int64)
-        made: dict[str, Any] = {"slice_ids": slice_ids}
-        left_out = {"study_ids": slice_ids, "patients": slice_ids}
-        for field in fields(cls):
-            name, dtype = field.name, _dtype_of(field.name)
-            if name in given:
-                made[name] = np.asarray(given[name], dtype)
-            elif name not in made:
-                nothing = np.full(len(slice_ids), np.nan if dtype is np.float64 else 0, dtype)
-                made[name] = left_out.get(name, nothing)
-        return cls(**made)
+        slice_ids = np.asarray(columns["slice_ids"], np.int64)
+        unknown_facts = dict.fromkeys(_FACTS, np.zeros(len(slice_ids)))
+        filled = unknown_facts | {"study_ids": slice_ids, "patients": slice_ids}
+        filled |= {name: column for name, column in columns.items() if column is not None}
+        unknown_figure = np.full(len(slice_ids), np.nan)
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: np.array(filled.get(name, unknown_figure), _dtype_of(name)) for name in names})
 
     def __len__(self) -> int:
         return len(self.slice_ids)
@@ -115,7 +105,5 @@ class Pool:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-def _dtype_of(column: str) -> type[np.int64] | type[np.float64] | type[np.uint64]:
-    if column == "fingerprints":
-        return np.uint64
-    return np.float64 if column in _UNCERTAINTY_COLUMNS else np.int64
+def _dtype_of(column: str) -> np.dtype[Any]:
+    return np.dtype(_FACTS.get(column, np.float64))

@@ -47,12 +47,11 @@ def reasons(pool: Pool) -> list[Reason]:
         Reason.UNCHECKED: np.ones(len(pool), np.bool_),
     }
     first = np.argmax(np.stack(list(holds.values())), axis=0)
-    said = list(holds)
-    return [said[which] for which in first.tolist()]
+    return [list(holds)[which] for which in first.tolist()]
 
 
 def _in_upper_part(uncertainty: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    known = uncertainty[~np.isnan(uncertainty)]
-    if not len(known):
+    numbers = uncertainty[~np.isnan(uncertainty)]
+    if not len(numbers):
         return np.zeros(len(uncertainty), np.bool_)
-    return (uncertainty > 0) & (uncertainty >= np.quantile(known, _UPPER_PART))
+    return (uncertainty > 0) & (uncertainty >= np.quantile(numbers, _UPPER_PART))

@@ -5,6 +5,7 @@ stretch that has room for it: no more than a few of one patient, none beside its
 What is pushed behind comes a stretch later, not at the end, and the next best slices move up into its room.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,12 +42,8 @@ class Spreading:
     near_duplicate_bits: int = 3
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("stretch", 1),
-            ("per_patient", 1),
-            ("neighbours", 0),
-            ("near_duplicate_bits", -1),
-        ):
+        smallest = {"stretch": 1, "per_patient": 1, "neighbours": 0, "near_duplicate_bits": -1}
+        for name, least in smallest.items():
             if getattr(self, name) < least:
                 raise InputError(f"spreading's {name}", f"is {getattr(self, name)}; expected {least} or more")
 
@@ -70,16 +67,9 @@ def stretches(pool: Pool, order: Order, spreading: Spreading) -> list[Order]:
     where nothing that is left fits, as in a pool of a single patient.
     """
     dealt = _Dealt(spreading)
-    rows = zip(
-        order.tolist(),
-        pool.patients[order].tolist(),
-        pool.study_ids[order].tolist(),
-        pool.positions[order].tolist(),
-        pool.fingerprints[order].tolist(),
-        strict=True,
-    )
-    for index, patient, study, position, fingerprint in rows:
-        dealt.put(index, patient, study, position, fingerprint)
+    columns = (pool.patients, pool.study_ids, pool.positions, pool.fingerprints)
+    for row in zip(order.tolist(), *(column[order].tolist() for column in columns), strict=True):
+        dealt.put(*row)
     return [np.array(indices, np.int64) for indices in dealt.indices]
 
 
@@ -95,7 +85,7 @@ class _Dealt:
         self.indices: list[list[int]] = []
         self._fingerprints: list[list[int]] = []
         self._jump: list[int] = []
-        self._of_patient: dict[tuple[int, int], int] = {}
+        self._of_patient: Counter[tuple[int, int]] = Counter()
         self._earliest: dict[int, int] = {}
         self._stretch_of: dict[tuple[int, int], int] = {}
 
@@ -110,7 +100,7 @@ class _Dealt:
         passed_over = 0
         while True:
             stretch = self._not_full(stretch)
-            if self._of_patient.get((patient, stretch), 0) >= cap:
+            if self._of_patient[patient, stretch] >= cap:
                 stretch += 1
             elif passed_over < _FARTHEST_BACK and (
                 stretch in neighbours or self._holds_copy(stretch, fingerprint)
@@ -119,7 +109,7 @@ class _Dealt:
                 passed_over += 1
             else:
                 break
-        while self._of_patient.get((patient, earliest), 0) >= cap:
+        while self._of_patient[patient, earliest] >= cap:
             earliest += 1
         # Slices of a patient who has nothing but copies would pass over the same stretches again and again.
         self._earliest[patient] = earliest + (passed_over == _FARTHEST_BACK)
@@ -127,21 +117,21 @@ class _Dealt:
         self.indices[stretch].append(index)
         if fingerprint:
             self._fingerprints[stretch].append(fingerprint)
-        self._of_patient[patient, stretch] = self._of_patient.get((patient, stretch), 0) + 1
+        self._of_patient[patient, stretch] += 1
         self._stretch_of[study, position] = stretch
 
     def _not_full(self, stretch: int) -> int:
         """The first stretch from here on that has a place left; a new one where none has."""
-        found = stretch
-        while found < len(self.indices) and len(self.indices[found]) == self._spreading.stretch:
-            found = self._jump[found]
-        while stretch < found:
-            self._jump[stretch], stretch = found, self._jump[stretch]
-        while found >= len(self.indices):
+        free = stretch
+        while free < len(self.indices) and len(self.indices[free]) == self._spreading.stretch:
+            free = self._jump[free]
+        while stretch < free:
+            self._jump[stretch], stretch = free, self._jump[stretch]
+        while free >= len(self.indices):
             self._jump.append(len(self.indices) + 1)
             self.indices.append([])
             self._fingerprints.append([])
-        return found
+        return free
 
     def _holds_copy(self, stretch: int, fingerprint: int) -> bool:
         bits = self._spreading.near_duplicate_bits

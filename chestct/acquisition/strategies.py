@@ -4,6 +4,7 @@ A strategy orders the whole pool, first to read first, so that the same order se
 20 places are what it would ask with a budget of 20.
 """
 
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
@@ -70,34 +71,23 @@ class ForegroundRandom:
         return merged([foreground, everything], [_FOREGROUND_SHARE, 1 - _FOREGROUND_SHARE])
 
 
-class Entropy:
-    """The most uncertain first, summed over the zone a reader looks at; not known: last."""
+@dataclass(frozen=True)
+class HighestFirst:
+    """By a column of the pool, highest first; equal and not known: by the next column."""
 
-    name = "entropy"
-
-    def order(self, pool: Pool, rng: np.random.Generator, round_number: int = 0) -> Order:
-        return highest_first(rng, pool.zone_entropy)
-
-
-class Disagreement:
-    """Where the model's own views contradict each other first (BALD); not known: last, by entropy.
-
-    Source: Houlsby et al. 2011, arXiv 1112.5745: mutual information of prediction and model.
-    """
-
-    name = "disagreement"
+    name: str
+    columns: tuple[str, ...]
 
     def order(self, pool: Pool, rng: np.random.Generator, round_number: int = 0) -> Order:
-        return highest_first(rng, pool.disagreement, pool.zone_entropy)
+        return highest_first(rng, *(getattr(pool, column) for column in self.columns))
 
 
-class Decision:
-    """The likeliest to change its study's CT grade first; equal and not known: by entropy."""
-
-    name = "decision"
-
-    def order(self, pool: Pool, rng: np.random.Generator, round_number: int = 0) -> Order:
-        return highest_first(rng, pool.grade_chance, pool.zone_entropy)
+# The most uncertain first, summed over the zone a reader looks at.
+_ENTROPY = HighestFirst("entropy", ("zone_entropy",))
+# Where the model's own views contradict each other first (BALD: Houlsby et al. 2011, arXiv 1112.5745).
+_DISAGREEMENT = HighestFirst("disagreement", ("disagreement", "zone_entropy"))
+# The likeliest to change its study's CT grade first.
+_DECISION = HighestFirst("decision", ("grade_chance", "zone_entropy"))
 
 
 class ClaspPE:
@@ -115,21 +105,19 @@ class ClaspPE:
 
     def order(self, pool: Pool, rng: np.random.Generator, round_number: int = 0) -> Order:
         scale = 0.5 ** (round_number / _NOISE_HALVES_EVERY_ROUNDS)
-        uncertainties = (pool.ground_glass_entropy, pool.consolidation_entropy, pool.zone_entropy)
         orders: list[Order] = []
-        for uncertainty in uncertainties:
+        for uncertainty in (pool.ground_glass_entropy, pool.consolidation_entropy, pool.zone_entropy):
             with np.errstate(divide="ignore"):
                 score = np.log(np.maximum(uncertainty, 0.0)) + rng.gumbel(0.0, scale, len(pool))
             ranked = highest_first(rng, score)
-            is_last = len(orders) == len(uncertainties) - 1
-            orders.append(ranked if is_last else ranked[np.isfinite(score[ranked])])
+            orders.append(ranked if uncertainty is pool.zone_entropy else ranked[np.isfinite(score[ranked])])
         return merged(orders, [_STRATIFIED_SHARE / 2, _STRATIFIED_SHARE / 2, 1 - _STRATIFIED_SHARE])
 
 
 STRATEGIES: MappingProxyType[str, Strategy] = MappingProxyType(
     {
         strategy.name: strategy
-        for strategy in (Random(), ForegroundRandom(), Entropy(), Disagreement(), ClaspPE(), Decision())
+        for strategy in (Random(), ForegroundRandom(), _ENTROPY, _DISAGREEMENT, ClaspPE(), _DECISION)
     }
 )
 # Replayed on real data, none gave a better model for as many slices, and entropy and disagreement cost the
@@ -143,7 +131,7 @@ def strategy_named(name: str | None) -> Strategy:
     Raises:
         SettingsError: there is none of that name.
     """
-    wanted = DEFAULT_STRATEGY if name is None else name
-    if wanted not in STRATEGIES:
-        raise SettingsError(f"the strategy is {wanted!r}; expected one of {', '.join(STRATEGIES)}")
-    return STRATEGIES[wanted]
+    try:
+        return STRATEGIES[DEFAULT_STRATEGY if name is None else name]
+    except KeyError as error:
+        raise SettingsError(f"the strategy is {name!r}; expected one of {', '.join(STRATEGIES)}") from error

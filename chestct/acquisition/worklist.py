@@ -56,32 +56,19 @@ def order_pool(
             orders are made anew more often than readers get to it, nothing of control is ever read.
     """
     of_strategy, of_places = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2))
-    in_control = np.array(
-        [
-            (allocation := assignments.get(slice_id)) is not None and allocation.arm == Arm.CONTROL
-            for slice_id in pool.slice_ids.tolist()
-        ],
-        np.bool_,
-    )
+    control = [slice_id for slice_id, allocation in assignments.items() if allocation.arm == Arm.CONTROL]
+    in_control = np.isin(pool.slice_ids, control)
     active = np.flatnonzero(~in_control).astype(np.int64)
     asked = active[strategy.order(pool.subset(active), of_strategy, policy.round_number)]
-    order = interleaved(
-        spread(pool, asked, policy.spreading),
-        control_queue(pool, in_control),
-        policy.shares.control,
-        of_places,
-    )
-    said = reasons(pool)
-    return Ordered(pool.slice_ids[order], tuple(said[row] for row in order.tolist()))
+    active_order = spread(pool, asked, policy.spreading)
+    order = interleaved(active_order, control_queue(pool, in_control), policy.shares.control, of_places)
+    return Ordered(pool.slice_ids[order], tuple(map(reasons(pool).__getitem__, order.tolist())))
 
 
 def served_score(place: int, count: int) -> float:
     """The score that makes Label Studio serve a task at this place: lowest first, never 0 or 1.
 
     Args:
-        place: from 0.
-        count: places in the order.
-    Returns:
-        (place + 1) / (count + 1), in (0, 1).
+        place: from 0; of `count` in the order.
     """
     return (place + 1) / (count + 1)
