@@ -39,9 +39,6 @@ def agreement(pairs: Sequence[ReadingPair], class_name: str, *, seed: int = 0) -
     with it, agreement would be a matter of how many slices are healthy. One on which only one of them
     marks it has a Dice of 0. Both readers saw the same pre-label where the slice had one, so this is the
     agreement of readers who use the tool, above that of readers who draw from nothing.
-
-    Args:
-        class_name: one of CLASSES.
     """
     drawn = [pair for pair in pairs if pair.was_drawn]
     marked = [(pair, dice) for pair in drawn if (dice := pair.dice[class_name]) is not None]

@@ -88,11 +88,7 @@ def estimates_of(readings: Sequence[Reading], pairs: Sequence[ReadingPair]) -> R
 def figures_of(
     readings: Sequence[Reading], pairs: Sequence[ReadingPair], versions: Sequence[str]
 ) -> ReadersFigures:
-    """Works everything out.
-
-    Args:
-        versions: all model versions, the oldest first.
-    """
+    """Works everything out; `versions` are all of the models', the oldest first."""
     return ReadersFigures(
         estimates=estimates_of(readings, pairs),
         by_reader=tuple(effort_by_reader(readings)),

@@ -60,8 +60,9 @@ class Reading:
     @property
     def corrected_pixels(self) -> int | None:
         """Pixels of the pre-label that the reader changed; None where no model's pre-label was shown."""
-        shown = self.changes is not None and self.changes.model_version == self.shown_version
-        return self.changes.changed if shown and not self.has_own_mask and self.changes else None
+        if self.changes is None or self.has_own_mask or self.changes.model_version != self.shown_version:
+            return None
+        return self.changes.changed
 
     def changed_pixels(self, label: Label) -> int | None:
         """The same of one lesion class: pixels that it gained and that it lost."""

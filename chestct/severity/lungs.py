@@ -55,7 +55,7 @@ def sides_of(lung: Mask, spacing_mm: Spacing) -> npt.NDArray[np.uint8]:
     if not in_picture.any():
         return sides
     # By axis: of the whole volume at once it takes sixty times as long.
-    present = lung.any(axis=(1, 2)), in_picture.any(axis=1), in_picture.any(axis=0)
+    present = lung.any(axis=(1, 2)), np.any(in_picture, axis=1), np.any(in_picture, axis=0)
     box = tuple(ndimage.find_objects(along.view(np.uint8))[0][0] for along in present)
     inside = lung[box]
     steps = tuple(

@@ -128,11 +128,7 @@ def _kept(folder: Path, path: Path, name: str) -> Upload | Failure:
 
 
 def ending_of(path: Path) -> str | None:
-    """The file name ending under which our readers know this content, None where it is unknown.
-
-    Args:
-        path: a file of any name; at most a few hundred bytes of it are read or unpacked.
-    """
+    """The ending under which our readers know this content, by its first bytes; None where it is unknown."""
     with path.open("rb") as file:
         head = file.read(_HEADER_BYTES)
     if head.startswith(b"\x1f\x8b"):

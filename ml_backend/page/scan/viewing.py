@@ -28,12 +28,7 @@ _MOST_PICTURES, _COLUMNS, _TILE = 8, 4, 300
 
 
 def scan_context(scan: Scan, folder: Path, number: int, ahead: int, text: Translator) -> dict[str, Any]:
-    """What every page of a scan shows.
-
-    Args:
-        number: of the study that is looked at.
-        ahead: scans that are worked on before this one.
-    """
+    """What every page of a scan shows; `number` is the study looked at, `ahead` scans come before it."""
     studies = [(each, numbered_study(folder, each)) for each in range(1, scan.studies + 1)]
     return {
         "scan": scan,
@@ -59,11 +54,7 @@ def _findings_context(facts: StudyFacts, findings: Findings, text: Translator) -
 
 
 def study_context(study: KeptStudy, findings: Findings, base: str, text: Translator) -> dict[str, Any]:
-    """What the viewer's page shows, and what its script needs to know.
-
-    Args:
-        base: URL below which the study's data lies.
-    """
+    """What the viewer's page shows and its script needs; below the URL `base` the study's data lies."""
     facts = study.facts()
     first = most_affected_slice(findings)
     classes = [
