@@ -19,7 +19,7 @@ from tiny_simulation import rounds_of, tiny_plan, write_data
 from chestct.job_queue import JobQueue, names
 from chestct.job_queue.connection import SERIALIZER
 from training.simulate.plan import keep_plan
-from training.simulate.records import Records, fits_of
+from training.simulate.records import Records
 from training.simulate.run import SimulationFailedError, run_here, run_through_queue
 
 _WORKER = """
@@ -73,7 +73,7 @@ def test_workers_come_to_the_same_rounds_as_one_process(queue: JobQueue, tmp_pat
         keep_plan(tmp_path / name, plan)
     told: list[tuple[int, int]] = []
     run_through_queue(tmp_path / "queue", queue, lambda done, total: told.append((done, total)), 0.05)
-    assert told[-1] == (fits_of(plan), fits_of(plan))
+    assert told[-1] == (plan.fits, plan.fits)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     run_here(tmp_path / "here")
     for cell in plan.cells():
