@@ -5,13 +5,11 @@ from pathlib import Path
 
 from chestct.files import exclusive_lock
 from training.simulate.learner import Learner
-from training.simulate.plan import Cell, SimulationPlan, read_plan
-from training.simulate.records import START, Records, RoundRecord
+from training.simulate.plan import START, Cell, read_plan
+from training.simulate.records import Records, RoundRecord
 from training.simulate.rounds import Rounds
 from training.simulate.slices import read_slices
-from training.simulate.weights import RoundWeights, Weights, start_weights
-
-OnRound = Callable[[], None]
+from training.simulate.weights import Weights, read_weights, start_weights, weights_path, write_weights
 
 
 class CellRunner:
@@ -22,17 +20,10 @@ class CellRunner:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._plan = folder, read_plan(folder)
-        self._records = Records(folder)
-        self._rounds = Rounds(self._plan, read_slices(self._plan), Learner(self._plan))
-        self._weights = RoundWeights(folder)
+        self._folder, self.plan, self._records = folder, read_plan(folder), Records(folder)
+        self._rounds = Rounds(self.plan, read_slices(self.plan), Learner(self.plan))
 
-    @property
-    def plan(self) -> SimulationPlan:
-        """The folder's plan."""
-        return self._plan
-
-    def run(self, cell: Cell, *, wait: bool, on_round: OnRound = lambda: None) -> bool:
+    def run(self, cell: Cell, *, wait: bool, on_round: Callable[[], None] = lambda: None) -> bool:
         """Does what is left of a cell.
 
         Args:
@@ -48,28 +39,29 @@ class CellRunner:
                 self._go_on(cell, on_round)
         return lock is not None
 
-    def _start(self, seed: int, on_round: OnRound) -> None:
+    def _start(self, seed: int, on_round: Callable[[], None]) -> None:
         start = Cell(START, seed)
         with exclusive_lock(self._folder / "locks" / f"{START}-{seed}", None):
             if not self._records.has(start, 0):
-                record, weights = self._rounds.first(seed, start_weights(self._folder, self._plan))
+                record, weights = self._rounds.first(seed, start_weights(self._folder, self.plan))
                 self._keep(start, record, weights)
                 on_round()
 
-    def _go_on(self, cell: Cell, on_round: OnRound) -> None:
-        done = self._records.rounds(cell, self._plan)
-        if len(done) > self._plan.rounds:
+    def _go_on(self, cell: Cell, on_round: Callable[[], None]) -> None:
+        done = self._records.rounds(cell, self.plan)
+        if len(done) > self.plan.rounds:
             return
-        weights = self._weights.read(cell, len(done) - 1)
-        while len(done) <= self._plan.rounds:
+        weights = read_weights(weights_path(self._folder, cell, len(done) - 1))
+        while len(done) <= self.plan.rounds:
             record, weights = self._rounds.next(cell, done, weights)
             self._keep(cell, record, weights)
-            self._weights.drop(cell, record.number - 1)
+            if len(done) > 1:  # the weights of round 0 stay: every strategy at that seed starts from them
+                weights_path(self._folder, cell, len(done) - 1).unlink(missing_ok=True)
             done.append(record)
             on_round()
 
     def _keep(self, cell: Cell, record: RoundRecord, weights: Weights) -> None:
         """The record comes last: a round that has one can be gone on from."""
-        if record.number < self._plan.rounds:
-            self._weights.keep(cell, record.number, weights)
+        if record.number < self.plan.rounds:
+            write_weights(weights_path(self._folder, cell, record.number), weights)
         self._records.keep(cell, record)

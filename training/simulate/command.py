@@ -75,13 +75,12 @@ def shared_data_folders(settings: Settings) -> tuple[str, ...]:
         TrainingDataError: it is not there.
     """
     root = settings.shared_data
-    folders = () if root is None else tuple(root / name for name in (COVID_CT_SEG, MEDSEG))
-    if not folders or not all(folder.is_dir() for folder in folders):
+    if root is None or not all((root / name).is_dir() for name in (COVID_CT_SEG, MEDSEG)):
         raise TrainingDataError(
             "no labelled data: name folders with --data, or set LUNGLOOP_SHARED_DATA to the folder of "
             f"{COVID_CT_SEG} and {MEDSEG}"
         )
-    return tuple(str(folder) for folder in folders)
+    return str(root / COVID_CT_SEG), str(root / MEDSEG)
 
 
 def _queue(settings: Settings, say: Callable[[str], None]) -> JobQueue | None:

@@ -44,7 +44,6 @@ class Learner:
         Args:
             samples: at least one; all of them are drawn from, those of earlier rounds too.
             start: weights that it goes on from.
-            seed: of every draw.
         Raises:
             TrainingDivergedError: the loss became NaN or infinite.
         """

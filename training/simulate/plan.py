@@ -11,6 +11,8 @@ from training.report.rendering import write_whole
 
 BASELINE = "foreground-random"
 FILE_NAME = "plan.json"
+# The first fit at a seed is every strategy's; it is kept under this name.
+START = "start"
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,10 @@ class Cell:
 
     strategy: str
     seed: int
+
+    def owner_of(self, number: int) -> str:
+        """Under whose name a round is kept; round 0 is that of its seed, whatever the strategy."""
+        return self.strategy if number else START
 
 
 @dataclass(frozen=True)
@@ -79,18 +85,10 @@ class SimulationPlan:
         """All cells, seed by seed, so that an early look compares whole seeds."""
         return tuple(Cell(strategy, seed) for seed in range(self.seeds) for strategy in self.strategies)
 
-    def as_dict(self) -> dict[str, object]:
-        """JSON-ready."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, stored: dict[str, Any]) -> "SimulationPlan":
-        """The plan that `as_dict` wrote."""
-        names = {field.name for field in fields(cls)}
-        values: dict[str, Any] = {name: value for name, value in stored.items() if name in names}
-        for name in ("data", "strategies"):  # JSON has no tuples
-            values[name] = tuple(stored[name])
-        return cls(**values)
+    @property
+    def fits(self) -> int:
+        """How many fits it takes in all; the first of each seed is shared."""
+        return self.seeds * (1 + len(self.strategies) * self.rounds)
 
 
 def keep_plan(folder: Path, plan: SimulationPlan) -> None:
@@ -110,7 +108,7 @@ def keep_plan(folder: Path, plan: SimulationPlan) -> None:
         grown = kept.seeds <= plan.seeds and set(kept.strategies) <= set(plan.strategies)
         differing = [
             f"{name} {value} (asked: {getattr(plan, name)})"
-            for name, value in kept.as_dict().items()
+            for name, value in asdict(kept).items()
             if value != getattr(plan, name) and not (grown and name in ("seeds", "strategies"))
         ]
         if differing:
@@ -118,7 +116,7 @@ def keep_plan(folder: Path, plan: SimulationPlan) -> None:
                 f"{folder} holds a simulation with {'; '.join(differing)}; name a new folder, or go on with "
                 "the same settings, with more seeds or more strategies"
             )
-    write_whole(folder / FILE_NAME, json.dumps(plan.as_dict(), indent=2) + "\n")
+    write_whole(folder / FILE_NAME, json.dumps(asdict(plan), indent=2) + "\n")
 
 
 def read_plan(folder: Path) -> SimulationPlan:
@@ -129,7 +127,10 @@ def read_plan(folder: Path) -> SimulationPlan:
     """
     path = folder / FILE_NAME
     try:
-        return SimulationPlan.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        stored |= {name: tuple(stored[name]) for name in ("data", "strategies")}  # JSON has no tuples
+        names = stored.keys() & {field.name for field in fields(SimulationPlan)}
+        return SimulationPlan(**{name: stored[name] for name in names})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(
             path, f"is no plan of a simulation ({error}); start `lungloop simulate` anew"

@@ -21,8 +21,11 @@ from training.simulate.slices import PoolSlice
 
 # Columns of Pool that a model gives; the others are facts of the slices.
 MODEL_COLUMNS = (
-    *("zone_entropy", "ground_glass_entropy", "consolidation_entropy"),
-    *("disagreement", "lesion_zone"),
+    "zone_entropy",
+    "ground_glass_entropy",
+    "consolidation_entropy",
+    "disagreement",
+    "lesion_zone",
 )
 _LESION_BITS = bits(*LESIONS)
 
@@ -69,13 +72,12 @@ def uncertainty_of(
         mirrored: the same from the mirrored picture, the second opinion for `disagreement`; None leaves
             that unknown.
     """
-    figures = zone_figures(probabilities, normalised_entropy(probabilities))
     disagreement = None
     if mirrored is not None:
         together = ((probabilities + mirrored) / 2).astype(np.float32)
         disagreement = zone_disagreement(together, ensemble_disagreement((probabilities, mirrored)))
-    columns = asdict(figures) | {"disagreement": disagreement}
-    return {name: columns[name] for name in MODEL_COLUMNS}
+    figures = asdict(zone_figures(probabilities, normalised_entropy(probabilities)))
+    return {name: (figures | {"disagreement": disagreement})[name] for name in MODEL_COLUMNS}
 
 
 def corrected_pixels(label_map: npt.NDArray[np.uint8], partial_labels: npt.NDArray[np.uint8]) -> int:

@@ -8,10 +8,7 @@ from pathlib import Path
 
 from chestct.errors import InputError
 from training.report.rendering import write_whole
-from training.simulate.plan import Cell, SimulationPlan
-
-# The first fit at a seed is every strategy's; it is kept under this name.
-START = "start"
+from training.simulate.plan import START, Cell, SimulationPlan
 
 
 @dataclass(frozen=True)
@@ -73,9 +70,8 @@ class Records:
         self._folder = folder / "rounds"
 
     def path(self, cell: Cell, number: int) -> Path:
-        """Where a round is kept; round 0 is that of its seed, whatever the strategy."""
-        strategy = cell.strategy if number else START
-        return self._folder / strategy / f"seed-{cell.seed}" / f"round-{number}.json"
+        """Where a round is kept."""
+        return self._folder / cell.owner_of(number) / f"seed-{cell.seed}" / f"round-{number}.json"
 
     def has(self, cell: Cell, number: int) -> bool:
         """Whether the round is finished."""
@@ -95,17 +91,15 @@ class Records:
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
             left = stored["still_open"]
+            if left is not None:
+                doubts = {name: tuple(values) for name, values in left["doubts"].items()}
+                left = OpenSlices(tuple(left["ids"]), doubts, tuple(left["corrected_pixels"]))
             return RoundRecord(
                 number=int(stored["number"]),
                 added=tuple(stored["added"]),
                 added_pixels=tuple(stored["added_pixels"]),
                 scores={patient: PatientDice(**score) for patient, score in stored["scores"].items()},
-                still_open=left
-                and OpenSlices(
-                    tuple(left["ids"]),
-                    {name: tuple(values) for name, values in left["doubts"].items()},
-                    tuple(left["corrected_pixels"]),
-                ),
+                still_open=left,
                 seconds=float(stored["seconds"]),
             )
         except (OSError, ValueError, TypeError, KeyError) as error:
@@ -123,8 +117,3 @@ class Records:
         starts = sum(self.has(Cell(START, seed), 0) for seed in range(plan.seeds))
         rounds = range(1, plan.rounds + 1)
         return starts + sum(self.has(cell, number) for cell in plan.cells() for number in rounds)
-
-
-def fits_of(plan: SimulationPlan) -> int:
-    """How many fits the plan takes in all; the first of each seed is shared."""
-    return plan.seeds + len(plan.cells()) * plan.rounds

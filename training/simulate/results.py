@@ -1,7 +1,8 @@
 """A simulation's figures: curves, areas under them, and each strategy against the baseline."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from chestct.errors import TrainingDataError
 from training.simulate.plan import BASELINE, Cell, read_plan
-from training.simulate.records import Records, RoundRecord, fits_of
+from training.simulate.records import Records, RoundRecord
 from training.simulate.statistics import area, holm, patient_weights, sign_flip_p, two_way_interval
 
 Values = npt.NDArray[np.float64]
@@ -39,10 +40,6 @@ class Curve:
     slices: list[float]
     pixels: list[float]
     dice: Values
-
-    def mean(self, weights: Values) -> list[float]:
-        """(R,) weighted over patients."""
-        return (self.dice @ weights).tolist()
 
 
 def gathered(folder: Path) -> dict[str, Any]:
@@ -73,12 +70,12 @@ def gathered(folder: Path) -> dict[str, Any]:
     curves = {
         name: [_curve(rounds[Cell(name, seed)], list(scores)) for seed in seeds] for name in plan.strategies
     }
-    comparisons = _comparisons(curves, sources)
+    comparisons = _comparisons(curves, sources, weights)
     return {
         # Where the data lies is nobody's business who reads the report.
-        "plan": plan.as_dict() | {"data": [Path(folder).name for folder in plan.data]},
+        "plan": asdict(plan) | {"data": [Path(folder).name for folder in plan.data]},
         "complete": len(seeds) == plan.seeds,
-        "fits": {"done": records.finished(plan), "all": fits_of(plan)},
+        "fits": {"done": records.finished(plan), "all": plan.fits},
         "seeds": seeds,
         "test": {"patients": dict(zip(scores, sources, strict=True))},
         "pairs": _PAIRS,
@@ -104,24 +101,23 @@ def _curve(rounds: Sequence[RoundRecord], patients: Sequence[str]) -> Curve:
 
 
 def _comparisons(
-    curves: Mapping[str, Sequence[Curve]], sources: Sequence[str]
+    curves: Mapping[str, Sequence[Curve]], sources: Sequence[str], weights: Values
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    weights = patient_weights(sources)
     compared: dict[str, dict[str, dict[str, Any]]] = {}
     for outcome in OUTCOMES:
-        values = outcome_values(curves, outcome)
+        values = _outcome_values(curves, outcome)
         differences = {name: own - values[BASELINE] for name, own in values.items() if name != BASELINE}
         p_values = [sign_flip_p(difference, weights) for difference in differences.values()]
         compared[outcome] = {
             name: {
-                "difference": round(float((difference @ weights).mean()), 4),
-                "baseline": round(float((values[BASELINE] @ weights).mean()), 4),
-                "interval": [round(end, 4) for end in two_way_interval(difference, sources)],
+                "difference": _mean(difference @ weights),
+                "baseline": _mean(values[BASELINE] @ weights),
+                "interval": _rounded(two_way_interval(difference, sources)),
                 "p": round(p, 5),
                 "p_adjusted": round(adjusted, 5),
-                "by_seed": [round(float(value), 4) for value in difference @ weights],
+                "by_seed": _rounded(difference @ weights),
                 "by_source": {
-                    source: round(float(difference[:, np.array(sources) == source].mean()), 4)
+                    source: _mean(difference[:, np.array(sources) == source])
                     for source in sorted(set(sources))
                 },
             }
@@ -132,32 +128,32 @@ def _comparisons(
     return compared
 
 
-def outcome_values(curves: Mapping[str, Sequence[Curve]], outcome: str) -> dict[str, Values]:
+def _outcome_values(curves: Mapping[str, Sequence[Curve]], outcome: str) -> dict[str, Values]:
     """Strategy -> (seeds, patients) values of one of OUTCOMES.
 
     Areas over pixels run, at each seed, as far as the strategy that corrected the fewest pixels came.
     """
     if outcome == "last_round":
         return {name: np.array([curve.dice[-1] for curve in own]) for name, own in curves.items()}
-    along: Callable[[Curve], list[float]] = (
-        (lambda curve: curve.slices) if outcome == "area_over_slices" else (lambda curve: curve.pixels)
-    )
+
+    def along(curve: Curve) -> list[float]:
+        return curve.slices if outcome == "area_over_slices" else curve.pixels
+
+    def areas(curve: Curve, end: float) -> list[float]:
+        return [area(along(curve), heights.tolist(), along(curve)[0], end) for heights in curve.dice.T]
+
     ends = [min(along(curve)[-1] for curve in of_seed) for of_seed in zip(*curves.values(), strict=True)]
-    return {
-        name: np.array(
-            [
-                [area(along(curve), heights.tolist(), along(curve)[0], end) for heights in curve.dice.T]
-                for curve, end in zip(own, ends, strict=True)
-            ]
-        )
-        for name, own in curves.items()
-    }
+    return {name: np.array(list(map(areas, own, ends))) for name, own in curves.items()}
 
 
 def _figures(
     curves: Sequence[Curve], weights: Values, rounds: Sequence[Sequence[RoundRecord]]
 ) -> dict[str, Any]:
-    means = np.array([curve.mean(weights) for curve in curves])
+    means = np.array([curve.dice @ weights for curve in curves])
+    last = [score for own in rounds for score in own[-1].scores.values()]
+    by_source: dict[str, list[float]] = defaultdict(list)
+    for score in last:
+        by_source[score.source].append(score.lesion_dice)
     areas = [
         area(curve.slices, mean, curve.slices[0], curve.slices[-1])
         for curve, mean in zip(curves, means.tolist(), strict=True)
@@ -170,30 +166,25 @@ def _figures(
         "mean": _rounded(means.mean(axis=0)),
         "lowest": _rounded(means.min(axis=0)),
         "highest": _rounded(means.max(axis=0)),
-        "area_over_slices": round(float(np.mean(areas)), 4),
+        "area_over_slices": _mean(areas),
         "last_round": {
-            "lesion_dice": round(float(means[:, -1].mean()), 4),
-            "by_source": _last_by_source(rounds),
-            "ground_glass_dice": _last_of_kind(rounds, "ground_glass_dice"),
-            "consolidation_dice": _last_of_kind(rounds, "consolidation_dice"),
+            "lesion_dice": _mean(means[:, -1]),
+            "by_source": {source: _mean(values) for source, values in sorted(by_source.items())},
+            "ground_glass_dice": _mean_known(score.ground_glass_dice for score in last),
+            "consolidation_dice": _mean_known(score.consolidation_dice for score in last),
         },
         "corrected_pixels": round(float(np.mean([curve.pixels[-1] for curve in curves])), 1),
         "seconds": round(sum(record.seconds for own in rounds for record in own[1:]), 1),
     }
 
 
-def _last_by_source(rounds: Sequence[Sequence[RoundRecord]]) -> dict[str, float]:
-    by_source: dict[str, list[float]] = {}
-    for own in rounds:
-        for score in own[-1].scores.values():
-            by_source.setdefault(score.source, []).append(score.lesion_dice)
-    return {source: round(float(np.mean(values)), 4) for source, values in sorted(by_source.items())}
+def _mean(values: Sequence[float] | Values) -> float:
+    return round(float(np.mean(values)), 4)
 
 
-def _last_of_kind(rounds: Sequence[Sequence[RoundRecord]], kind: str) -> float | None:
-    scores = [getattr(score, kind) for own in rounds for score in own[-1].scores.values()]
-    values = [value for value in scores if value is not None]
-    return round(float(np.mean(values)), 4) if values else None
+def _mean_known(values: Iterable[float | None]) -> float | None:
+    numbers = [value for value in values if value is not None]
+    return _mean(numbers) if numbers else None
 
 
 def is_shown(compared: Mapping[str, Any], *, better: bool) -> bool:

@@ -1,9 +1,11 @@
 """One round: fit to what is labelled, score, look at what is open; and who is asked for next."""
 
+import math
 import time
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -30,10 +32,6 @@ _LOOKS_TWICE = frozenset({"disagreement"})
 class Rounds:
     """The rounds of a plan on its slices.
 
-    Args:
-        plan: of the simulation.
-        slices: of `read_slices`.
-        learner: fits and applies the network.
     Raises:
         SettingsError: the plan asks for more slices than there are.
     """
@@ -76,7 +74,7 @@ class Rounds:
         rows = within_budget(order, still_open.corrected_pixels, self._plan)
         added = tuple(still_open.ids[row] for row in rows)
         pixels = tuple(still_open.corrected_pixels[row] for row in rows)
-        labelled = (*(one for record in before for one in record.added), *added)
+        labelled = (*(slice_id for record in before for slice_id in record.added), *added)
         twice = cell.strategy in _LOOKS_TWICE
         return self._round(number, cell.seed, added, pixels, start, labelled=labelled, twice=twice)
 
@@ -93,7 +91,7 @@ class Rounds:
     ) -> tuple[RoundRecord, Weights]:
         started = time.monotonic()
         # The order in which slices were asked for must not decide what a fit draws.
-        samples = [self._slices.pool[one].sample for one in sorted(labelled)]
+        samples = [self._slices.pool[slice_id].sample for slice_id in sorted(labelled)]
         network = self._learner.fit(samples, start, fit_seed(seed, number))
         scores = self._scores(network)
         last = number == self._plan.rounds
@@ -103,33 +101,31 @@ class Rounds:
 
     def _scores(self, network: torch.nn.Module) -> dict[str, PatientDice]:
         tallies: dict[str, Tally] = defaultdict(Tally)
-        sources: dict[str, str] = {}
+        sources = {sample.patient: sample.source for sample in self._slices.test}
         seen = self._learner.probabilities(network, self._test_images)
         for sample, probabilities in zip(self._slices.test, seen, strict=True):
             tallies[sample.patient].add(sample, probabilities, most_probable(probabilities, LESION_THRESHOLD))
-            sources[sample.patient] = sample.source
-        found = {patient: tallies[patient].score(patient) for patient in sorted(tallies)}
         return {
             patient: PatientDice(
                 sources[patient], score.lesion_dice, score.ground_glass_dice, score.consolidation_dice
             )
-            for patient, score in found.items()
+            for patient in sorted(tallies)
+            for score in [tallies[patient].score(patient)]
         }
 
     def _still_open(self, network: torch.nn.Module, labelled: frozenset[int], twice: bool) -> OpenSlices:
-        ids = tuple(one for one in range(len(self._slices.pool)) if one not in labelled)
-        samples = [self._slices.pool[one].sample for one in ids]
+        ids = tuple(slice_id for slice_id in range(len(self._slices.pool)) if slice_id not in labelled)
+        samples = [self._slices.pool[slice_id].sample for slice_id in ids]
         images = np.stack([sample.image for sample in samples])
         seen = self._learner.probabilities(network, images)
         mirrored = self._learner.probabilities(network, images, mirrored=True) if twice else [None] * len(ids)
-        uncertainties = [uncertainty_of(one, other) for one, other in zip(seen, mirrored, strict=True)]
+        uncertainties = list(map(uncertainty_of, seen, mirrored))
         pixels = tuple(
             corrected_pixels(most_probable(probabilities, LESION_THRESHOLD), sample.partial_labels)
             for probabilities, sample in zip(seen, samples, strict=True)
         )
-        return OpenSlices(
-            ids, {name: tuple(one[name] for one in uncertainties) for name in MODEL_COLUMNS}, pixels
-        )
+        columns = {name: tuple(row[name] for row in uncertainties) for name in MODEL_COLUMNS}
+        return OpenSlices(ids, columns, pixels)
 
 
 def first_set(sources: Sequence[str], count: int, seed: int) -> tuple[int, ...]:
@@ -147,7 +143,7 @@ def first_set(sources: Sequence[str], count: int, seed: int) -> tuple[int, ...]:
     wanted = Counter(dict.fromkeys(sorted(groups)[:count], 1))
     while wanted.total() < min(count, len(sources)):
         # The next slice goes to the source that is the farthest behind its share.
-        behind = max(sorted(groups), key=lambda one: len(groups[one]) / len(sources) * count - wanted[one])
+        behind = max(sorted(groups), key=lambda name: len(groups[name]) / len(sources) * count - wanted[name])
         wanted[behind] += 1
     return tuple(index for source in sorted(groups) for index in groups[source][: wanted[source]])
 
@@ -159,16 +155,10 @@ def within_budget(order: npt.NDArray[np.int64], pixels: Sequence[int], plan: Sim
         order: rows, first to read first.
         pixels: corrected in each row.
     """
-    chosen: list[int] = []
-    spent = 0
-    for row in order.tolist():
-        if len(chosen) == plan.slices_per_round:
-            break
-        if plan.pixels_per_round is not None and spent >= plan.pixels_per_round:
-            break
-        chosen.append(row)
-        spent += pixels[row]
-    return chosen
+    rows: list[int] = order[: plan.slices_per_round].tolist()
+    spent_before = accumulate((pixels[row] for row in rows), initial=0)
+    most = math.inf if plan.pixels_per_round is None else plan.pixels_per_round
+    return [row for row, spent in zip(rows, spent_before, strict=False) if spent < most]
 
 
 def fit_seed(seed: int, number: int) -> int:

@@ -9,8 +9,8 @@ from chestct.errors import LungLoopError, SettingsError
 from chestct.job_queue.queue import JobQueue, JobState
 from chestct.progress import OnProgress, Progress, unheard
 from training.simulate.cell import CellRunner
-from training.simulate.plan import Cell, SimulationPlan, read_plan
-from training.simulate.records import Records, fits_of
+from training.simulate.plan import SimulationPlan, read_plan
+from training.simulate.records import Records
 
 # A grade is a whole study's: a pool thinned to every n-th slice has none to resolve. Its own benchmark
 # (benchmarks/settle_grade.py) replays it on whole phantoms.
@@ -41,7 +41,7 @@ def run_here(folder: Path, on_progress: OnProgress = unheard) -> None:
     plan, records = runner.plan, Records(folder)
 
     def tell() -> None:
-        on_progress(Progress(records.finished(plan), fits_of(plan), "fits"))
+        on_progress(_progress(records, plan))
 
     tell()
     for wait in (False, True):
@@ -60,19 +60,22 @@ def run_through_queue(
 
     Args:
         folder: of the simulation, with its plan; workers must reach it, and the data, under the same path.
-        queue: that answers.
     Raises:
         SimulationFailedError: a job failed; what is finished is kept, and the same command goes on.
         ServiceUnavailableError: the queue stopped answering.
     """
     plan, records = read_plan(folder), Records(folder)
+    # The same name for the same cell of the same folder: requested twice, it is one job.
+    name = f"simulate-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
     jobs = {
-        cell: queue.enqueue_simulate_cell(_job_name(folder, cell), str(folder), cell.strategy, cell.seed)
+        cell: queue.enqueue_simulate_cell(
+            f"{name}-{cell.strategy}-{cell.seed}", str(folder), cell.strategy, cell.seed
+        )
         for cell in plan.cells()
         if not records.has(cell, plan.rounds)
     }
     while jobs:
-        on_progress(Progress(records.finished(plan), fits_of(plan), "fits"))
+        on_progress(_progress(records, plan))
         for cell, job_id in list(jobs.items()):
             job_state = queue.job_state(job_id)
             if records.has(cell, plan.rounds):
@@ -84,10 +87,8 @@ def run_through_queue(
                 )
         if jobs:
             time.sleep(poll_seconds)
-    on_progress(Progress(records.finished(plan), fits_of(plan), "fits"))
+    on_progress(_progress(records, plan))
 
 
-def _job_name(folder: Path, cell: Cell) -> str:
-    """The same for the same cell of the same folder: asking twice is asking once."""
-    digest = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
-    return f"simulate-{digest}-{cell.strategy}-{cell.seed}"
+def _progress(records: Records, plan: SimulationPlan) -> Progress:
+    return Progress(records.finished(plan), plan.fits, "fits")

@@ -50,7 +50,7 @@ class SimulationSlices:
                 f"{len(self.pool)} slices to choose from and {len(self.test)} to test on; a simulation needs "
                 "both, of different patients"
             )
-        both = {one.sample.patient for one in self.pool} & {sample.patient for sample in self.test}
+        both = {row.sample.patient for row in self.pool} & {sample.patient for sample in self.test}
         if both:
             raise TrainingDataError(f"patients on both sides of the split: {', '.join(sorted(both))}")
 
@@ -73,15 +73,14 @@ def read_slices(plan: SimulationPlan) -> SimulationSlices:
             raise InputError(failed.source, failed.reason)
         for side, samples in labelled.samples.items():
             test_patients = _drawn_patients(samples) if side == UNSPLIT else None
-            for one in _placed(samples):
-                tests = side == HELD_OUT if test_patients is None else one.sample.patient in test_patients
-                if one.position % (plan.test_every if tests else plan.pool_every):
-                    continue
-                thin = replace(one, sample=small(one.sample, plan.side))
-                if tests:
-                    test.append(thin.sample)
-                else:
-                    pool.append(thin)
+            for row in _placed(samples):
+                tests = side == HELD_OUT if test_patients is None else row.sample.patient in test_patients
+                if row.position % (plan.test_every if tests else plan.pool_every) == 0:
+                    sample = small(row.sample, plan.side)
+                    if tests:
+                        test.append(sample)
+                    else:
+                        pool.append(replace(row, sample=sample))
     return SimulationSlices(tuple(pool), tuple(test))
 
 

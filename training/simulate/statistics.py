@@ -38,10 +38,8 @@ def area(x: Sequence[float], y: Sequence[float], first: float, last: float) -> f
         raise InputError("curve", f"covers {reach}; its area was asked from {first:g} to {last:g}")
     if first == last:
         return float(np.interp(first, x, y))
-    inside = [place for place in x if first < place < last]
-    places = np.array([first, *inside, last])
-    heights = np.interp(places, x, y)
-    return float(np.trapezoid(heights, places) / (last - first))
+    places = np.array([first, *(place for place in x if first < place < last), last])
+    return float(np.trapezoid(np.interp(places, x, y), places) / (last - first))
 
 
 def patient_weights(sources: Sequence[str]) -> npt.NDArray[np.float64]:

@@ -12,7 +12,6 @@ from chestct.files import exclusive_lock, write_atomic
 from training.data.phantom_samples import phantom_samples
 from training.simulate.learner import fit_config, fitted, small_network
 from training.simulate.plan import Cell, SimulationPlan
-from training.simulate.records import START
 from training.simulate.slices import small
 
 Weights = Mapping[str, torch.Tensor]
@@ -24,28 +23,9 @@ _FIRST_PHANTOM_SEED = 700_000
 _SEED = 1
 
 
-class RoundWeights:
-    """What each round's network is gone on from, in a simulation's folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder / "weights"
-
-    def keep(self, cell: Cell, number: int, weights: Weights) -> None:
-        """Writes a round's weights in one step."""
-        write_weights(self._path(cell, number), weights)
-
-    def read(self, cell: Cell, number: int) -> Weights:
-        """A round's weights; round 0 is that of its seed, whatever the strategy. See `read_weights`."""
-        return read_weights(self._path(cell, number))
-
-    def drop(self, cell: Cell, number: int) -> None:
-        """Deletes a round's weights; those of round 0 stay, every strategy at that seed starts from them."""
-        if number:
-            self._path(cell, number).unlink(missing_ok=True)
-
-    def _path(self, cell: Cell, number: int) -> Path:
-        strategy = cell.strategy if number else START
-        return self._folder / strategy / f"seed-{cell.seed}-round-{number}.safetensors"
+def weights_path(folder: Path, cell: Cell, number: int) -> Path:
+    """Where a round's weights, which the next one starts from, lie in a simulation's folder."""
+    return folder / "weights" / cell.owner_of(number) / f"seed-{cell.seed}-round-{number}.safetensors"
 
 
 def write_weights(path: Path, weights: Weights) -> None:
@@ -77,16 +57,12 @@ def start_weights(folder: Path, plan: SimulationPlan) -> Weights:
     path = folder / START_NAME
     with exclusive_lock(folder / "locks" / "start-weights", None, parents=True):
         if not path.is_file():
-            write_weights(path, _fitted_start(plan))
+            torch.manual_seed(_SEED)
+            network = small_network()
+            if plan.start_steps:
+                seeds = range(_FIRST_PHANTOM_SEED, _FIRST_PHANTOM_SEED + plan.start_phantoms)
+                _LOG.info("fitting the start on %d phantoms, %d steps", plan.start_phantoms, plan.start_steps)
+                samples = [small(sample, plan.side) for sample in phantom_samples(seeds)]
+                network = fitted(network, samples, fit_config(plan, plan.start_steps, _SEED))
+            write_weights(path, network.state_dict())
     return read_weights(path)
-
-
-def _fitted_start(plan: SimulationPlan) -> Weights:
-    torch.manual_seed(_SEED)
-    network = small_network()
-    if plan.start_steps:
-        seeds = range(_FIRST_PHANTOM_SEED, _FIRST_PHANTOM_SEED + plan.start_phantoms)
-        _LOG.info("fitting the start on %d phantoms, %d steps", plan.start_phantoms, plan.start_steps)
-        samples = [small(sample, plan.side) for sample in phantom_samples(seeds)]
-        network = fitted(network, samples, fit_config(plan, plan.start_steps, _SEED))
-    return network.state_dict()

@@ -24,7 +24,7 @@ from chestct.partial_labels import NOT_LESION
 from training.data.dataset import TrainingSample
 from training.simulate.cell import CellRunner
 from training.simulate.plan import Cell, keep_plan, read_plan
-from training.simulate.records import Records, fits_of
+from training.simulate.records import Records
 from training.simulate.run import require_known_strategies, run_here
 from training.simulate.slices import PoolSlice, SimulationSlices, read_slices
 from training.simulate.weights import start_weights
@@ -72,7 +72,7 @@ def test_killed_and_shared_by_two_processes_it_comes_to_the_same_rounds(
     plan = tiny_plan(data)
     keep_plan(tmp_path, plan)
     process, deadline = start(tmp_path), time.monotonic() + 300
-    while not 1 < Records(tmp_path).finished(plan) < fits_of(plan):
+    while not 1 < Records(tmp_path).finished(plan) < plan.fits:
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
         time.sleep(0.005)
