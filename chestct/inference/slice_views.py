@@ -39,8 +39,6 @@ class SliceViews:
     """The views that a version takes of single slices.
 
     Args:
-        engine: the network.
-        views: which of a slice.
         side: of the network's square.
     """
 
@@ -119,12 +117,11 @@ def disagreement(seen: list[View], shape: tuple[int, int], step: int) -> npt.NDA
     passes = [(view.box, part) for view in seen for part in view.passes]
     if len(passes) < 2:
         return None
-    every = (slice(None, None, step), slice(None, None, step))
     views = []
     for box, part in passes:
-        look = np.full((len(Label), *shape), np.nan, dtype=np.float32)
-        look[:, *box] = _fitted(part, box)
-        views.append(look[:, *every])
+        view = np.full((len(Label), *shape), np.nan, dtype=np.float32)
+        view[:, *box] = _fitted(part, box)
+        views.append(view[:, ::step, ::step])
     return ensemble_disagreement(views)
 
 

@@ -8,7 +8,7 @@ from rq.job import Job
 
 from chestct.job_queue import names
 from chestct.job_queue.connection import SERIALIZER
-from chestct.job_queue.progress import PROGRESS, SECONDS_LEFT, STAGE
+from chestct.job_queue.running_job import PROGRESS, SECONDS_LEFT, STAGE
 
 
 def queue_state(queues: Sequence[Queue]) -> dict[str, Any]:
