@@ -123,13 +123,8 @@ def read_task(row: Json) -> TaskState:
         score = prediction.get("score")
         of_version = scores.setdefault(str(prediction.get("model_version")), {})
         of_version[int(prediction["id"])] = None if score is None else float(score)
-    return TaskState(
-        int(row["id"]),
-        bool(row.get("is_labeled")),
-        int(row.get("overlap") or 1),
-        scores,
-        row.get("data") or {},
-    )
+    is_labeled, overlap = bool(row.get("is_labeled")), int(row.get("overlap") or 1)
+    return TaskState(int(row["id"]), is_labeled, overlap, scores, row.get("data") or {})
 
 
 def read_annotation(row: Json) -> Annotation:
