@@ -71,8 +71,7 @@ class SliceViews:
         Raises:
             WeightsError: the network answers with NaN.
         """
-        seen = [self._seen(view) for view in views]
-        shape = _shape(picture)
+        seen, shape = list(map(self._seen, views)), _shape(picture)
         whole = _whole(shape)
         if seen[0].box != whole and cuts_lung(seen[0].pixels.numpy(), seen[0].box, shape):
             seen.insert(0, self._seen(View(whole, self._engine.prepared(picture, self._side), views[0].flip)))

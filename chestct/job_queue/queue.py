@@ -135,9 +135,9 @@ class JobQueue:
 
     def enqueue_sync(self, task_id: int | None = None) -> str:
         """Reconciles one task's corrections, or everything; the id of the waiting job."""
-        name = "sync-all" if task_id is None else f"sync-task-{int(task_id)}"
-        arguments = () if task_id is None else (int(task_id),)
-        return self._enqueue_quick(_SYNC, name, *arguments)
+        if task_id is None:
+            return self._enqueue_quick(_SYNC, "sync-all")
+        return self._enqueue_quick(_SYNC, f"sync-task-{int(task_id)}", int(task_id))
 
     def enqueue_preannotate(self) -> str:
         """Predicts what lacks a prediction of the champion; the id of the waiting job."""

@@ -1,5 +1,6 @@
 """A Label Studio project made ready for the loop; doing it again changes only what differs."""
 
+from contextlib import suppress
 from typing import Any
 
 from chestct.errors import NotFoundError
@@ -82,7 +83,6 @@ def set_backend(
 
     Args:
         project_id, url: both are checked on every change, so both are always sent.
-        version: the champion's, as the row's title.
         key: what the backend wants to be shown; None where it wants nothing.
         backend_id: the row to change; None creates one.
     Returns:
@@ -100,10 +100,8 @@ def set_backend(
 
 def _existing_project(client: LabelStudio, title: str, project_id: int | None) -> Project | None:
     if project_id is not None:
-        try:
+        with suppress(NotFoundError):
             return client.project(project_id)
-        except NotFoundError:
-            pass
     projects = client.http.json("GET", "/api/projects/", params={"page_size": 1000})["results"]
     return next((read_project(row) for row in projects if row["title"] == title), None)
 

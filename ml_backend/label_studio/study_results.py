@@ -40,7 +40,6 @@ def read_study(
     """Which slices the reader corrected, and to what (docs/adr/0016).
 
     Args:
-        result: `result` of the annotation.
         sizes: (height, width) of each slice, in the order of the task's pictures.
         prediction: `result` of the prediction that the annotation started from; None where it started from
             nothing or the prediction cannot be read any more: then a slice counts as corrected where a

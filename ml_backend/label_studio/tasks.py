@@ -20,7 +20,6 @@ class TaskReport:
     """What became of the tasks.
 
     Args:
-        created: tasks made.
         adopted: tasks that were there already and only had to be linked.
         forgotten: links to tasks that Label Studio no longer has.
     """
