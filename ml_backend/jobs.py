@@ -12,7 +12,7 @@ from chestct.catalog.catalog import Catalog
 from chestct.derived.reader_changes import count_changes
 from chestct.errors import NotFoundError, ServiceUnavailableError
 from chestct.job_queue import JobQueue, log_as_job
-from chestct.job_queue.progress import progress_reporter
+from chestct.job_queue.running_job import progress_reporter
 from chestct.labels import Split
 from chestct.model.card import calibration_of_version
 from chestct.settings import Settings

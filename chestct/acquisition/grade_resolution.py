@@ -44,9 +44,8 @@ class UndecidedStudy:
         predicted: (S,) lesion pixels of the model's masks.
         expected, deviation: (S,) pixels, of `chestct.severity.uncertainty.lesion_sums`.
         lung: (S,) lung pixels, lesions included.
-        known: (S,) lesion pixels that a reader drew, NaN where the slice is open.
+        corrected: (S,) lesion pixels that a reader drew, NaN where the slice is open.
         slices_apart_mm: distance between slices.
-        rule: from percent to grade.
         calibration: of the model's card; None for the normal approximation.
     Raises:
         InputError: the slices of the columns differ in number, or a number is missing.
@@ -57,14 +56,14 @@ class UndecidedStudy:
     expected: Floats
     deviation: Floats
     lung: Floats
-    known: Floats
+    corrected: Floats
     slices_apart_mm: float
     rule: SeverityRule = SeverityRule()  # noqa: RUF009 (frozen)
     calibration: InvolvementCalibration | None = None
 
     def __post_init__(self) -> None:
         columns = (self.predicted, self.expected, self.deviation, self.lung)
-        sizes = {np.shape(column) for column in (*columns, self.known)}
+        sizes = {np.shape(column) for column in (*columns, self.corrected)}
         if len(sizes) != 1 or len(next(iter(sizes))) != 1:
             raise InputError("study", f"has columns of {sorted(sizes)}; expected one number for each slice")
         if not (math.isfinite(self.percent) and all(np.isfinite(column).all() for column in columns)):
@@ -73,7 +72,7 @@ class UndecidedStudy:
     @property
     def is_open(self) -> npt.NDArray[np.bool_]:
         """(S,) slices that no reader has corrected."""
-        return np.isnan(self.known)
+        return np.isnan(self.corrected)
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ class _Estimate:
         self._open = study.is_open.copy()
         self._errors = LesionErrors(study.deviation, study.expected - study.predicted, study.slices_apart_mm)
         for at in np.flatnonzero(~self._open):
-            self._errors.learn(int(at), float(study.known[at] - study.predicted[at]))
+            self._errors.learn(int(at), float(study.corrected[at] - study.predicted[at]))
         expected = self._points_a_pixel * float(self._errors.mean[self._open].sum())
         self.centre = min(100.0, max(0.0, study.percent + expected))
 

@@ -141,7 +141,7 @@ def _uncertainty(
         expected=expected,
         deviation=deviation,
         lung=np.full(len(sums), lung / len(sums)),
-        known=predicted + errors,
+        corrected=predicted + errors,
         slices_apart_mm=apart_mm,
         rule=rule,
         calibration=calibration,

@@ -52,8 +52,7 @@ def between(before: Box | None, after: Box | None, share: float) -> Box | None:
     """
     if before is None or after is None:
         return before or after
-    rows, columns = (_between(one, other, share) for one, other in zip(before, after, strict=True))
-    return rows, columns
+    return _between(before[0], after[0], share), _between(before[1], after[1], share)
 
 
 def is_worth_a_look(box: Box, shape: tuple[int, int]) -> bool:

@@ -39,8 +39,6 @@ class SliceViews:
     """The views that a version takes of single slices.
 
     Args:
-        engine: the network.
-        views: which of a slice.
         side: of the network's square.
     """
 
@@ -73,8 +71,7 @@ class SliceViews:
         Raises:
             WeightsError: the network answers with NaN.
         """
-        seen = [self._seen(view) for view in views]
-        shape = _shape(picture)
+        seen, shape = list(map(self._seen, views)), _shape(picture)
         whole = _whole(shape)
         if seen[0].box != whole and cuts_lung(seen[0].pixels.numpy(), seen[0].box, shape):
             seen.insert(0, self._seen(View(whole, self._engine.prepared(picture, self._side), views[0].flip)))
@@ -119,12 +116,11 @@ def disagreement(seen: list[View], shape: tuple[int, int], step: int) -> npt.NDA
     passes = [(view.box, part) for view in seen for part in view.passes]
     if len(passes) < 2:
         return None
-    every = (slice(None, None, step), slice(None, None, step))
     views = []
     for box, part in passes:
-        look = np.full((len(Label), *shape), np.nan, dtype=np.float32)
-        look[:, *box] = _fitted(part, box)
-        views.append(look[:, *every])
+        view = np.full((len(Label), *shape), np.nan, dtype=np.float32)
+        view[:, *box] = _fitted(part, box)
+        views.append(view[:, ::step, ::step])
     return ensemble_disagreement(views)
 
 

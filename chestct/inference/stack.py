@@ -78,7 +78,7 @@ class Smoothing:
     def __init__(self, weights: Sequence[float]) -> None:
         self._weights = (1.0, *weights)
         self._held: deque[npt.NDArray[np.float32]] = deque(maxlen=2 * len(weights) + 1)
-        self._given = self._told = 0
+        self._pushed = self._smoothed = 0
 
     def push(self, coming: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
         """The next slice whose neighbours are all known; None where there is none yet.
@@ -87,29 +87,29 @@ class Smoothing:
             coming: (4, H, W) of the next slice, all of one size.
         """
         self._held.append(coming)
-        self._given += 1
-        return self._next() if self._given - self._told == len(self._weights) else None
+        self._pushed += 1
+        return self._next() if self._pushed - self._smoothed == len(self._weights) else None
 
     def rest(self) -> Iterator[npt.NDArray[np.float32]]:
         """The slices that still wait, once no more will come."""
-        while self._told < self._given:
+        while self._smoothed < self._pushed:
             yield self._next()
 
     def _next(self) -> npt.NDArray[np.float32]:
-        first = self._given - len(self._held)
-        centre = self._told - first
-        self._told += 1
+        first = self._pushed - len(self._held)
+        centre = self._smoothed - first
+        self._smoothed += 1
         beside = [
-            (self._weights[abs(at - centre)], one)
-            for at, one in enumerate(self._held)
+            (self._weights[abs(at - centre)], probabilities)
+            for at, probabilities in enumerate(self._held)
             if abs(at - centre) < len(self._weights)
         ]
         if len(beside) == 1:
             return self._held[centre]
         total = sum(weight for weight, _ in beside)
         mean = np.zeros_like(self._held[centre])
-        for weight, one in beside:
-            mean += one * np.float32(weight / total)
+        for weight, probabilities in beside:
+            mean += probabilities * np.float32(weight / total)
         return mean
 
 

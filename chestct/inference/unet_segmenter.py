@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ import torch
 
 from chestct.errors import WeightsError
 from chestct.inference.engine import Engine
-from chestct.inference.lung_box import Box
 from chestct.inference.slice_views import SliceViews, View, composed, disagreement
 from chestct.inference.stack import (
     Smoothing,
@@ -55,7 +55,7 @@ class UNetSegmenter:
         device: torch.device | str | None = None,
         views: Views | None = None,
     ) -> None:
-        self.card = card
+        self.card, self.version = card, card.version
         engine = Engine(network, card, device)
         self._alone = SliceViews(engine, views or card.views, card.input_size)
         self._in_study = SliceViews(engine, views or card.study_looks, card.input_size)
@@ -100,29 +100,20 @@ class UNetSegmenter:
         return cls(network, card, device, views)
 
     @property
-    def version(self) -> str:
-        """Name of the model version."""
-        return self.card.version
-
-    @property
     def involvement_calibration(self) -> InvolvementCalibration | None:
         """What the card says of the interval of an involvement; None where it was never calibrated."""
         return InvolvementCalibration.of_card(self.card.calibration)
 
-    def probabilities(self, pixels: npt.NDArray[np.generic], intensity: Intensity) -> npt.NDArray[np.float32]:
+    def unit_probabilities(self, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Calibrated class probabilities of one slice.
 
         Args:
-            pixels: (H, W) int16 HU or uint8 grey levels, as `intensity` says.
+            image: (H, W) float32 in [0, 1], as `chestct.intensity.unit_range` gives it.
         Returns:
             (4, H, W) float32 in the order of Label, summing to 1, at the slice's own size.
         Raises:
             WeightsError: the network answers with NaN.
         """
-        return self.unit_probabilities(unit_range(pixels, intensity, self.card.window_hu))
-
-    def unit_probabilities(self, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The same for a picture that is already (H, W) float32 in [0, 1]."""
         return composed(self._seen_alone(image), (image.shape[0], image.shape[1]))
 
     def label_map(self, probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
@@ -178,7 +169,11 @@ class UNetSegmenter:
     def _in_stack(
         self, slices: Sequence[npt.NDArray[np.generic]], intensity: Intensity, slices_apart_mm: float
     ) -> Iterator[SlicePrediction]:
-        boxes = self._boxes(slices, intensity)
+        passes = {
+            index: self._in_study.low_resolution_pass(self._picture(slices[index], intensity))
+            for index in low_resolution_indices(len(slices))
+        }
+        boxes = boxes_between(passes, len(slices))
         smoothing = Smoothing(neighbour_weights(slices_apart_mm))
 
         def prepare(index: int) -> tuple[torch.Tensor, list[View]]:
@@ -199,23 +194,12 @@ class UNetSegmenter:
             return None if smooth is None else self._prediction(smooth, apart.popleft())
 
         last = time.perf_counter()
-        for prediction in in_turn(len(slices), prepare, look, finish):
+        rest = (self._prediction(smooth, apart.popleft()) for smooth in smoothing.rest())
+        for prediction in chain(in_turn(len(slices), prepare, look, finish), rest):
             if prediction is not None:
                 now = time.perf_counter()
                 yield replace(prediction, seconds=now - last)
                 last = now
-        for smooth in smoothing.rest():
-            prediction, now = self._prediction(smooth, apart.popleft()), time.perf_counter()
-            yield replace(prediction, seconds=now - last)
-            last = now
-
-    def _boxes(self, slices: Sequence[npt.NDArray[np.generic]], intensity: Intensity) -> list[Box | None]:
-        """Where to look in each slice of a stack."""
-        boxes = {
-            index: self._in_study.low_resolution_pass(self._picture(slices[index], intensity))
-            for index in low_resolution_indices(len(slices))
-        }
-        return boxes_between(boxes, len(slices))
 
     def _picture(self, pixels: npt.NDArray[np.generic], intensity: Intensity) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(unit_range(pixels, intensity, self.card.window_hu)))

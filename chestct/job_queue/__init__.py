@@ -5,9 +5,8 @@ job is idempotent; the job itself builds its Settings from the environment that 
 passes on.
 """
 
-from chestct.job_queue.process_guard import end_with_worker, log_as_job
-from chestct.job_queue.progress import progress_reporter
 from chestct.job_queue.queue import JobQueue, RetrainTicket
+from chestct.job_queue.running_job import end_with_worker, log_as_job, progress_reporter
 from chestct.job_queue.worker import run_worker
 
 __all__ = [

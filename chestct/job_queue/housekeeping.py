@@ -29,14 +29,11 @@ class Housekeeping:
     """Cleans registries, requeues what was lost, serves retries and the periodic sync.
 
     Args:
-        settings: the queue, the catalog and the period of the sync.
         queues: names of the queues that this worker serves.
     """
 
     def __init__(self, settings: Settings, queues: Sequence[str], tick_seconds: float = TICK_SECONDS) -> None:
-        self._settings = settings
-        self._queue_names = tuple(queues)
-        self._tick_seconds = tick_seconds
+        self._settings, self._queue_names, self._tick_seconds = settings, tuple(queues), tick_seconds
         self._job_queue = JobQueue(settings.redis_url)
         self._queues = [
             Queue(name, connection=self._job_queue.connection, serializer=SERIALIZER) for name in queues

@@ -14,8 +14,6 @@ ORDER = "ml_backend.jobs.settle_next_places"
 RETRAIN = "training.jobs.retrain"
 SIMULATE_CELL = "training.jobs.simulate_cell"
 
-JOB_NAMES = (SYNC, PREANNOTATE, FOLLOW_CHAMPION, ORDER, RETRAIN, SIMULATE_CELL)
-
 # What `status` calls a running job.
 KINDS = {
     SYNC: "sync",
@@ -25,3 +23,4 @@ KINDS = {
     RETRAIN: "retrain",
     SIMULATE_CELL: "simulate",
 }
+JOB_NAMES = tuple(KINDS)

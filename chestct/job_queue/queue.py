@@ -111,7 +111,6 @@ class JobQueue:
         wait, there is one job for them; requests made while a retrain runs share one further job.
 
         Args:
-            requests: where they are kept.
             requested_by: who requests it ("button", "cli", "policy", ...).
             force: train even where no correction is new.
             sync_first: request a sync too; the retrain waits for it before it takes its snapshot.
@@ -121,8 +120,9 @@ class JobQueue:
             if sync_first:
                 self.enqueue_sync()
             job_id, created = self.ensure_retrain(requests)
-            if force and job_id is not None:
-                self._mark_forced(job_id)
+            if force and job_id is not None and (job := fetch(self.connection, job_id)):
+                job.meta["forced"] = True
+                job.save_meta()
         return RetrainTicket(request.id, job_id, coalesced=not created)
 
     def ensure_retrain(self, requests: RetrainRequests) -> tuple[str | None, bool]:
@@ -135,9 +135,9 @@ class JobQueue:
 
     def enqueue_sync(self, task_id: int | None = None) -> str:
         """Reconciles one task's corrections, or everything; the id of the waiting job."""
-        name = "sync-all" if task_id is None else f"sync-task-{int(task_id)}"
-        arguments = () if task_id is None else (int(task_id),)
-        return self._enqueue_quick(_SYNC, name, *arguments)
+        if task_id is None:
+            return self._enqueue_quick(_SYNC, "sync-all")
+        return self._enqueue_quick(_SYNC, f"sync-task-{int(task_id)}", int(task_id))
 
     def enqueue_preannotate(self) -> str:
         """Predicts what lacks a prediction of the champion; the id of the waiting job."""
@@ -203,9 +203,3 @@ class JobQueue:
     def _enqueue_quick(self, spec: JobSpec, name: str, *arguments: str | int) -> str:
         with queue_errors(self.redis_url):
             return enqueue_once(self._quick, spec, name, *arguments)[0]
-
-    def _mark_forced(self, job_id: str) -> None:
-        job = fetch(self.connection, job_id)
-        if job is not None:
-            job.meta["forced"] = True
-            job.save_meta()

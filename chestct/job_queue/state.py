@@ -8,7 +8,7 @@ from rq.job import Job
 
 from chestct.job_queue import names
 from chestct.job_queue.connection import SERIALIZER
-from chestct.job_queue.progress import PROGRESS, SECONDS_LEFT, STAGE
+from chestct.job_queue.running_job import PROGRESS, SECONDS_LEFT, STAGE
 
 
 def queue_state(queues: Sequence[Queue]) -> dict[str, Any]:
@@ -19,7 +19,12 @@ def queue_state(queues: Sequence[Queue]) -> dict[str, Any]:
         `progress` in [0, 1], `seconds_left`, `stage` of the running job, None where nothing runs or
         the job does not say; `jobs`: the same for every running job, with its `id`.
     """
-    running = [_describe(job) for queue in queues for job in running_jobs(queue)]
+    running: list[dict[str, Any]] = []
+    for queue in queues:
+        # cleanup=False: cleaning may run failure callbacks, which is the workers' business.
+        ids = queue.started_job_registry.get_job_ids(cleanup=False)
+        jobs = Job.fetch_many(ids, connection=queue.connection, serializer=SERIALIZER)
+        running += [_describe(job) for job in jobs if job]
     first = running[0] if running else {"kind": None, "progress": None, "seconds_left": None, "stage": None}
     return {
         "queued": sum(queue.count + queue.scheduled_job_registry.get_job_count() for queue in queues),
@@ -28,13 +33,6 @@ def queue_state(queues: Sequence[Queue]) -> dict[str, Any]:
         **{key: first[key] for key in ("kind", "progress", "seconds_left", "stage")},
         "jobs": running,
     }
-
-
-def running_jobs(queue: Queue) -> list[Job]:
-    """The jobs that a worker runs, oldest first."""
-    # cleanup=False: cleaning may run failure callbacks, which is the workers' business.
-    ids = queue.started_job_registry.get_job_ids(cleanup=False)
-    return [job for job in Job.fetch_many(ids, connection=queue.connection, serializer=SERIALIZER) if job]
 
 
 def waiting_or_running(queue: Queue, function: str) -> list[str]:

@@ -48,13 +48,8 @@ def encode(mask: npt.NDArray[np.bool_]) -> list[int]:
     run_bits = _RUN_BITS[chosen]
 
     words = (((0b100 | chosen) << run_bits) | (piece_lengths - 1)) << _WORD_BITS | np.repeat(values, pieces)
-    header = [
-        (flat.size * _CHANNELS, 32),
-        (_WORD_BITS - 1, 5),
-        *((int(bits) - 1, 4) for bits in _RUN_BITS),
-    ]
-    words = np.concatenate([np.array([word for word, _ in header], dtype=np.int64), words])
-    sizes = np.concatenate([np.array([size for _, size in header]), 3 + run_bits + _WORD_BITS])
+    words = np.concatenate([[flat.size * _CHANNELS, _WORD_BITS - 1], _RUN_BITS - 1, words])
+    sizes = np.concatenate([[32, 5, 4, 4, 4, 4], 3 + run_bits + _WORD_BITS])
     return _packed(words, sizes)
 
 

@@ -7,6 +7,7 @@ all of them come without their masks.
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import Any
 
 import httpx
@@ -115,13 +116,12 @@ class LabelStudio:
             with_data: whether `data` is needed; it is empty otherwise.
         """
         columns = "id,predictions,is_labeled,overlap" + (",data" if with_data else "")
-        if task_ids is None:
-            return {task.id: task for task in map(read_task, self._tasks(project_id, columns))}
-        states: dict[int, TaskState] = {}
-        for start in range(0, len(task_ids), _TASKS_A_PAGE):
-            query = _only(*task_ids[start : start + _TASKS_A_PAGE])
-            states |= {task.id: task for task in map(read_task, self._tasks(project_id, columns, query))}
-        return states
+        queries: list[str | None] = [None]
+        if task_ids is not None:
+            starts = range(0, len(task_ids), _TASKS_A_PAGE)
+            queries = [_only(*task_ids[start : start + _TASKS_A_PAGE]) for start in starts]
+        rows = (row for query in queries for row in self._tasks(project_id, columns, query))
+        return {task.id: task for task in map(read_task, rows)}
 
     def update_task(self, task_id: int, **fields: object) -> None:
         """Changes fields of a task (`overlap`, `data`: the whole of it, for the old one is replaced)."""
@@ -187,29 +187,22 @@ class LabelStudio:
     def annotation(self, annotation_id: int) -> Annotation | None:
         """One annotation with its masks; None where it is gone."""
         try:
-            row = self.http.json("GET", f"/api/annotations/{annotation_id}/")
+            return read_annotation(self.http.json("GET", f"/api/annotations/{annotation_id}/"))
         except NotFoundError:
             return None
-        return read_annotation(row)
 
     def _tasks(self, project_id: int, include: str, query: str | None = None) -> Iterator[Json]:
-        parameters: Json = {
-            "project": project_id,
-            "fields": "all",
-            "include": include,
-            "resolve_uri": "false",
-            "page_size": _TASKS_A_PAGE,
-        }
+        parameters: Json = {"project": project_id, "fields": "all", "include": include}
+        parameters |= {"resolve_uri": "false", "page_size": _TASKS_A_PAGE}
         if query is not None:
             parameters["query"] = query
-        page, seen = 1, 0
-        while True:
+        seen = 0
+        for page in count(1):
             answer = self.http.json("GET", "/api/tasks", params={**parameters, "page": page})
             yield from answer["tasks"]
             seen += len(answer["tasks"])
             if not answer["tasks"] or seen >= answer["total"]:
                 return
-            page += 1
 
 
 def _only(*task_ids: int) -> str:

@@ -71,12 +71,11 @@ def show_heat_map(catalog: Catalog, slice_record: SliceRecord, prediction: Predi
     path = heat_map_path(catalog, slice_record)
     if _shown_version(path) == version:
         return False
-    if uncertainty is None:
-        _write(path, _neutral(slice_record), _NOTHING)
-    else:
+    pixels = _neutral(slice_record)
+    if uncertainty is not None:
         key = slice_record.picture_path
-        picture = from_png(catalog.storage.read_bytes(key), key)
-        _write(path, uncertainty_picture(_reduced(picture), uncertainty), version)
+        pixels = uncertainty_picture(_reduced(from_png(catalog.storage.read_bytes(key), key)), uncertainty)
+    _write(path, pixels, version)
     return True
 
 

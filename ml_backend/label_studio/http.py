@@ -40,7 +40,6 @@ class LabelStudioHttp:
     """One connection pool to one Label Studio.
 
     Args:
-        url: its address.
         token: a legacy key or a personal access token.
         transport: another way to send requests, for tests.
     """

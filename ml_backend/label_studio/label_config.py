@@ -63,8 +63,6 @@ class LabelConfig:
 def parse_label_config(xml: str) -> LabelConfig:
     """Finds the picture and the brush in a labelling configuration.
 
-    Args:
-        xml: the project's `label_config`.
     Raises:
         LabelConfigError: not XML, a DOCTYPE (never needed, and a way to read files and to exhaust
             memory), no Image, or no BrushLabels on an Image with both lesion labels.

@@ -1,5 +1,6 @@
 """A Label Studio project made ready for the loop; doing it again changes only what differs."""
 
+from contextlib import suppress
 from typing import Any
 
 from chestct.errors import NotFoundError
@@ -29,7 +30,6 @@ def ensure_project(
     """The project of this id, or one of this title, or a new one; served from a folder of pictures.
 
     Args:
-        client: the Label Studio.
         title: the project's name, 3 letters at least.
         label_config: for a new project only: a project's own configuration is its readers' affair.
         pictures_folder: what Label Studio may serve, below its document root.
@@ -63,11 +63,9 @@ def connect_backend(
 
     Args:
         backend_url: where Label Studio reaches the backend.
-        version: the champion.
-        backend_key: what the backend wants to be shown.
-        backend_id: the backend's row, where it is known already.
+        backend_id: the backend's row, where its id is stored already.
     Returns:
-        Id of the backend's row.
+        Id of the backend's row; see `set_backend` for the others.
     """
     rows = {int(row["id"]): str(row["url"]).rstrip("/") for row in client.backends(project_id)}
     if backend_id not in rows:
@@ -85,14 +83,13 @@ def set_backend(
 
     Args:
         project_id, url: both are checked on every change, so both are always sent.
-        version: the champion's, as the row's title.
         key: what the backend wants to be shown; None where it wants nothing.
         backend_id: the row to change; None creates one.
     Returns:
         The row's id.
     """
     fields: dict[str, Any] = {"project": project_id, "url": url, "title": version, "is_interactive": False}
-    fields |= {"auth_method": "NONE"}
+    fields["auth_method"] = "NONE"
     if key:
         fields |= {"auth_method": "BASIC_AUTH", "basic_auth_user": BACKEND_USER, "basic_auth_pass": key}
     if backend_id is None:
@@ -103,10 +100,8 @@ def set_backend(
 
 def _existing_project(client: LabelStudio, title: str, project_id: int | None) -> Project | None:
     if project_id is not None:
-        try:
+        with suppress(NotFoundError):
             return client.project(project_id)
-        except NotFoundError:
-            pass
     projects = client.http.json("GET", "/api/projects/", params={"page_size": 1000})["results"]
     return next((read_project(row) for row in projects if row["title"] == title), None)
 
@@ -131,11 +126,8 @@ def _ensure_view(client: LabelStudio, project_id: int, title: str) -> None:
     if client.http.json("GET", "/api/dm/views/", params={"project": project_id}):
         return
     in_list = [f"tasks:{column}" for column in _HIDDEN_IN_LIST]
-    hidden = {
-        "explore": in_list,
-        "labeling": [*in_list, *(f"tasks:{name}" for name in _HIDDEN_WHILE_READING)],
-    }
-    view = {"title": title, "hiddenColumns": hidden}
+    in_tasks = [*in_list, *(f"tasks:{column}" for column in _HIDDEN_WHILE_READING)]
+    view = {"title": title, "hiddenColumns": {"explore": in_list, "labeling": in_tasks}}
     client.http.json("POST", "/api/dm/views/", json={"project": project_id, "data": view})
 
 

@@ -33,26 +33,20 @@ def prediction_result(
             as the parent of the reader's answer all the same; the sync tells it from a model that found
             nothing by what was drawn for the slice.
         score: in [0, 1]; the lowest is served first under uncertainty sampling.
-        model_version: whose prediction it is.
         config: the project's tag names; what it cannot show is left out.
         grade: preset of the severity choice; None presets nothing.
     Returns:
         `{"result": [...], "score": ..., "model_version": ...}`, one region per class that occurs; those of a
         study task carry the 0-based `item_index` of their slice.
     """
-    regions: list[Json] = []
-    for item, label_map in enumerate(label_maps):
-        index = {"item_index": item} if config.shows_studies else {}
-        regions += [{**region, **index} for region in brush_regions(label_map, config)]
+    regions = [
+        region | ({"item_index": item} if config.shows_studies else {})
+        for item, label_map in enumerate(label_maps)
+        for region in brush_regions(label_map, config)
+    ]
     if grade is not None and config.grade_tag is not None:
-        regions.append(
-            {
-                "type": "choices",
-                "from_name": config.grade_tag,
-                "to_name": config.image_tag,
-                "value": {"choices": [grade.value]},
-            }
-        )
+        tags = {"from_name": config.grade_tag, "to_name": config.image_tag}
+        regions.append({"type": "choices", **tags, "value": {"choices": [grade.value]}})
     return {"result": regions, "score": float(score), "model_version": model_version}
 
 
@@ -61,7 +55,6 @@ def brush_regions(label_map: npt.NDArray[np.uint8], config: LabelConfig) -> list
 
     Args:
         label_map: (H, W) uint8, values of Label.
-        config: the project's tag names.
     """
     height, width = label_map.shape
     return [
@@ -104,7 +97,6 @@ def read_label_map(
 
     Args:
         result: `result` of an annotation; entries that are no brush are not ours and are passed over.
-        config: the project's tag and label names.
         height, width: size of the slice.
     Returns:
         (H, W) uint8, values of Label; consolidation wins over ground-glass, both win over lung.
@@ -123,8 +115,7 @@ def read_label_map(
         labels = [label for label in map(config.label_of, names) if label is not None]
         if labels:
             mask = brush_rle.decode_mask(rle, height, width)
-            for label in labels:
-                painted[label] = painted[label] | mask if label in painted else mask
+            painted |= {label: mask | painted.get(label, False) for label in labels}
     label_map = np.zeros((height, width), dtype=np.uint8)
     for label in _PAINTED_IN_ORDER:
         if label in painted:
@@ -154,11 +145,8 @@ def _require_fit(entry: Mapping[str, Any], config: LabelConfig, height: int, wid
 
 def _brush_value(entry: Mapping[str, Any]) -> tuple[list[str], Sequence[int]]:
     value = entry.get("value")
-    if (
-        not isinstance(value, Mapping)
-        or value.get("format") != "rle"
-        or not isinstance(value.get("rle"), list)
-    ):
+    value = value if isinstance(value, Mapping) else {}
+    if value.get("format") != "rle" or not isinstance(value.get("rle"), list):
         raise InputError("annotation", 'has a brush without {"format": "rle", "rle": [...]}')
     names = value.get("brushlabels")
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):

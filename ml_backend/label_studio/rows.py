@@ -14,7 +14,6 @@ class Project:
     """A project as far as the loop cares.
 
     Args:
-        created_at: as Label Studio writes it.
         label_config: the XML.
         model_version: whose predictions pre-label and order the tasks.
     """
@@ -123,13 +122,8 @@ def read_task(row: Json) -> TaskState:
         score = prediction.get("score")
         of_version = scores.setdefault(str(prediction.get("model_version")), {})
         of_version[int(prediction["id"])] = None if score is None else float(score)
-    return TaskState(
-        int(row["id"]),
-        bool(row.get("is_labeled")),
-        int(row.get("overlap") or 1),
-        scores,
-        row.get("data") or {},
-    )
+    is_labeled, overlap = bool(row.get("is_labeled")), int(row.get("overlap") or 1)
+    return TaskState(int(row["id"]), is_labeled, overlap, scores, row.get("data") or {})
 
 
 def read_annotation(row: Json) -> Annotation:
@@ -139,6 +133,7 @@ def read_annotation(row: Json) -> Annotation:
         InputError: something in it is not what Label Studio 1.23 writes.
     """
     try:
+        lead_time, parent = row.get("lead_time"), row.get("parent_prediction")
         # "<first> <last> <e-mail>, <id>": the only place where a single annotation names its reader.
         words = str(row.get("created_username") or "").rsplit(",", 1)[0].split()
         result = row["result"]
@@ -151,8 +146,8 @@ def read_annotation(row: Json) -> Annotation:
             was_cancelled=bool(row.get("was_cancelled")),
             ground_truth=bool(row.get("ground_truth")),
             annotator=words[-1] if words else str(row.get("completed_by") or "unknown"),
-            lead_time_seconds=None if row.get("lead_time") is None else float(row["lead_time"]),
-            parent_prediction=None if row.get("parent_prediction") is None else int(row["parent_prediction"]),
+            lead_time_seconds=None if lead_time is None else float(lead_time),
+            parent_prediction=None if parent is None else int(parent),
             result=tuple(result),
         )
     except (KeyError, TypeError, ValueError) as error:

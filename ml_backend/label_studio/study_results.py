@@ -40,8 +40,6 @@ def read_study(
     """Which slices the reader corrected, and to what (docs/adr/0016).
 
     Args:
-        result: `result` of the annotation.
-        config: the project's tag and label names.
         sizes: (height, width) of each slice, in the order of the task's pictures.
         prediction: `result` of the prediction that the annotation started from; None where it started from
             nothing or the prediction cannot be read any more: then a slice counts as corrected where a
@@ -89,13 +87,9 @@ def _is_touched(
     if before is None:
         return any(region.get("origin") != _UNTOUCHED for region in after)
     # Regions that were left alone come back exactly, so most slices need no decoding.
-    if _values(after) == _values(before):
+    if [region.get("value") for region in after] == [region.get("value") for region in before]:
         return False
     return not np.array_equal(read_label_map(after, config, *size), read_label_map(before, config, *size))
-
-
-def _values(regions: Sequence[Mapping[str, Any]]) -> list[object]:
-    return [region.get("value") for region in regions]
 
 
 def _grade(result: Sequence[object], config: LabelConfig) -> SeverityGrade | None:

@@ -35,16 +35,13 @@ class TaskPictures:
     def __init__(
         self, catalog: Catalog, files_root: Path | None = None, label_studio: LabelStudio | None = None
     ) -> None:
-        self._catalog = catalog
-        self._files_root = files_root
-        self._label_studio = label_studio
+        self._catalog, self._files_root, self._label_studio = catalog, files_root, label_studio
 
     def find(self, task: Mapping[str, Any], image_key: str) -> SliceRecord | npt.NDArray[np.uint8]:
         """The catalog's slice, or the (H, W) uint8 pixels of a picture that it does not know.
 
         Args:
-            task: as Label Studio sends it.
-            image_key: key of its `data` that holds the picture's address.
+            image_key: key of the task's `data` that holds the picture's address.
         Raises:
             InputError: the task names no picture that may be read.
         """
@@ -59,8 +56,7 @@ class TaskPictures:
         """The catalog's slices that a study task shows, in the order of its pictures, or their pixels.
 
         Args:
-            task: as Label Studio sends it.
-            image_key: key of its `data` that holds the list of addresses.
+            image_key: key of the task's `data` that holds the list of addresses.
         Raises:
             InputError: the task names no pictures that may be read.
         """
@@ -77,7 +73,11 @@ class TaskPictures:
         addresses = data.get(image_key)
         if not isinstance(addresses, list) or not addresses:
             return None
-        named = self._slices_of_study(data.get("study"))
+        named: dict[int, SliceRecord] = {}
+        if isinstance(study := data.get("study"), str):
+            with suppress(NotFoundError):
+                study_id = self._catalog.studies.by_name(study).id
+                named = {item.index: item for item in self._catalog.slices.of_study(study_id)}
         indices = data.get("slice")
         if not isinstance(indices, list) or len(indices) != len(addresses):
             indices = [None] * len(addresses)
@@ -108,22 +108,11 @@ class TaskPictures:
             return named
         return None if key is None else self._catalog.slices.by_picture(key)
 
-    def _slices_of_study(self, study: object) -> dict[int, SliceRecord]:
-        """Index -> slice of the study of this name; empty where there is none."""
-        if not isinstance(study, str):
-            return {}
-        try:
-            study_id = self._catalog.studies.by_name(study).id
-        except NotFoundError:
-            return {}
-        return {item.index: item for item in self._catalog.slices.of_study(study_id)}
-
     def _picture(self, address: str) -> npt.NDArray[np.uint8]:
         url = urlsplit(address)
-        ours = urlsplit(self._label_studio.http.url) if self._label_studio else None
-        if (url.scheme or url.netloc) and (
-            ours is None or (url.scheme, url.netloc) != (ours.scheme, ours.netloc)
-        ):
+        # An address without scheme and host is on Label Studio itself.
+        ours = urlsplit(self._label_studio.http.url)[:2] if self._label_studio else ("", "")
+        if url[:2] not in (("", ""), ours):
             raise InputError(address, "lies outside Label Studio; only pictures that it serves are read")
         if ".." in PurePosixPath(unquote(url.path)).parts:
             raise InputError(address, "points outside its folder")
@@ -156,10 +145,9 @@ class TaskPictures:
         if self._label_studio is None:
             raise InputError(address, "cannot be fetched: no Label Studio is configured")
         url = urlsplit(address)
+        path = url.path + (f"?{url.query}" if url.query else "")
         try:
-            content = self._label_studio.http.bytes(
-                url.path + (f"?{url.query}" if url.query else ""), _MOST_BYTES
-            )
+            content = self._label_studio.http.bytes(path, _MOST_BYTES)
         except NotFoundError as error:
             raise InputError(address, "is not in Label Studio") from error
         with tempfile.TemporaryDirectory(prefix="lungloop-") as folder:

@@ -20,7 +20,6 @@ class TaskReport:
     """What became of the tasks.
 
     Args:
-        created: tasks made.
         adopted: tasks that were there already and only had to be linked.
         forgotten: links to tasks that Label Studio no longer has.
     """
@@ -38,9 +37,6 @@ def create_missing_tasks(
     Which of the two is what the project's configuration shows: `value` a slice, `valueList` a study.
 
     Args:
-        catalog: studies and slices, and the links to their tasks.
-        client: where tasks are made.
-        project_id: the readers' project.
         files_root: Label Studio's local files document root; the storage lies below it.
     Raises:
         ServiceUnavailableError: Label Studio does not answer; what was made is adopted next time.
@@ -55,30 +51,25 @@ def create_missing_tasks(
     gone = [task_id for task_id in linked if task_id not in there]
     catalog.tasks.unlink(uid, gone)
 
-    def link(shown_id: int, task_id: int) -> None:
-        if of_studies:
-            catalog.tasks.link_study(shown_id, uid, task_id)
-        else:
-            catalog.tasks.link(shown_id, uid, task_id)
-
+    link = catalog.tasks.link_study if of_studies else catalog.tasks.link
     # A crash between making tasks and linking them must not make them again.
     linked = catalog.tasks.by_study(uid) if of_studies else catalog.tasks.by_slice(uid)
     adopted = 0
     for task_id in sorted(there.keys() - linked.values()):
-        shown_id = _shown_id(catalog, there[task_id], config)
-        if shown_id is not None:
-            link(shown_id, task_id)
+        subject_id = _subject_id(catalog, there[task_id], config)
+        if subject_id is not None:
+            link(subject_id, uid, task_id)
             adopted += 1
 
     missing = catalog.tasks.studies_without(uid) if of_studies else catalog.tasks.slices_without(uid)
-    data = [_task_data(catalog, shown, config.image_key, files_root) for shown in missing]
+    data = [_task_data(catalog, subject, config.image_key, files_root) for subject in missing]
     task_ids = client.create_tasks(project.id, data) if data else []
-    for shown, task_id in zip(missing, task_ids, strict=True):
-        link(shown.id, task_id)
+    for subject, task_id in zip(missing, task_ids, strict=True):
+        link(subject.id, uid, task_id)
     return TaskReport(len(task_ids), adopted, len(gone))
 
 
-def _shown_id(catalog: Catalog, data: Mapping[str, Any], config: LabelConfig) -> int | None:
+def _subject_id(catalog: Catalog, data: Mapping[str, Any], config: LabelConfig) -> int | None:
     """Id of the slice or study that a task means; None where it means none."""
     pictures = TaskPictures(catalog)
     if not config.shows_studies:
@@ -91,19 +82,19 @@ def _shown_id(catalog: Catalog, data: Mapping[str, Any], config: LabelConfig) ->
 
 
 def _task_data(
-    catalog: Catalog, shown: SliceRecord | StudyRecord, image_key: str, files_root: Path
+    catalog: Catalog, subject: SliceRecord | StudyRecord, image_key: str, files_root: Path
 ) -> dict[str, Any]:
-    if isinstance(shown, StudyRecord):
-        slices = catalog.slices.of_study(shown.id)
+    if isinstance(subject, StudyRecord):
+        slices = catalog.slices.of_study(subject.id)
         pictures = [_address(catalog, slice_record, files_root) for slice_record in slices]
-        return {image_key: pictures, "study": shown.name, "slice": [item.index for item in slices]}
-    picture = _address(catalog, shown, files_root)
+        return {image_key: pictures, "study": subject.name, "slice": [item.index for item in slices]}
+    picture = _address(catalog, subject, files_root)
     return {
         image_key: picture,
-        "study": shown.study_name,
-        "slice": shown.index,
+        "study": subject.study_name,
+        "slice": subject.index,
         # Always, so that a configuration that shows it can be chosen later.
-        UNCERTAINTY_KEY: [heat_map_address(catalog, shown, picture)],
+        UNCERTAINTY_KEY: [heat_map_address(catalog, subject, picture)],
     }
 
 

@@ -67,7 +67,7 @@ def assert_all_take(catalog: Catalog, pixels: int, out: Path) -> None:
     np.testing.assert_array_equal(np.asarray(Image.open(out / row["mask"])), drawn(pixels))
     (study,) = open_studies(catalog, "base-1")
     added = pixels - np.isin(PREDICTED, LESIONS).sum()
-    assert study.uncertainty.known[0] - study.uncertainty.predicted[0] == added
+    assert study.uncertainty.corrected[0] - study.uncertainty.predicted[0] == added
 
 
 def test_a_ground_truth_counts_over_a_newer_correction_for_all(tmp_path: Path) -> None:

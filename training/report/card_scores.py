@@ -70,7 +70,7 @@ def sets_of(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return named or ({"": metrics} if "lesion_dice" in metrics else {})
 
 
-def shown(figure: Any, digits: int = 3) -> str:
+def written(figure: Any, digits: int = 3) -> str:
     """ "0.740 [0.623, 0.810]"; empty where there is no figure."""
     if isinstance(figure, int | float):
         return f"{figure:.{digits}f}"
@@ -92,7 +92,7 @@ def overlap_table(sets: Sets) -> list[tuple[str, ...]]:
                 f"{name} ({evidence})" if evidence and evidence != "frozen patients" else name,
                 str(figures.get("patients", "")),
                 str(figures.get("slices", "")),
-                *(shown(figures.get(key)) or "no score" for key in _OVERLAP),
+                *(written(figures.get(key)) or "no score" for key in _OVERLAP),
             )
         )
     return rows
@@ -119,23 +119,23 @@ def definitions(sets: Sets) -> str:
 def _further(figures: Mapping[str, Any], key: str) -> str:
     if key == "involvement_error_points":
         # Cards from before intervals hold the mean alone.
-        return shown(figures.get(key, figures.get("involvement_error_percent")), digits=2)
-    return shown(figures.get(key))
+        return written(figures.get(key, figures.get("involvement_error_percent")), digits=2)
+    return written(figures.get(key))
 
 
 def weaknesses(sets: Sets) -> list[str]:
     """What the figures themselves say against the model, a sentence each."""
     sentences = []
-    means = [
-        (figures[key]["mean"], name, source, figures[key])
+    overlaps = [
+        (name, source, figures[key])
         for source, figures in sets.items()
         for key, name in _OVERLAP.items()
         if isinstance(figures.get(key), Mapping)
     ]
-    if means:
-        _, name, source, figure = min(means, key=lambda score: score[0])
+    if overlaps:
+        name, source, figure = min(overlaps, key=lambda overlap: overlap[2]["mean"])
         sentences.append(
-            f"Its lowest score is the {name[0].lower()}{name[1:]} on {name_of(source)}: {shown(figure)}."
+            f"Its lowest score is the {name[0].lower()}{name[1:]} on {name_of(source)}: {written(figure)}."
         )
     for source, figures in sets.items():
         patients = int(figures.get("patients", 0))

@@ -37,9 +37,7 @@ class Band:
 
     def stroke(self, number: int) -> str:
         """Colour and dashes of the curve with that number, as SVG attributes."""
-        if self.is_baseline:
-            return f'stroke="{_BASELINE_COLOUR}" stroke-dasharray="6 4"'
-        return f'stroke="{COLOURS[number % len(COLOURS)]}"'
+        return f'stroke="{self.fill(number)}"' + (' stroke-dasharray="6 4"' if self.is_baseline else "")
 
     def fill(self, number: int) -> str:
         """Colour of its band."""
@@ -87,6 +85,9 @@ def _parts(bands: Sequence[Band], below: str, beside: str) -> Iterable[str]:
     def up(value: float) -> float:
         return _BOTTOM - (_BOTTOM - _TOP) * (value - y_first) / ((y_last - y_first) or 1.0)
 
+    def points(xs: Sequence[float], ys: Sequence[float]) -> list[str]:
+        return [f"{across(x):.1f},{up(y):.1f}" for x, y in zip(xs, ys, strict=True)]
+
     for tick in y_ticks:
         yield line(_LEFT, up(tick), _RIGHT, up(tick), "grid")
         yield text(_LEFT - 5, up(tick) + 4, f"{tick:g}", "tick", anchor="end")
@@ -96,16 +97,12 @@ def _parts(bands: Sequence[Band], below: str, beside: str) -> Iterable[str]:
     yield text((_LEFT + _RIGHT) / 2, _BOTTOM + 33, below, "axis")
     yield upright((_TOP + _BOTTOM) / 2, beside)
     for number, band in enumerate(bands):
-        forth = [f"{across(x):.1f},{up(y):.1f}" for x, y in zip(band.x, band.high, strict=True)]
-        back = [f"{across(x):.1f},{up(y):.1f}" for x, y in zip(band.x, band.low, strict=True)]
-        yield (
-            f'<polygon points="{" ".join([*forth, *reversed(back)])}" fill="{band.fill(number)}" '
-            'fill-opacity="0.13"/>'
-        )
+        outline = [*points(band.x, band.high), *reversed(points(band.x, band.low))]
+        yield f'<polygon points="{" ".join(outline)}" fill="{band.fill(number)}" fill-opacity="0.13"/>'
     for number, band in enumerate(bands):
-        points = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in zip(band.x, band.mean, strict=True))
+        joined = " ".join(points(band.x, band.mean))
         yield (
-            f'<polyline points="{points}" fill="none" stroke-width="2.5" {band.stroke(number)}>'
+            f'<polyline points="{joined}" fill="none" stroke-width="2.5" {band.stroke(number)}>'
             f"<title>{escape(band.name)}</title></polyline>"
         )
 

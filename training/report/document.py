@@ -1,7 +1,7 @@
 """A page of text and tables that is written once and read as Markdown or as HTML."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
@@ -34,7 +34,7 @@ class Document:
     """A title and its sections."""
 
     title: str
-    sections: Sequence[Section] = field(default_factory=tuple)
+    sections: Sequence[Section] = ()
 
 
 def as_markdown(document: Document) -> str:
@@ -45,7 +45,7 @@ def as_markdown(document: Document) -> str:
             blocks.append(f"## {section.heading}")
         blocks += section.paragraphs
         if section.table:
-            header, *rows = ([_cell(cell) for cell in row] for row in section.table)
+            header, *rows = ([_one_line(cell) for cell in row] for row in section.table)
             rule = ["---"] * len(header)
             blocks.append("\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *rows)))
         if section.bullets:
@@ -61,7 +61,7 @@ def as_html(document: Document) -> str:
     return rendered("document.html", document=document, inline=_inline)
 
 
-def _cell(text: str) -> str:
+def _one_line(text: str) -> str:
     """Text that cannot end its cell or its row."""
     return text.replace("|", "\\|").replace("\n", " ")
 
@@ -71,8 +71,7 @@ def _inline(text: str) -> Markup:
     pieces = text.split("`")
     if len(pieces) % 2 == 0:  # a lone backtick is only a character
         return escape(text)
-    shown = (
+    return Markup("").join(
         Markup("<code>{}</code>").format(piece) if number % 2 else escape(piece)
         for number, piece in enumerate(pieces)
     )
-    return Markup("").join(shown)

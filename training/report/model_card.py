@@ -105,9 +105,9 @@ def _amount(side: object) -> str:
     if not isinstance(side, Mapping) or not side.get("slices"):
         return "none"
     patients, slices = int(side.get("patients", 0)), int(side["slices"])
-    shown = f"{_counted(patients, 'patient')}, {_counted(slices, 'slice')}"
+    amount = f"{_counted(patients, 'patient')}, {_counted(slices, 'slice')}"
     names = side.get("names") or ()
-    return f"{shown}: {', '.join(map(str, names))}" if names else shown
+    return f"{amount}: {', '.join(map(str, names))}" if names else amount
 
 
 def _counted(number: int, what: str) -> str:
@@ -131,32 +131,32 @@ def _scores(card: ModelCard) -> Iterator[Section]:
 
 
 def _calibration(card: ModelCard) -> Section:
-    given = card.calibration
-    parent = given.get("inherited_from")
+    calibration = card.calibration
+    parent = calibration.get("inherited_from")
     if parent:
         text = (
             f"The temperature {card.temperature:g} is that of `{parent}`: no labels were free to fit another."
         )
-    elif card.temperature == 1.0 and "slices" not in given:
+    elif card.temperature == 1.0 and "slices" not in calibration:
         text = "No temperature was fitted: the probabilities are the network's own."
     else:
         text = f"The logits are divided by the temperature {card.temperature:g}" + (
-            f", fitted on {_counted(int(given['slices']), 'slice')} that the network was not fitted on."
-            if given.get("slices")
+            f", fitted on {_counted(int(calibration['slices']), 'slice')} that the network was not fitted on."
+            if calibration.get("slices")
             else "."
         )
     effects = [
-        f"the {name} from {given[before]:.3f} to {given[after]:.3f}"
+        f"the {name} from {calibration[before]:.3f} to {calibration[after]:.3f}"
         for name, before, after in (
             ("negative log-likelihood", "nll_before", "nll_after"),
             ("expected calibration error", "ece_before", "ece_after"),
         )
-        if before in given and after in given
+        if before in calibration and after in calibration
     ]
     if effects:
         text += f" On those slices it changes {' and '.join(effects)}."
-    scored = sum(one["slices"] for one in sets_of(card.metrics).values() if "slices" in one)
-    if given.get("slices") and given["slices"] == scored:
+    scored = sum(figures.get("slices", 0) for figures in sets_of(card.metrics).values())
+    if calibration.get("slices") and calibration["slices"] == scored:
         text += (
             " The scores above come from these very slices, so the likelihood and the calibration error "
             "among them lean a little to the bright side; Dice hardly depends on the temperature."
@@ -169,17 +169,17 @@ def _decision(decision: Mapping[str, Any] | None) -> Iterator[Section]:
         verdict = "Promoted" if decision.get("promote") else "Refused"
         by = f" by {decision['by']}" if decision.get("by") else " by the gate"
         yield Section(
-            "What was decided", [f"{verdict}{by}."], bullets=[str(one) for one in decision.get("reasons", ())]
+            "What was decided", [f"{verdict}{by}."], bullets=list(map(str, decision.get("reasons", ())))
         )
 
 
 def _failures(card: ModelCard) -> Section:
-    found = [*map(str, card.known_failures), *weaknesses(sets_of(card.metrics))]
-    found.append(
+    unscored = (
         "What its data does not show (other diseases, effusion, children, other scanners) was never scored: "
         "expect nothing of it there."
     )
-    return Section("Known failures and limits", bullets=found)
+    failures = [*map(str, card.known_failures), *weaknesses(sets_of(card.metrics)), unscored]
+    return Section("Known failures and limits", bullets=failures)
 
 
 def _reproduction(card: ModelCard) -> Section:
@@ -201,10 +201,7 @@ def _reproduction(card: ModelCard) -> Section:
         first = "The card does not hold the command that made it. Its scores can be measured again:"
         lines = [score]
     config = card.training.get("config")
-    settings = (
-        [f"{name} {value}" for name, value in config.items() if value != {}]
-        if isinstance(config, Mapping)
-        else []
-    )
-    after = [f"Settings of the last fit: {'; '.join(settings)}."] if settings else []
+    fields = config.items() if isinstance(config, Mapping) else ()
+    settings = "; ".join(f"{name} {value}" for name, value in fields if value != {})
+    after = [f"Settings of the last fit: {settings}."] if settings else []
     return Section("How to reproduce", [first], code=lines, after=after)

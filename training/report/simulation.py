@@ -51,9 +51,7 @@ def simulation_bands(results: Mapping[str, Any], along: str) -> list[Band]:
             Band(
                 name,
                 tuple(places),
-                tuple(heights.mean(axis=0).tolist()),
-                tuple(heights.min(axis=0).tolist()),
-                tuple(heights.max(axis=0).tolist()),
+                *(tuple(ends.tolist()) for ends in (heights.mean(0), heights.min(0), heights.max(0))),
                 is_baseline=name == results["baseline"],
             )
         )

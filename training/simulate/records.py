@@ -52,7 +52,6 @@ class RoundRecord:
         added_pixels: pixels corrected in each.
         scores: test patient -> scores of the model that was fitted to all slices labelled so far.
         still_open: None after the last round.
-        seconds: wall clock of the round.
     """
 
     number: int

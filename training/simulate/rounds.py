@@ -132,9 +132,7 @@ def first_set(sources: Sequence[str], count: int, seed: int) -> tuple[int, ...]:
     """A random first set in which each source has its share, and at least one slice where there is room.
 
     Args:
-        sources: of the pool's slices.
         count: slices to draw; all where there are no more.
-        seed: of the draw.
     """
     rng = np.random.default_rng([seed, len(sources)])
     groups: dict[str, list[int]] = defaultdict(list)

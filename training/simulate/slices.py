@@ -21,7 +21,6 @@ class PoolSlice:
 
     Args:
         sample: picture and what its mask says, at the simulation's side.
-        study: name of its study.
         position: its place along the study's labelled slices.
     """
 

@@ -93,7 +93,6 @@ def two_way_interval(
 
     Args:
         differences: (seeds, patients) float64.
-        sources: of the patients, one each.
         level: share of the resamples inside.
     Source: the "pigeonhole bootstrap", Owen 2007, arXiv 0712.1111.
     """

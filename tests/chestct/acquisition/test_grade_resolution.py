@@ -23,20 +23,20 @@ FAR_APART = 1e6  # mm: no slice tells of another
 ONE_UNCERTAIN = InvolvementCalibration(quantile=1.0, level=0.9, studies=20, eps=0.0)
 
 
-def study(percent=24.0, deviation=(0.0, 3.0, 4.0), known=None, **given):
+def study(percent=24.0, deviation=(0.0, 3.0, 4.0), corrected=None, **given):
     """Three slices of 100 / 3 lung pixels, so that a lesion pixel is a percentage point."""
     count = len(deviation)
     fields = {
         "predicted": np.full(count, percent / count),
         "expected": np.full(count, percent / count),
         "lung": np.full(count, 100.0 / count),
-        "known": np.full(count, np.nan),
+        "corrected": np.full(count, np.nan),
         "slices_apart_mm": FAR_APART,
         "calibration": ONE_UNCERTAIN,
         **given,
     }
-    drawn = {at: fields["predicted"][at] + error for at, error in (known or {}).items()}
-    fields["known"] = np.array([drawn.get(at, np.nan) for at in range(count)])
+    drawn = {at: fields["predicted"][at] + error for at, error in (corrected or {}).items()}
+    fields["corrected"] = np.array([drawn.get(at, np.nan) for at in range(count)])
     return UndecidedStudy(percent=percent, deviation=np.array(deviation, dtype=np.float64), **fields)
 
 
@@ -46,8 +46,8 @@ def test_deviations_of_far_slices_add_as_squares():
 
 
 def test_a_corrected_slice_leaves_the_doubt_of_the_others():
-    assert interval_percent(study(known={2: 0.0})) == pytest.approx((21.0, 27.0))
-    assert interval_percent(study(known={1: 0.0, 2: 0.0})) == pytest.approx((24.0, 24.0))
+    assert interval_percent(study(corrected={2: 0.0})) == pytest.approx((21.0, 27.0))
+    assert interval_percent(study(corrected={1: 0.0, 2: 0.0})) == pytest.approx((24.0, 24.0))
 
 
 def test_the_chance_is_that_of_a_gaussian_to_pass_the_border():
@@ -95,7 +95,7 @@ def test_without_lung_there_is_no_grade_to_settle():
 def test_a_corrected_slice_moves_its_neighbour_by_their_correlation():
     # exp(-20 ln 2 / 20) = 1/2: a slice that held 4 pixels more makes its equal neighbour hold 2 more.
     near = {"deviation": (4.0, 4.0), "slices_apart_mm": 20.0 * math.log(2.0)}
-    low, high = interval_percent(study(30.0, known={0: 4.0}, **near))
+    low, high = interval_percent(study(30.0, corrected={0: 4.0}, **near))
     assert (low + high) / 2 == pytest.approx(30.0 + 2.0)
     # And leaves it 16 (1 - 1/4) of its variance.
     assert (high - low) / 2 == pytest.approx(math.sqrt(12.0))
@@ -103,7 +103,9 @@ def test_a_corrected_slice_moves_its_neighbour_by_their_correlation():
 
 def test_a_slice_wrong_beyond_all_doubt_tells_of_its_neighbour_no_more_than_three_deviations():
     near = {"deviation": (4.0, 4.0), "slices_apart_mm": 20.0 * math.log(2.0)}
-    at_three, beyond = (interval_percent(study(30.0, known={0: error}, **near)) for error in (12.0, 100.0))
+    at_three, beyond = (
+        interval_percent(study(30.0, corrected={0: error}, **near)) for error in (12.0, 100.0)
+    )
     assert beyond == pytest.approx(at_three)
 
 
@@ -112,7 +114,9 @@ def test_what_the_model_expects_beyond_its_masks_is_there_in_all_slices_or_in_no
     whole = study(22.0, (0.0, 0.0, 0.0), expected=np.full(3, 22.0 / 3 + 2.0))
     assert interval_percent(whole) == pytest.approx((16.0, 28.0))
     assert slices_to_correct(whole).slices == (0,)
-    low, high = interval_percent(dataclasses.replace(whole, known=np.array([22.0 / 3 + 2.0, np.nan, np.nan])))
+    low, high = interval_percent(
+        dataclasses.replace(whole, corrected=np.array([22.0 / 3 + 2.0, np.nan, np.nan]))
+    )
     assert low == pytest.approx(high) == pytest.approx(22.0 + 4.0)
 
 
@@ -145,7 +149,7 @@ def studies(draw):
     return UndecidedStudy(
         percent=draw(st.floats(0.0, 100.0)),
         lung=draw(pixels) + 1.0,
-        known=np.full(count, np.nan),
+        corrected=np.full(count, np.nan),
         slices_apart_mm=draw(st.floats(0.5, 50.0)),
         calibration=draw(st.sampled_from([None, InvolvementCalibration(2.0, 0.9, 20, 0.5)])),
         **columns,
@@ -157,7 +161,7 @@ def studies(draw):
 def test_chances_are_chances_and_correcting_all_slices_settles(one):
     chances = grade_chances(one)
     assert ((chances >= 0.0) & (chances <= 1.0)).all()
-    all_known = dataclasses.replace(one, known=one.predicted)
+    all_known = dataclasses.replace(one, corrected=one.predicted)
     low, high = interval_percent(all_known)
     assert high - low == pytest.approx(0.0, abs=1e-3)
     assert grade_chances(all_known).tolist() == [0.0] * len(chances)
@@ -167,11 +171,13 @@ def test_chances_are_chances_and_correcting_all_slices_settles(one):
 @settings(max_examples=60, deadline=None)
 def test_each_correction_that_turns_out_as_expected_narrows_the_interval(one):
     width = math.inf
-    for at in range(len(one.known)):
+    for at in range(len(one.corrected)):
         low, high = interval_percent(one)
         assert high - low <= width + 1e-6
         width = 201.0 if (low == 0.0 or high == 100.0) else high - low  # clipped ends may move
-        one = dataclasses.replace(one, known=np.where(np.arange(len(one.known)) <= at, one.predicted, np.nan))
+        one = dataclasses.replace(
+            one, corrected=np.where(np.arange(len(one.corrected)) <= at, one.predicted, np.nan)
+        )
 
 
 @given(studies())
@@ -180,8 +186,8 @@ def test_the_named_slices_settle_the_study_when_they_turn_out_as_predicted(one):
     found = slices_to_correct(one)
     assert (found.slices == ()) == (len(found.possible_grades) == 1)
     assert len(set(found.slices)) == len(found.slices)
-    known = np.where(np.isin(np.arange(len(one.known)), found.slices), one.predicted, np.nan)
-    assert slices_to_correct(dataclasses.replace(one, known=known)).slices == ()
+    known = np.where(np.isin(np.arange(len(one.corrected)), found.slices), one.predicted, np.nan)
+    assert slices_to_correct(dataclasses.replace(one, corrected=known)).slices == ()
 
 
 @given(studies())

@@ -46,7 +46,7 @@ def test_a_correction_moves_the_percent_and_closes_its_slice(catalog, study, cor
     assert found.is_open.tolist() == [True, False]
     # Two lesion pixels fewer of 12 lung pixels.
     assert found.uncertainty.percent == pytest.approx(50.0 - 100.0 * 2 / 12)
-    assert found.uncertainty.known[1] - found.uncertainty.predicted[1] == pytest.approx(-2.0)
+    assert found.uncertainty.corrected[1] - found.uncertainty.predicted[1] == pytest.approx(-2.0)
     assert grade_chances_of_slices(catalog, "base-1", CALIBRATION) == {
         first.id: pytest.approx(float(grade_chances(found.uncertainty)[0]))
     }

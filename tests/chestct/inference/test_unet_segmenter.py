@@ -1,19 +1,24 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
 from chestct.errors import WeightsError
 from chestct.inference.engine import resized
 from chestct.inference.unet_segmenter import UNetSegmenter
-from chestct.intensity import Intensity
+from chestct.intensity import Intensity, unit_range
 from chestct.labels import Label
 from chestct.model.architecture import architecture_of
 from chestct.model.card import ModelCard
 from chestct.model.network import build_network
 from chestct.model.weights import save_version
 from chestct.severity.uncertainty import lesion_sums
+
+
+def probabilities_of(segmenter: UNetSegmenter, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    return segmenter.unit_probabilities(unit_range(pixels, Intensity.PICTURE, segmenter.card.window_hu))
 
 
 class GreyLevels(torch.nn.Module):
@@ -58,7 +63,7 @@ def test_a_prediction_has_the_size_of_its_slice(segmenter, shape):
 
 def test_a_prediction_carries_what_a_study_needs_for_its_interval(segmenter):
     prediction = segmenter.segment(half_dark(40, 48), Intensity.PICTURE)
-    probabilities = segmenter.probabilities(half_dark(40, 48), Intensity.PICTURE)
+    probabilities = probabilities_of(segmenter, half_dark(40, 48))
     sums = lesion_sums(probabilities)
     assert (prediction.lesion_expected, prediction.lesion_deviation) == sums
 
@@ -85,7 +90,7 @@ def test_a_doubt_map_is_no_larger_than_the_networks_answer(segmenter, shape, exp
 
 
 def test_probabilities_sum_to_1(segmenter):
-    probabilities = segmenter.probabilities(half_dark(100, 80), Intensity.PICTURE)
+    probabilities = probabilities_of(segmenter, half_dark(100, 80))
     assert probabilities.shape == (4, 100, 80)
     assert probabilities.dtype == np.float32
     assert probabilities.sum(axis=0) == pytest.approx(np.ones((100, 80)), abs=1e-5)
@@ -101,8 +106,8 @@ def test_hu_are_seen_through_the_window_of_the_card(segmenter):
 def test_a_temperature_softens_the_answer_and_keeps_the_class(segmenter):
     soft = UNetSegmenter(GreyLevels(), card(calibration={"temperature": 2.0}))
     pixels = half_dark(64, 64)
-    sharp_p = segmenter.probabilities(pixels, Intensity.PICTURE)
-    soft_p = soft.probabilities(pixels, Intensity.PICTURE)
+    sharp_p = probabilities_of(segmenter, pixels)
+    soft_p = probabilities_of(soft, pixels)
     assert soft_p[Label.LUNG, 0, 0] < sharp_p[Label.LUNG, 0, 0]
     assert np.array_equal(soft_p.argmax(axis=0), sharp_p.argmax(axis=0))
     assert soft.segment(pixels, Intensity.PICTURE).score < segmenter.segment(pixels, Intensity.PICTURE).score
@@ -134,8 +139,8 @@ def test_a_version_is_loaded_from_disk_and_answers_like_the_one_that_was_saved(t
     save_version(tmp_path, network.state_dict(), saved)
     loaded = UNetSegmenter.load(tmp_path, "v1")
     assert loaded.version == "v1"
-    before = UNetSegmenter(network, saved).probabilities(half_dark(64, 64), Intensity.PICTURE)
-    after = loaded.probabilities(half_dark(64, 64), Intensity.PICTURE)
+    before = probabilities_of(UNetSegmenter(network, saved), half_dark(64, 64))
+    after = probabilities_of(loaded, half_dark(64, 64))
     assert np.abs(before - after).max() < 0.02
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from chestct.job_queue import progress
-from chestct.job_queue.progress import progress_reporter
+from chestct.job_queue import running_job
+from chestct.job_queue.running_job import progress_reporter
 from chestct.progress import Progress
 
 
@@ -21,7 +21,7 @@ class FakeJob:
 @pytest.fixture
 def job(monkeypatch: pytest.MonkeyPatch) -> FakeJob:
     job = FakeJob()
-    monkeypatch.setattr(progress, "get_current_job", lambda: job)
+    monkeypatch.setattr(running_job, "get_current_job", lambda: job)
     return job
 
 

@@ -12,8 +12,7 @@ from training.evaluate.metrics import Counts
 from training.evaluate.patient_score import PatientScore
 from training.evaluate.summary import reliability_of, summarise
 from training.evaluate.worst import WrongSlice
-from training.report.contours import BOTH_RGB, LABELS_RGB, MODEL_RGB, contour_picture
-from training.report.evaluation import evaluation_page
+from training.report.evaluation import BOTH_RGB, LABELS_RGB, MODEL_RGB, contour_picture, evaluation_page
 from training.report.plots import dots_plot, involvement_plot, reliability_plot
 from training.report.rendering import write_whole
 
