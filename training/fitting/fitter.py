@@ -1,33 +1,12 @@
 """Which fit does the work: ours on one device, Lightning's on several."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Callable
 
-from chestct.progress import OnProgress
-from training.data.dataset import TrainingSample
-from training.fitting.config import FitConfig
 from training.fitting.fit import FitResult, fit
 
 
-class Fitter(Protocol):
-    """What `training.fitting.fit.fit` promises."""
-
-    def __call__(
-        self,
-        samples: Sequence[TrainingSample],
-        config: FitConfig,
-        *,
-        start_from: Path | None,
-        work_dir: Path,
-        on_progress: OnProgress = ...,
-    ) -> FitResult:
-        """Fits a network; see `training.fitting.fit.fit`."""
-        ...
-
-
-def fitter(devices: int) -> Fitter:
-    """The fit for so many devices.
+def fitter(devices: int) -> Callable[..., FitResult]:
+    """What fits on so many devices; called as `training.fitting.fit.fit` is.
 
     Raises:
         SettingsError: several are asked for and Lightning is not installed, or fewer are there.

@@ -23,7 +23,7 @@ from training.data.snapshot_choice import nothing_new, take_snapshot
 from training.data.snapshot_samples import load_retrain_samples
 from training.retraining.challenger import make_challenger
 from training.retraining.plan import RetrainPlan, WorkFolder, next_version
-from training.retraining.trainer import TorchTrainer, Trainer
+from training.retraining.trainer import Trainer
 
 _LOG = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ def run_retrain(
     if plan.version not in saved:
         on_progress(Progress(0.01, stage="loading slices"))
         samples = load_retrain_samples(catalog, plan.snapshot)
-        make_challenger(settings, samples, work, plan, trainer or TorchTrainer(), on_progress)
+        make_challenger(settings, samples, work, plan, trainer or Trainer(), on_progress)
     on_progress(Progress(1.0, stage="deciding"))
     return _conclude(catalog, work, plan)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import torch
 
@@ -17,8 +16,8 @@ from training.fitting.fit import fit
 Weights = Mapping[str, torch.Tensor]
 
 
-class Trainer(Protocol):
-    """Fits and serves models."""
+class Trainer:
+    """Fits and serves models with torch; tests give a stand-in of the same shape."""
 
     def fit(
         self,
@@ -29,32 +28,12 @@ class Trainer(Protocol):
         on_progress: OnProgress,
     ) -> Weights:
         """Weights fitted from those in the folder `parent`; resumes from `work_dir`."""
-        ...
-
-    def segmenter(self, card: ModelCard, weights: Weights) -> UnitSegmenter:
-        """A model ready to be scored."""
-        ...
-
-    def temperature(self, segmenter: UnitSegmenter, samples: Sequence[TrainingSample], seed: int) -> float:
-        """The temperature that makes the labels of slices the model has not seen most likely."""
-        ...
-
-
-class TorchTrainer:
-    """The real one."""
-
-    def fit(
-        self,
-        samples: Sequence[TrainingSample],
-        config: FitConfig,
-        parent: Path,
-        work_dir: Path,
-        on_progress: OnProgress,
-    ) -> Weights:
         return fit(samples, config, start_from=parent, work_dir=work_dir, on_progress=on_progress).state_dict
 
     def segmenter(self, card: ModelCard, weights: Weights) -> UnitSegmenter:
+        """A model ready to be scored."""
         return UNetSegmenter.of_weights(card, dict(weights))
 
     def temperature(self, segmenter: UnitSegmenter, samples: Sequence[TrainingSample], seed: int) -> float:
+        """The temperature that makes the labels of slices the model has not seen most likely."""
         return fit_temperature(segmenter, samples, seed)
