@@ -13,8 +13,8 @@ from chestct.errors import LungLoopError, ServiceUnavailableError
 from chestct.job_queue import JobQueue, end_with_worker, log_as_job, progress_reporter
 from chestct.progress import Progress
 from chestct.settings import Settings
+from training.retraining.plan import only_one
 from training.retraining.retrain import Ending, run_retrain
-from training.retraining.retrain_lock import only_one
 from training.retraining.trainer import Trainer
 from training.simulate.cell import CellRunner
 from training.simulate.plan import Cell

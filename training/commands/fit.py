@@ -29,7 +29,7 @@ from training.data.shared_data import (
 from training.evaluate import by_source, calibrate, score_patients, summarise
 from training.evaluate.card_data import data_of
 from training.fitting.config import FitConfig
-from training.fitting.fitter import fitter
+from training.fitting.fit import fitter
 from training.fitting.options import FitOptions
 from training.fitting.pseudo_labels import guess_note, with_guessed_kinds
 

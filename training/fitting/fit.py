@@ -1,6 +1,6 @@
 """Fitting a network to samples: seeded, resumable, and stopped by the first loss that is no number."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,3 +80,17 @@ def fit(
             logbook.add(step, facts | {"waited_seconds": waited_seconds}, network, optimiser, average)
     weights = {name: tensor.cpu() for name, tensor in average.weights().items()}
     return FitResult(weights, architecture, logbook.seconds, curve.path)
+
+
+def fitter(devices: int) -> Callable[..., FitResult]:
+    """What fits on so many devices, called as `fit` is: `fit` on one, Lightning's fit on several.
+
+    Raises:
+        SettingsError: several are asked for and Lightning is not installed, or fewer are there.
+    """
+    if devices == 1:
+        return fit
+    # Lightning takes seconds to load, and only several devices need it.
+    from training.fitting.lightning_fit import LightningFit
+
+    return LightningFit(devices)

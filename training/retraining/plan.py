@@ -1,13 +1,15 @@
-"""What is decided of a retrain so far, on disk, so that it can be killed at any moment and run again."""
+"""What is decided of a retrain so far, on disk, so that it can be killed and run again; one at a time."""
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from chestct.files import write_atomic
+from chestct.errors import ServiceUnavailableError
+from chestct.files import exclusive_lock, write_atomic
 
 _PLAN, _DECISION = "plan.json", "decision.json"
 _NUMBERED = re.compile(r"v(\d+)-")
@@ -73,3 +75,18 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     write_atomic(path, json.dumps(content, indent=1), parents=True)
+
+
+@contextmanager
+def only_one(folder: Path, timeout_seconds: float) -> Iterator[None]:
+    """Waits until no other process holds the folder's lock.
+
+    Raises:
+        ServiceUnavailableError: another retrain holds it for longer than that.
+    """
+    with exclusive_lock(folder / "lock", timeout_seconds, parents=True) as lock:
+        if lock is None:
+            raise ServiceUnavailableError(
+                "the training", f"another retrain still runs in {folder}; wait for it or stop it"
+            )
+        yield

@@ -27,7 +27,7 @@ class Trainer:
         work_dir: Path,
         on_progress: OnProgress,
     ) -> Weights:
-        """Weights fitted from those in the folder `parent`; resumes from `work_dir`."""
+        """Weights fitted from those in `parent`; resumes from `work_dir`."""
         return fit(samples, config, start_from=parent, work_dir=work_dir, on_progress=on_progress).state_dict
 
     def segmenter(self, card: ModelCard, weights: Weights) -> UnitSegmenter:

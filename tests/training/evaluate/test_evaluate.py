@@ -10,8 +10,9 @@ from chestct.partial_labels import UNKNOWN, from_label_map, from_lesion_label_ma
 from chestct.prediction import most_probable
 from training.data.dataset import TrainingSample
 from training.data.labelled_folder import read_labelled_folder
-from training.evaluate import calibrate, fit_temperature, negative_log_likelihood, score_patients, summarise
+from training.evaluate import calibrate, fit_temperature, score_patients, summarise
 from training.evaluate.patient_score import PatientScore
+from training.evaluate.reliability import negative_log_likelihood
 from training.evaluate.summary import reliability_of
 from training.evaluate.worst import WorstSlices
 

@@ -22,8 +22,7 @@ from training.fitting.average import WeightAverage
 from training.fitting.batches import Batches
 from training.fitting.config import FitConfig
 from training.fitting.curve import Curve
-from training.fitting.fit import fit
-from training.fitting.fitter import fitter
+from training.fitting.fit import fit, fitter
 from training.fitting.warm_start import warm_start
 
 TINY = FitConfig(
