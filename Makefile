@@ -15,6 +15,8 @@ DATA ?=
 ONLY ?=
 # Unit tests run in this many processes; end-to-end tests share one stack and run alone.
 JOBS ?= 2
+# Real workers, each a process that starts others: beside other tests they would wait for a core, not for a job.
+QUEUE_TESTS := tests/chestct/job_queue
 
 PRODUCT := .venv
 STUDIO := .venv-label-studio
@@ -93,7 +95,9 @@ check: $(INSTALLED_DEV)
 	$(MAKE) --no-print-directory unit
 
 unit: $(INSTALLED_DEV)
-	$(ONE_THREAD) $(BIN)/python -m pytest tests --ignore=tests/end_to_end -n $(JOBS) --dist loadfile $(ARGS)
+	$(ONE_THREAD) $(BIN)/python -m pytest tests --ignore=tests/end_to_end --ignore=$(QUEUE_TESTS) \
+	  -n $(JOBS) --dist loadfile $(ARGS)
+	$(ONE_THREAD) $(BIN)/python -m pytest $(QUEUE_TESTS) $(ARGS)
 
 end-to-end: test-environments
 	$(ONE_THREAD) $(BIN)/python -m pytest tests/end_to_end $(ARGS)
