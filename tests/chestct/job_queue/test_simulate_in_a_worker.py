@@ -20,7 +20,7 @@ from chestct.job_queue import JobQueue, names
 from chestct.job_queue.connection import SERIALIZER
 from chestct.progress import Progress
 from training.simulate.plan import keep_plan
-from training.simulate.records import Records, fits_of
+from training.simulate.records import Records
 from training.simulate.run import SimulationFailedError, run_here, run_through_queue
 
 _WORKER = """
@@ -74,7 +74,7 @@ def test_workers_come_to_the_same_rounds_as_one_process(queue: JobQueue, tmp_pat
         keep_plan(tmp_path / name, plan)
     steps: list[Progress] = []
     run_through_queue(tmp_path / "queue", queue, steps.append, 0.05)
-    assert (steps[-1].done, steps[-1].total) == (fits_of(plan), fits_of(plan))
+    assert (steps[-1].done, steps[-1].total) == (plan.fits, plan.fits)
     assert [step.done for step in steps] == sorted(step.done for step in steps)
     run_here(tmp_path / "here")
     for cell in plan.cells():
