@@ -66,7 +66,7 @@ class Settings:
             at first.
         ml_backend_id: the backend's row in Label Studio, whose title follows the champion.
         retrain_every: ask for a retrain after this many new corrections; 0 = only when asked.
-        retrain_steps: optimiser steps of a retrain.
+        retrain_steps: optimiser steps of a retrain's fit; 0 = as many as its corrections carry.
         sync_seconds: how often the worker reconciles corrections with Label Studio.
         scan_max_mib: how large one upload to the scan page may be, in MiB.
         scan_keep_minutes: after how many minutes such an upload and its results are deleted.
@@ -97,7 +97,7 @@ class Settings:
     backend_url: str | None = None
     backend_key: str | None = None
     retrain_every: int = _whole(0)
-    retrain_steps: int = _whole(120, least=1)
+    retrain_steps: int = _whole(0)
     sync_seconds: int = _whole(30, least=1)
     scan_max_mib: int = _whole(1024, least=1)
     scan_keep_minutes: int = _whole(60, least=1)

@@ -119,6 +119,6 @@ def _serve(
         )
     _LOG.info("retrain %s: %s", job_id, outcome.sentence)
     champion = catalog.versions.champion()
-    if outcome.ending is Ending.PROMOTED and champion is not None:
+    if outcome.ending in (Ending.PROMOTED, Ending.OPEN_STUDIES) and champion is not None:
         queue.enqueue_follow_champion(champion.version)
     return outcome.sentence

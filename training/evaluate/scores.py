@@ -56,6 +56,16 @@ def score_patients(
     return [tallies[patient].score(patient) for patient in sorted(tallies)]
 
 
+def score_slices(segmenter: UnitSegmenter, samples: Sequence[TrainingSample]) -> list[PatientScore]:
+    """A score of each slice by itself, in their order."""
+    scores = []
+    for sample in samples:
+        tally, probabilities = Tally(), segmenter.unit_probabilities(sample.image)
+        tally.add(sample, probabilities, segmenter.label_map(probabilities))
+        scores.append(tally.score(sample.patient))
+    return scores
+
+
 def by_source(samples: Iterable[TrainingSample]) -> Mapping[str, list[TrainingSample]]:
     """The samples of each source, in the order in which they came."""
     groups: dict[str, list[TrainingSample]] = defaultdict(list)

@@ -1,30 +1,29 @@
-"""Making the challenger: fit from the champion, compare the two, save it with its card."""
+"""Making the challenger: crossed fits for evidence, the fit on everything, the gate, the card."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from chestct.catalog.records import VersionRecord
 from chestct.model.card import ModelCard
 from chestct.model.weights import load_version, save_version
-from chestct.progress import OnProgress, part_of
+from chestct.progress import OnProgress, Progress, part_of
 from chestct.settings import Settings
-from training.data.snapshot import Truth
 from training.data.snapshot_samples import RetrainSamples
-from training.evaluate import score_patients, summarise
+from training.evaluate import summarise
 from training.evaluate.card_data import data_of
 from training.fitting.config import FitConfig
+from training.retraining.crossing import CrossedEvidence, Crossing
+from training.retraining.evidence import Evidence, gathered, wants_crossed_patients
 from training.retraining.gate import decide
+from training.retraining.looks import LOOKED_AT, looked_at
 from training.retraining.plan import RetrainPlan, WorkFolder
-from training.retraining.trainer import Trainer, Weights
+from training.retraining.recipe import averaged, fit_config, steps_for
+from training.retraining.trainer import Model, Trainer
 
-Model = tuple[ModelCard, Weights]
-
-# Of the samples, half are the readers' corrections and half are replayed, so that nothing is forgotten.
-_SHARES = {Truth.CORRECTION.value: 0.5, Truth.REFERENCE.value: 0.35, Truth.DISTILLED.value: 0.15}
-# Rough costs on two cores, only to share the progress bar between fit and comparison.
-_SECONDS_A_STEP, _SECONDS_A_SCORE = 0.5, 0.1
-# Shares of the progress bar: before the fit, and for fit and comparison together.
-_LOADED, _WORKED = 0.01, 0.98
+# Where the parts of the work end on the progress bar.
+_LOADED, _CROSSED, _FITTED = 0.01, 0.7, 0.92
 
 
 def make_challenger(
@@ -33,40 +32,59 @@ def make_challenger(
     work: WorkFolder,
     plan: RetrainPlan,
     trainer: Trainer,
+    versions: Sequence[VersionRecord],
     on_progress: OnProgress,
 ) -> None:
-    """Fits, compares and saves; the decision is on disk before the version is."""
-    champion = load_version(settings.weights_dir, plan.champion)
-    parent = champion[0]
-    config = FitConfig(
-        steps=settings.retrain_steps,
-        input_size=parent.input_size,
-        early_size=parent.input_size,
-        seed=settings.train_seed,
-        source_shares=_SHARES,
+    """Fits, compares and saves; the decision is on disk before the version is.
+
+    Args:
+        versions: all that the catalog knows, for how often test patients were looked at.
+    """
+    parent_dir = settings.weights_dir / plan.champion
+    champion: Model = load_version(settings.weights_dir, plan.champion)
+    parent, old = champion
+
+    def config(slices: int) -> FitConfig:
+        steps = steps_for(slices, settings.retrain_steps)
+        return fit_config(steps, parent.input_size, settings.train_seed)
+
+    segmenter = trainer.segmenter(*champion)
+    crossing = Crossing(
+        trainer, champion, segmenter, samples.corrected, samples.replay, config, parent_dir, work.path
     )
-    fit_share = _fit_share(config.steps, slices=len(samples.test) + len(samples.new_cases))
-    card = _card(plan, parent, config, samples)
-    weights = trainer.fit(
-        samples.learned,
-        config,
-        settings.weights_dir / plan.champion,
-        work.path,
-        part_of(on_progress, _LOADED, fit_share, "fitting"),
+    crossed = crossing.evidence(
+        of_patients=wants_crossed_patients(samples.test),
+        on_progress=part_of(on_progress, _LOADED, _CROSSED - _LOADED, ""),
     )
-    # Hundreds of slices, which the comparison has no use for.
-    samples = replace(samples, learned=())
-    card = replace(card, calibration=_calibration(trainer, (card, weights), parent, samples, config.seed))
-    comparing = part_of(on_progress, _LOADED + fit_share, _WORKED - fit_share, "comparing")
-    decision, metrics = _compare(trainer, champion, (card, weights), samples, comparing)
-    if samples.set_aside:
-        decision = {**decision, "reasons": [*decision["reasons"], samples.set_aside_sentence]}
-    work.keep_decision(decision)
+    final = config(len(samples.corrected))
+    on_step = part_of(on_progress, _CROSSED, _FITTED - _CROSSED, "fitting")
+    new = trainer.fit(samples.learned, final, parent_dir, work.path / "all", on_step)
+    weights = averaged(old, new, crossed.new_share)
+    card = _card(plan, parent, final, samples, crossed)
+    calibration = _calibration(trainer, (card, weights), parent, samples, final.seed)
+    card = replace(card, calibration=calibration)
+    on_progress(Progress(_FITTED, stage="comparing"))
+    evidence = gathered(segmenter, trainer.segmenter(card, weights), samples, crossed, versions)
+    work.keep_decision(_decision(evidence, samples))
     created_at = datetime.now(UTC).isoformat(timespec="seconds")
-    save_version(settings.weights_dir, weights, replace(card, metrics=metrics, created_at=created_at))
+    card = replace(card, metrics=_metrics(evidence), created_at=created_at)
+    save_version(settings.weights_dir, weights, card)
 
 
-def _card(plan: RetrainPlan, parent: ModelCard, config: FitConfig, samples: RetrainSamples) -> ModelCard:
+def _decision(evidence: Evidence, samples: RetrainSamples) -> dict[str, Any]:
+    decision = decide(evidence.unseen, evidence.open_studies, evidence.damage).as_dict()
+    notes = [sentence for sentence in (samples.set_aside_sentence, samples.near_copies_sentence) if sentence]
+    reasons = [*decision["reasons"], *notes]
+    return decision | {"reasons": reasons, LOOKED_AT: looked_at(evidence.unseen.pairs)}
+
+
+def _card(
+    plan: RetrainPlan,
+    parent: ModelCard,
+    config: FitConfig,
+    samples: RetrainSamples,
+    crossed: CrossedEvidence,
+) -> ModelCard:
     return ModelCard(
         version=plan.version,
         architecture=parent.architecture,
@@ -80,6 +98,7 @@ def _card(plan: RetrainPlan, parent: ModelCard, config: FitConfig, samples: Retr
         training={
             "config": config.as_dict(),
             "command": "retrain",
+            "new_share": crossed.new_share,
             "set_aside": [asdict(aside) for aside in samples.set_aside],
             "cautions": list(samples.cautions),
         },
@@ -97,36 +116,16 @@ def _calibration(
     return {"temperature": temperature, "slices": len(samples.calibration)}
 
 
-def _compare(
-    trainer: Trainer, champion: Model, challenger: Model, samples: RetrainSamples, on_progress: OnProgress
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The gate's decision and the challenger's metrics, both JSON-ready."""
-    scores, done = [], 0.0
-    slices = 2 * (len(samples.test) + len(samples.new_cases))
-    for model in (champion, challenger):
-        segmenter = trainer.segmenter(*model)
-        for cases in (samples.test, samples.new_cases):
-            share = len(cases) / slices
-            scores.append(score_patients(segmenter, cases, part_of(on_progress, done, share, "")))
-            done += share
-    decision = decide(
-        scores[0],
-        scores[2],
-        new_champion=scores[1],
-        new_challenger=scores[3],
-        evidence="frozen patients" if samples.on_patients else "phantoms",
-    )
-    metrics = {"test": summarise(scores[2]) | {"evidence": decision.figures["evidence"]}}
-    if samples.new_cases:
-        metrics["corrected_cases"] = summarise(scores[3])
-    return decision.as_dict(), metrics
+def _metrics(evidence: Evidence) -> dict[str, Any]:
+    """Of the challenger, JSON-ready, by what it was scored on."""
+    scored = {
+        "test": [after for _, after in evidence.test],
+        "crossed_patients": [after for _, after in evidence.unseen.pairs] if not evidence.test else [],
+        "phantoms": [after for _, after in evidence.damage.phantoms],
+    }
+    return {name: summarise(scores) for name, scores in scored.items() if scores}
 
 
 def _licence(parent: ModelCard) -> str:
     own = "corrections of this installation"
     return parent.data_licence if own in parent.data_licence else f"{parent.data_licence}; {own}".lstrip("; ")
-
-
-def _fit_share(steps: int, slices: int) -> float:
-    fitting, comparing = steps * _SECONDS_A_STEP, 2 * slices * _SECONDS_A_SCORE
-    return _WORKED * fitting / (fitting + comparing)

@@ -1,6 +1,6 @@
 """The whole retrain: data, fit, comparison, decision. Safe to run twice and to be killed anywhere.
 
-    plan -> fit -> compare on frozen patients -> decision.json -> weights saved -> champion or refused
+    plan -> crossed fits -> fit -> compare -> decision.json -> weights saved -> release or refused
 
 Each arrow is one step that either has happened or has not; a run that finds it done goes on behind
 it. The version appears in the weights folder whole, with its card, or not at all, and the champion
@@ -22,6 +22,7 @@ from training.data import snapshot as snapshots
 from training.data.snapshot_choice import nothing_new, take_snapshot
 from training.data.snapshot_samples import load_retrain_samples
 from training.retraining.challenger import make_challenger
+from training.retraining.gate_evidence import Serves
 from training.retraining.plan import RetrainPlan, WorkFolder, next_version
 from training.retraining.trainer import Trainer
 
@@ -32,6 +33,7 @@ class Ending(StrEnum):
     """How a retrain ended."""
 
     PROMOTED = "promoted"
+    OPEN_STUDIES = "open studies"
     REFUSED = "refused"
     NOTHING_NEW = "nothing new"
 
@@ -93,7 +95,8 @@ def run_retrain(
     if plan.version not in saved:
         on_progress(Progress(0.01, stage="loading slices"))
         samples = load_retrain_samples(catalog, plan.snapshot)
-        make_challenger(settings, samples, work, plan, trainer or Trainer(), on_progress)
+        versions = catalog.versions.all()
+        make_challenger(settings, samples, work, plan, trainer or Trainer(), versions, on_progress)
     on_progress(Progress(1.0, stage="deciding"))
     return _conclude(catalog, work, plan)
 
@@ -113,20 +116,33 @@ def _conclude(catalog: Catalog, work: WorkFolder, plan: RetrainPlan) -> RetrainO
         raise NotFoundError(f"{plan.version} was saved without a decision; delete its folder and retrain")
     catalog.versions.register(plan.version, plan.champion, plan.snapshot)
     now = catalog.versions.champion()
-    if decision["promote"] and now is not None and now.version not in (plan.champion, plan.version):
+    if now is not None and now.version not in (plan.champion, plan.version):
         reason = (
             f"the champion became {now.version} while this was trained from {plan.champion}; retrain again"
         )
-        decision = {**decision, "promote": False, "reasons": [reason, *decision["reasons"]]}
-    if decision["promote"]:
+        nothing = {"promote": False, "serves": Serves.NOTHING.value}
+        decision |= nothing | {"reasons": [reason, *decision["reasons"]]}
+    if decision["serves"] == Serves.ALL:
         return _outcome(catalog.versions.set_champion(plan.version, decision))
+    if decision["serves"] == Serves.OPEN_STUDIES:
+        study_ids = _studies(catalog, plan)
+        return _outcome(catalog.versions.serve_open_studies(plan.version, study_ids, decision))
     return _outcome(catalog.versions.refuse(plan.version, decision))
+
+
+def _studies(catalog: Catalog, plan: RetrainPlan) -> frozenset[int]:
+    """Those with a correction that the version learned from."""
+    corrected = snapshots.read(catalog, plan.snapshot).corrections
+    return frozenset(catalog.slices.get(item.slice_id).study_id for item in corrected)
 
 
 def _outcome(record: VersionRecord) -> RetrainOutcome:
     reasons = "; ".join((record.decision or {}).get("reasons", ()))
     if record.state is VersionState.REFUSED:
         return RetrainOutcome(Ending.REFUSED, f"{record.version} was refused: {reasons}", record.version)
+    if (record.decision or {}).get("serves") == Serves.OPEN_STUDIES:
+        sentence = f"{record.version} serves what is open in the studies it learned from: {reasons}"
+        return RetrainOutcome(Ending.OPEN_STUDIES, sentence, record.version)
     is_or_was = "is" if record.state is VersionState.CHAMPION else "was"
     return RetrainOutcome(
         Ending.PROMOTED, f"{record.version} {is_or_was} promoted: {reasons}", record.version

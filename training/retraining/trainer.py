@@ -14,6 +14,7 @@ from training.fitting.config import FitConfig
 from training.fitting.fit import fit
 
 Weights = Mapping[str, torch.Tensor]
+Model = tuple[ModelCard, Weights]
 
 
 class Trainer:

@@ -1,0 +1,58 @@
+"""How a retrain fits: as many steps as the corrections carry, old data replayed, old weights averaged in.
+
+What was tried and measured stands in docs/attempts.md.
+"""
+
+from collections.abc import Mapping
+
+import torch
+
+from training.data.snapshot import Truth
+from training.fitting.config import FitConfig
+
+# Half of what a step sees are the readers' corrections; the other half keeps what the champion knows.
+SOURCE_SHARES: Mapping[str, float] = {
+    Truth.CORRECTION.value: 0.6,
+    Truth.REFERENCE.value: 0.4,
+    Truth.DISTILLED.value: 0.25,
+}
+# Shares of the new weights in the average with the champion's, of which held-back slices choose one.
+NEW_SHARES = (0.5, 1.0)
+_FEWEST_STEPS, _MOST_STEPS, _STEPS_A_SLICE = 60, 160, 1.5
+
+
+def steps_for(slices: int, setting: int) -> int:
+    """Optimiser steps of a fit on so many corrected slices.
+
+    Args:
+        setting: what the administrator chose; 0 leaves it to the amount of data.
+    """
+    return setting or round(min(_MOST_STEPS, _FEWEST_STEPS + _STEPS_A_SLICE * slices))
+
+
+def fit_config(steps: int, input_size: int, seed: int) -> FitConfig:
+    """The settings of one fit from the champion."""
+    return FitConfig(
+        steps=steps,
+        input_size=input_size,
+        early_size=input_size,
+        seed=seed,
+        source_shares=SOURCE_SHARES,
+    )
+
+
+def averaged(
+    old: Mapping[str, torch.Tensor], new: Mapping[str, torch.Tensor], new_share: float
+) -> dict[str, torch.Tensor]:
+    """The weighted mean of two state dicts of the same names; counters are the new one's.
+
+    Args:
+        new_share: weight of `new`, in [0, 1].
+    Source: weight-space ensembles for robust fine-tuning (WiSE-FT), Wortsman et al. 2022, arXiv 2109.01903.
+    """
+    return {
+        name: torch.lerp(old[name].float(), tensor.float(), new_share)
+        if tensor.is_floating_point()
+        else tensor
+        for name, tensor in new.items()
+    }
