@@ -91,7 +91,7 @@ def decide(unseen: UnseenEvidence, open_studies: Sequence[SlicePair], damage: Da
 def _open_sentence(shown: bool, sentence: str, harm: Sequence[str]) -> str:
     if shown and harm:
         return f"open studies: refused, {'; '.join(harm)} ({sentence})"
-    verdict = "a gain is shown" if shown else "no gain is shown"
+    verdict = "the gain is large enough" if shown else "too little gain is shown"
     return f"open studies: {'; '.join((verdict, sentence, *harm))}"
 
 

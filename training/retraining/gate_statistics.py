@@ -9,7 +9,7 @@ from math import inf, sqrt
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 # A version that is worse than the champion by more than this is worse; our choice: readers' own
 # Dice differs by far more (inter-reader 0.70, Bartoli et al.).
@@ -24,8 +24,10 @@ LOOKS = 10
 RARE_SHARE, RARE_LOSS = 0.1, 0.25
 # Spreads below these are luck: of patients, and of slices.
 SMALLEST_PATIENT_SD, SMALLEST_SLICE_SD = 0.01, 0.05
-# Errors of neighbouring slices go together; the correlation falls by this factor a slice.
-NEIGHBOUR_CORRELATION = 0.8
+# Changes of neighbouring slices go together; the correlation falls by this factor a slice. Measured between
+# base-3 and base-4 on three held-out volumes of COVID-19-CT-Seg, about a millimetre a slice: at most 0.47, 0.32
+# and 0.26 at 1, 3 and 6 slices.
+NEIGHBOUR_CORRELATION = 0.75
 
 
 @dataclass(frozen=True)
@@ -155,4 +157,4 @@ def needed_difference(change: MeanChange, share: float = 1.0) -> float:
 def _quantile(error: float, freedom: float) -> float:
     if freedom <= 0 or error <= 0.0:
         return inf
-    return float(stats.t.ppf(1.0 - error, freedom))
+    return float(special.stdtrit(freedom, 1.0 - error))

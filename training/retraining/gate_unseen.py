@@ -69,7 +69,7 @@ def unseen_verdict(unseen: UnseenEvidence) -> Verdict:
 def _verdict_sentence(
     source: EvidenceSource, lesion: Finding, refused: Sequence[str], patients: int, look: int
 ) -> str:
-    shown = "a gain is shown" if lesion.holds else "no gain is shown"
+    shown = "the gain is large enough" if lesion.holds else "too little gain is shown"
     verdict = f"refused, {'; '.join(refused)}; {shown}" if refused else shown
     return (
         f"patients never seen: {verdict}; on {patients} {_IN_WORDS[source]}, look {look} of {LOOKS}, "
@@ -98,7 +98,7 @@ def _what_would_help(pairs: Sequence[Pair], look: int) -> str:
         )
     return (
         f"such a gain would be shown on about {patients} patients: read the test slices, or correct "
-        f"slices, of {patients - len(before)} more"
+        f"slices, of {_patients(patients - len(before))}"
     )
 
 
@@ -136,12 +136,17 @@ def _found_in_words(found: Mapping[EvidenceSource, int], patients: int) -> str:
     }
     counts = [f"{found[source]} {name}" for source, name in named.items() if found.get(source)]
     if not counts:
-        counts = [str(patients) if patients else "no"]
-    return f"{' and '.join(counts)} {'patient has' if counts == ['no'] else 'patient(s) have'} a lesion"
+        counts = [str(patients or "no")]
+    only_one = len(counts) == 1 and counts[0].split()[0] in ("no", "1")
+    return f"{' and '.join(counts)} {'patient has' if only_one else 'patients have'} a lesion"
 
 
 def _readings(own: int, crossed: int) -> str:
     return (
-        f"to make it decidable, read the test slices of {own} more patient(s) with a lesion, or correct "
-        f"slices of {crossed} more patient(s) with a lesion"
+        f"to make it decidable, read the test slices of {_patients(own)} with a lesion, or correct "
+        f"slices of {_patients(crossed)} with a lesion"
     )
+
+
+def _patients(more: int) -> str:
+    return f"{more} more patient{'' if more == 1 else 's'}"
