@@ -1,10 +1,11 @@
 """Does the gate promote what is better, and not what is equal, worse or damaged?
 
-Simulated teams, 1,000 draws each (--draws; half as many of open studies): 3, 5, 10 and 20 patients, 1 look and
-10 looks at the same patients with a new version each time (independent, which is the worst case), six spreads
-of the patients' changes; open studies of 1 to 6 patients with 6 to 60 held-back slices that err together;
-damaged versions as label maps of phantoms, scored as a retrain scores. Baseline: the gate before this one (lower end of the paired bootstrap
-interval at least -0.01, and a gain on the corrected cases, which is always there after a fit).
+Simulated teams, 1,000 draws each (--draws; half as many of open studies): 3, 5, 10 and 20 patients, 1 look
+and 10 looks at the same patients with a new version each time (independent, which is the worst case), six
+spreads of the patients' changes; open studies of 1 to 6 patients with 6 to 60 held-back slices that err
+together; damaged versions as label maps of phantoms, scored as a retrain scores. Baseline: the gate before
+this one (lower end of the paired bootstrap interval at least -0.01, and a gain on the corrected cases, which
+is always there after a fit).
 """
 
 import argparse
@@ -117,7 +118,7 @@ def _unseen_power(draws: int) -> list[Measurement]:
             at = curve[_GAINS.index(0.03)]
             _row(f"power, {deviation}, {patients} patients, gains {_GAINS}", curve)
             _row(
-                "  at +0.03: second look; first with the noise of every other score; a patient loses over 0.10",
+                "  at +0.03: second look; first, with the noise of all scores; a patient loses over 0.10",
                 [second, harm, guarded],
             )
             measurements.append(

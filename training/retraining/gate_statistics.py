@@ -24,9 +24,9 @@ LOOKS = 10
 RARE_SHARE, RARE_LOSS = 0.1, 0.25
 # Spreads below these are luck: of patients, and of slices.
 SMALLEST_PATIENT_SD, SMALLEST_SLICE_SD = 0.01, 0.05
-# Changes of neighbouring slices go together; the correlation falls by this factor a slice. Measured between
-# base-3 and base-4 on three held-out volumes of COVID-19-CT-Seg, about a millimetre a slice: at most 0.47, 0.32
-# and 0.26 at 1, 3 and 6 slices.
+# Changes of neighbouring slices go together; the correlation falls by this factor a slice. Measured from
+# base-3 to base-4 on three held-out volumes of COVID-19-CT-Seg (about a millimetre a slice): at most 0.47,
+# 0.32 and 0.26 at 1, 3 and 6 slices.
 NEIGHBOUR_CORRELATION = 0.75
 
 
