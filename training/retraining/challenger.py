@@ -37,6 +37,8 @@ def make_challenger(
 ) -> None:
     """Fits, compares and saves; the decision is on disk before the version is."""
     champion = load_version(settings.weights_dir, plan.champion)
+    evidence = "frozen patients" if samples.test else "phantoms"
+    samples = replace(samples, test=samples.test or samples.phantoms)
     parent = champion[0]
     config = FitConfig(
         steps=settings.retrain_steps,
@@ -58,7 +60,7 @@ def make_challenger(
     samples = replace(samples, learned=())
     card = replace(card, calibration=_calibration(trainer, (card, weights), parent, samples, config.seed))
     comparing = part_of(on_progress, _LOADED + fit_share, _WORKED - fit_share, "comparing")
-    decision, metrics = _compare(trainer, champion, (card, weights), samples, comparing)
+    decision, metrics = _compare(trainer, champion, (card, weights), samples, evidence, comparing)
     if samples.set_aside:
         decision = {**decision, "reasons": [*decision["reasons"], samples.set_aside_sentence]}
     work.keep_decision(decision)
@@ -98,7 +100,12 @@ def _calibration(
 
 
 def _compare(
-    trainer: Trainer, champion: Model, challenger: Model, samples: RetrainSamples, on_progress: OnProgress
+    trainer: Trainer,
+    champion: Model,
+    challenger: Model,
+    samples: RetrainSamples,
+    evidence: str,
+    on_progress: OnProgress,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The gate's decision and the challenger's metrics, both JSON-ready."""
     scores, done = [], 0.0
@@ -114,7 +121,7 @@ def _compare(
         scores[2],
         new_champion=scores[1],
         new_challenger=scores[3],
-        evidence="frozen patients" if samples.on_patients else "phantoms",
+        evidence=evidence,
     )
     metrics = {"test": summarise(scores[2]) | {"evidence": decision.figures["evidence"]}}
     if samples.new_cases:
