@@ -75,6 +75,9 @@ class Settings:
             what the strategy gains.
         blank_percent: of slices come without pre-label, to measure what pre-labels save and how they pull.
         twice_percent: of slices are meant to be read by two readers, to measure their agreement.
+        test_percent: of the patients without reference labels are held back to judge models by, 3 to 12 of
+            them, from 12 such patients on; 0 = none.
+        test_slices: of each of them are read early and without pre-label; 0 = no patient is held back.
         train_seed: seed of every random choice in training.
         log: of the backend and the workers: "text", or "json" (an object a line, with the id of its request
             or job).
@@ -106,6 +109,9 @@ class Settings:
     control_percent: int = _whole(10, most=50)
     blank_percent: int = _whole(5, most=99)
     twice_percent: int = _whole(5, most=99)
+    # The limits of `chestct.catalog.splits.OwnTesting`.
+    test_percent: int = _whole(20, most=50)
+    test_slices: int = _whole(5, most=20)
     train_seed: int = _whole(42)
     log: str = _one_of(LOG_STYLES, "text")
     shared_data: Path | None = field(default=None, metadata={"parse": Path})

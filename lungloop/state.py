@@ -27,7 +27,8 @@ def state_of(settings: Settings) -> dict[str, Any]:
 
     Returns:
         `services` (name -> "up" or "down"), `queue`, `champion`, `counts`, `readers` (null where the
-        database does not answer), `home` and the addresses.
+        database does not answer), `test_readings` (of own test patients; null likewise), `home` and the
+        addresses.
     """
     database, champion, counts, readers = _catalog(settings)
     queue = _queue(settings)
@@ -46,6 +47,7 @@ def state_of(settings: Settings) -> dict[str, Any]:
         "champion": champion,
         "counts": counts,
         "readers": readers,
+        "test_readings": _test_readings(settings),
         "home": str(settings.home),
         "label_studio_url": settings.label_studio_url,
         "backend_url": settings.backend_url,
@@ -62,6 +64,14 @@ def _catalog(settings: Settings) -> tuple[bool, str | None, dict[str, int], dict
             return True, None if champion is None else champion.version, catalog.counts(), readers
     except LungLoopError:
         return False, None, _NO_COUNTS, None
+
+
+def _test_readings(settings: Settings) -> dict[str, int] | None:
+    try:
+        with open_catalog(settings) as catalog:
+            return catalog.own_test_readings.state().as_dict()
+    except LungLoopError:
+        return None
 
 
 def _queue(settings: Settings) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ order of import or the machine. It is drawn once; only so are slices of the cont
 """
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,6 +22,8 @@ class Arm(StrEnum):
 
     ACTIVE = "active"
     CONTROL = "control"
+    # A slice of a test patient that is read early and unassisted, to judge models by (docs/adr/0024).
+    TEST = "test"
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,10 @@ class Allocation:
     read_twice: bool
 
 
+# A test slice shows no pre-label, so that its reading is not anchored to the model that it judges.
+TEST_SLICE = Allocation(Arm.TEST, prelabelled=False, read_twice=False)
+
+
 def draw(slice_key: str, shares: Shares) -> Allocation:
     """The allocation of one slice: the same on every machine and in every order.
 
@@ -67,6 +74,27 @@ def draw(slice_key: str, shares: Shares) -> Allocation:
         prelabelled=_random_number("blank", slice_key) >= shares.unassisted,
         read_twice=_random_number("twice", slice_key) < shares.double_read,
     )
+
+
+def queue_of_tests(pool: Pool, in_test: npt.NDArray[np.bool_]) -> Order:
+    """The test slices in the order they are read: a slice of each patient, then a second one of each.
+
+    No figure of a model decides: what is read first must not be what a model that is judged asks for. And
+    patients are what a comparison lacks first. (Which slice of a patient is first follows from its id.)
+
+    Args:
+        pool: N slices.
+        in_test: (N,) mask.
+    Returns:
+        int64 rows of the pool, one for each True.
+    """
+    rows = np.flatnonzero(in_test)
+    rows = rows[np.argsort(_scrambled(pool.slice_ids[rows]))]
+    turns, turn_of = Counter[int](), []
+    for patient in pool.patients[rows].tolist():
+        turn_of.append(turns[patient])
+        turns[patient] += 1
+    return rows[np.argsort(turn_of, kind="stable")].astype(np.int64)
 
 
 def control_queue(pool: Pool, in_control: npt.NDArray[np.bool_]) -> Order:

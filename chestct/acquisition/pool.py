@@ -15,9 +15,11 @@ Floats = npt.NDArray[np.float64]
 # below which nodules are not followed up either (our choice; single stray pixels are no lesion).
 MAY_HOLD_LESION = 0.0002
 
-_FACTS = {"fingerprints": np.uint64} | dict.fromkeys(
-    ("slice_ids", "study_ids", "patients", "positions"), np.int64
-)
+_FACTS: dict[str, type[np.generic]] = {
+    **dict.fromkeys(("slice_ids", "study_ids", "patients", "positions"), np.int64),
+    "fingerprints": np.uint64,
+    "held_back": np.bool_,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,7 @@ class Pool:
         lesion_zone: float64 in [0, 1], share of the picture that may be lesion (p >= 0.1).
         grade_chance: float64 in [0, 1], chance that correcting the slice changes its study's CT grade.
         fingerprints: uint64 of `chestct.acquisition.fingerprint`; 0 where unknown.
+        held_back: bool, of a test patient: no model learns from it.
     Raises:
         InputError: a column of another length or type, or an id that comes twice.
     """
@@ -55,6 +58,7 @@ class Pool:
     lesion_zone: Floats
     grade_chance: Floats
     fingerprints: npt.NDArray[np.uint64]
+    held_back: npt.NDArray[np.bool_]
 
     def __post_init__(self) -> None:
         for name, column in self._columns().items():
@@ -72,8 +76,8 @@ class Pool:
     def of(cls, **columns: npt.ArrayLike | None) -> "Pool":
         """A pool from columns of any fitting type; a column of uncertainty left out (or None) is not known.
 
-        Left out as well may be `study_ids` and `patients` (every slice its own), `positions` (0) and
-        `fingerprints` (unknown). None inside a column of uncertainty becomes NaN.
+        Left out as well may be `study_ids` and `patients` (every slice its own), `positions` (0),
+        `fingerprints` (unknown) and `held_back` (none is). None inside a column of uncertainty becomes NaN.
 
         Raises:
             InputError: as Pool, or a column that does not exist.

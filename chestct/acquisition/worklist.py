@@ -1,4 +1,4 @@
-"""From a pool to the order in which readers see it: strategy, spreading, control arm, reasons."""
+"""From a pool to the order in which readers see it: strategy, spreading, control and test arm, reasons."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,11 +6,23 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from chestct.acquisition.allocation import Allocation, Arm, Shares, control_queue, interleaved
+from chestct.acquisition.allocation import (
+    Allocation,
+    Arm,
+    Shares,
+    control_queue,
+    interleaved,
+    queue_of_tests,
+)
 from chestct.acquisition.pool import Pool
+from chestct.acquisition.ranking import Order
 from chestct.acquisition.reasons import Reason, reasons
 from chestct.acquisition.spread import Spreading, spread
 from chestct.acquisition.strategies import Strategy
+
+# One of each three places is a test slice until all are read: early enough that the first retrain can be
+# judged, and two of three readings still teach (our choice).
+_TEST_SHARE = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,9 @@ def order_pool(
     """The order in which readers see the slices of a pool.
 
     The strategy orders the active arm, which is then spread out; the control arm keeps its order
-    (spreading it would make it less random) and is mixed in by its share.
+    (spreading it would make it less random) and is mixed in by its share. Test slices are mixed in so that
+    a reader cannot tell them from other unassisted ones; the other slices of test patients come last, for no
+    model learns from them.
 
     Args:
         assignments: what was drawn, by slice id; a slice without any is in the active arm.
@@ -55,14 +69,28 @@ def order_pool(
             made anew another one: with a fixed seed the first control place is always the same, and where
             orders are made anew more often than readers get to it, nothing of control is ever read.
     """
-    of_strategy, of_places = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2))
-    control = [slice_id for slice_id, allocation in assignments.items() if allocation.arm == Arm.CONTROL]
-    in_control = np.isin(pool.slice_ids, control)
-    active = np.flatnonzero(~in_control).astype(np.int64)
-    asked = active[strategy.order(pool.subset(active), of_strategy, policy.round_number)]
-    active_order = spread(pool, asked, policy.spreading)
-    order = interleaved(active_order, control_queue(pool, in_control), policy.shares.control, of_places)
+    of_strategy, of_places, of_last, of_tests = (
+        np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(4)
+    )
+
+    def by_strategy(wanted: npt.NDArray[np.bool_], rng: np.random.Generator) -> Order:
+        rows = np.flatnonzero(wanted).astype(np.int64)
+        asked = rows[strategy.order(pool.subset(rows), rng, policy.round_number)]
+        return spread(pool, asked, policy.spreading)
+
+    in_test, in_control = (_in_arm(pool, assignments, arm) for arm in (Arm.TEST, Arm.CONTROL))
+    last = pool.held_back & ~in_test
+    active, control = ~(in_test | in_control | last), in_control & ~last
+    active_order = by_strategy(active, of_strategy)
+    teaching = interleaved(active_order, control_queue(pool, control), policy.shares.control, of_places)
+    early = interleaved(teaching, queue_of_tests(pool, in_test), _TEST_SHARE, of_tests)
+    order = np.concatenate([early, by_strategy(last, of_last)])
     return Ordered(pool.slice_ids[order], tuple(map(reasons(pool).__getitem__, order.tolist())))
+
+
+def _in_arm(pool: Pool, assignments: Mapping[int, Allocation], arm: Arm) -> npt.NDArray[np.bool_]:
+    drawn = [slice_id for slice_id, allocation in assignments.items() if allocation.arm == arm]
+    return np.isin(pool.slice_ids, drawn)
 
 
 def served_score(place: int, count: int) -> float:

@@ -10,6 +10,7 @@ from chestct.acquisition.pool import Pool
 from chestct.catalog import tables
 from chestct.catalog.incoming import UNKNOWN_FINGERPRINT
 from chestct.catalog.store import Store
+from chestct.labels import Split
 
 _UNCERTAINTY = (
     "zone_entropy",
@@ -41,16 +42,18 @@ class PoolStore(Store):
                 entropy.label("zone_entropy"),
                 *(predictions.c[name] for name in _UNCERTAINTY[1:]),
                 sa.func.coalesce(slices.c.fingerprint, UNKNOWN_FINGERPRINT),
+                tables.patients.c.split,
             )
             .join(slices, predictions.c.slice_id == slices.c.id)
             .join(studies, slices.c.study_id == studies.c.id)
+            .join(tables.patients, tables.patients.c.patient == studies.c.patient)
             .where((predictions.c.model_version == model_version) & ~slices.c.reviewed)
             .order_by(slices.c.id)
         )
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
-        ids, study_ids, patients, positions, *uncertainty, fingerprints = (
-            zip(*rows, strict=True) if rows else [()] * 10
+        ids, study_ids, patients, positions, *uncertainty, fingerprints, splits = (
+            zip(*rows, strict=True) if rows else [()] * 11
         )
         return Pool.of(
             slice_ids=ids,
@@ -59,6 +62,7 @@ class PoolStore(Store):
             positions=positions,
             **dict(zip(_UNCERTAINTY, uncertainty, strict=True)),
             fingerprints=np.array(fingerprints, np.int64).view(np.uint64),
+            held_back=[split == Split.TEST for split in splits],
         )
 
 

@@ -13,6 +13,7 @@ from chestct.catalog.current import champion_version, current_grades
 from chestct.catalog.database import Database
 from chestct.catalog.frozen_patients import PatientStore
 from chestct.catalog.migrate import migrate
+from chestct.catalog.own_test_readings import OwnTestReadingStore
 from chestct.catalog.predictions import PredictionStore
 from chestct.catalog.reader_changes import ReaderChangesStore
 from chestct.catalog.reader_log import ReaderLogStore
@@ -56,6 +57,7 @@ class Catalog:
         # What readers gave.
         self.corrections = CorrectionStore(*both, self.slices, self.predictions)
         self.grades = GradeStore(*both)
+        self.own_test_readings = OwnTestReadingStore(*both)
         # What is read next, and by whom.
         self.pool = PoolStore(*both)
         self.worklist = WorklistStore(*both)

@@ -108,6 +108,17 @@ class SliceStore(Store):
         rows = self._database.rows(missing.order_by(slices.c.reviewed, slices.c.id).limit(limit))
         return {row["id"]: row["picture_path"] for row in rows}
 
+    def fingerprints(self, split: Split) -> dict[int, int]:
+        """Slice id -> `chestct.acquisition.fingerprint`, in [0, 2 ** 64); 0 where it says nothing."""
+        slices, studies, patients = tables.slices, tables.studies, tables.patients
+        query = (
+            sa.select(slices.c.id, slices.c.fingerprint)
+            .join(studies, slices.c.study_id == studies.c.id)
+            .join(patients, studies.c.patient == patients.c.patient)
+            .where((patients.c.split == split.value) & slices.c.fingerprint.is_not(None))
+        )
+        return {row["id"]: row["fingerprint"] % 2**64 for row in self._database.rows(query)}
+
     def keep_fingerprints(self, fingerprints: dict[int, int]) -> None:
         """Keep fingerprints as of `incoming.kept_fingerprint` by slice id; at most some thousand at once."""
         slices = tables.slices

@@ -48,8 +48,12 @@ class Reading:
 
     @property
     def is_drawn(self) -> bool:
-        """Whether chance decided how this slice was served, so that it can be compared."""
-        return self.prelabelled is not None and not self.of_study_task and not self.has_own_mask
+        """Whether chance decided how this slice was served, so that it can be compared.
+
+        Test slices are of other patients, evenly spread over them: no lot drew them among the others.
+        """
+        drawn = self.prelabelled is not None and self.arm is not Arm.TEST
+        return drawn and not self.of_study_task and not self.has_own_mask
 
     @property
     def seconds(self) -> float | None:

@@ -40,6 +40,11 @@ def _show(state: dict[str, Any]) -> None:
     )
     if counts["graded"]:
         answer(f"{counts['graded']} studies graded by a reader")
+    if (tests := state["test_readings"]) and tests["of"]:
+        answer(
+            f"test readings: {tests['done']} of {tests['of']} slices of the {tests['patients']} patients "
+            "who are held back to judge models by"
+        )
     # Before anybody has read a slice, four sentences would say that nothing is known.
     if state["readers"] and state["readers"]["readings"]:
         answer("")

@@ -17,7 +17,7 @@ from lungloop.external_masks import MasksAs, parse_mask_labels, with_masks
 from lungloop.grade_resolution import grade_resolution_of, undecided_grades
 from lungloop.importing import import_studies
 from lungloop.next_slices import next_slices
-from lungloop.stack.work import hand_over, wait_for_preannotation
+from lungloop.stack.work import hand_over, own_testing, wait_for_preannotation
 
 app = typer.Typer()
 
@@ -56,7 +56,7 @@ def import_(
         studies = with_masks(studies, masks, labels, masks_as)
     with open_catalog(settings, create=True) as catalog:
         with progress("import") as update:
-            report = import_studies(catalog, studies, layout, update)
+            report = import_studies(catalog, studies, layout, update, own_testing(settings))
         follow_up = hand_over(catalog, settings)
     for remark in report.remarks():
         say(remark)

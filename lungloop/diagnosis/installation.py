@@ -14,6 +14,7 @@ from lungloop.context import open_catalog, serving_version
 from lungloop.diagnosis.finding import Check, FaultError, SkippedError
 from lungloop.stack import home_lock, services
 from lungloop.stack.ports import is_free
+from training.data.snapshot import near_copy_sentence, read_if_kept
 
 _OLDEST_PYTHON = (3, 11)
 # A slice takes 0.2 MB as stored, a model version 13 MB, Label Studio's own data little.
@@ -88,6 +89,23 @@ def _database(settings: Settings) -> str:
     raise SkippedError("there is no catalog yet; `lungloop up` or `import` begins one")
 
 
+def _test_patients(settings: Settings) -> str:
+    """How models are judged here, and what a person should look at before believing it."""
+    if settings.database_url.startswith("sqlite") and not _sqlite_file_exists(settings):
+        raise SkippedError("there is no catalog yet; `lungloop up` or `import` begins one")
+    with open_catalog(settings) as catalog:
+        own = catalog.own_test_readings.state()
+        ids = [version.snapshot for version in catalog.versions.all() if version.snapshot is not None]
+        snapshot = read_if_kept(catalog, ids[-1]) if ids else None
+    said = (
+        f"{own.patients} of your own, {own.done} of {own.slices} slices read"
+        if own.patients
+        else "none of your own"
+    )
+    copies = "" if snapshot is None else near_copy_sentence(snapshot)
+    return f"{said}; {copies}" if copies else said
+
+
 def _sqlite_file_exists(settings: Settings) -> bool:
     return os.path.exists(settings.database_url.removeprefix("sqlite:///"))  # noqa: PTH110 - part of a URL
 
@@ -101,4 +119,5 @@ INSTALLATION_CHECKS: dict[str, Check] = {
     "ports": _ports,
     "Label Studio's environment": _label_studio_environment,
     "database": _database,
+    "test patients": _test_patients,
 }

@@ -14,6 +14,7 @@ from ml_backend.label_studio.client import LabelStudio, Project
 
 # Slices and studies are two projects: what readers did in one stays when they go on in the other.
 PROJECT_TITLES = {"slice": "LungLoop", "study": "LungLoop studies"}
+_NOTE = "label-studio-project.json"
 _CONFIGS = Path(__file__).resolve().parents[2] / "annotation_configs"
 _OURS = "http://127.0.0.1:"
 # sha256 of slice.xml and slice.ru.xml before they showed the heat map: still ours to change.
@@ -32,9 +33,9 @@ def ensure_project(client: LabelStudio, settings: Settings) -> Project:
     of a deleted project again. `settings.tasks` chooses between the project of slices and that of
     studies; without it the one that was in use last goes on.
     """
-    note = settings.home / "label-studio-project.json"
+    note = settings.home / _NOTE
     notes = _read_notes(note)
-    kind = settings.tasks or notes.get("in_use", TASK_KINDS[0])
+    kind = task_kind(settings)
     pictures = pictures_folder(settings)
     # Label Studio refuses a storage whose folder does not exist.
     pictures.mkdir(parents=True, exist_ok=True)
@@ -53,6 +54,11 @@ def ensure_project(client: LabelStudio, settings: Settings) -> Project:
         mode=PRIVATE,
     )
     return project
+
+
+def task_kind(settings: Settings) -> str:
+    """What a task shows, one of TASK_KINDS: as the settings say, else as the home did before."""
+    return settings.tasks or _read_notes(settings.home / _NOTE).get("in_use", TASK_KINDS[0])
 
 
 def shipped_config(kind: str, language: str) -> str:

@@ -4,16 +4,18 @@ import time
 from pathlib import Path
 
 from chestct.catalog.catalog import Catalog
+from chestct.catalog.splits import OwnTesting
 from chestct.errors import LungLoopError, SettingsError
 from chestct.formats.layouts import discover
 from chestct.job_queue import JobQueue
 from chestct.model.card import stored_card
 from chestct.phantoms import write_phantoms
 from chestct.progress import Progress
-from chestct.settings import Settings
+from chestct.settings import TASK_KINDS, Settings
 from lungloop.console import progress, say
 from lungloop.context import shipped_version
 from lungloop.importing import import_studies
+from lungloop.stack.label_studio import task_kind
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.tasks import create_missing_tasks
 
@@ -34,13 +36,23 @@ def bring_in(catalog: Catalog, settings: Settings, data: tuple[Path, ...], layou
     champion = catalog.versions.ensure_base(shipped_version(settings)).version
     stored_card(settings.weights_dir, champion)
     if data:
-        _import(catalog, data, layout)
+        _import(catalog, settings, data, layout)
     elif not catalog.counts()["studies"]:
         folder = settings.home / "phantoms"
         with progress(f"no data given: phantoms in {folder}") as update:
             write_phantoms(folder, PHANTOM_STUDIES, PHANTOM_SEED, PHANTOM_SHAPE, update)
-        _import(catalog, (folder,), "mosmed")
+        _import(catalog, settings, (folder,), "mosmed")
     return champion
+
+
+def own_testing(settings: Settings) -> OwnTesting:
+    """How many patients a home holds back to judge models by.
+
+    None where tasks show whole studies: a slice among others cannot be shown without pre-label.
+    """
+    if task_kind(settings) != TASK_KINDS[0]:
+        return OwnTesting()
+    return OwnTesting(settings.test_percent / 100, settings.test_slices)
 
 
 def predict_what_is_open(catalog: Catalog, settings: Settings, wait_seconds: float) -> None:
@@ -99,8 +111,8 @@ def _hand_over(catalog: Catalog, settings: Settings, project_id: int) -> dict[st
     return {"tasks": tasks.created, "preannotate_job": job_id}
 
 
-def _import(catalog: Catalog, paths: tuple[Path, ...], layout: str) -> None:
+def _import(catalog: Catalog, settings: Settings, paths: tuple[Path, ...], layout: str) -> None:
     with progress("import") as update:
-        report = import_studies(catalog, discover(paths, layout), layout, update)
+        report = import_studies(catalog, discover(paths, layout), layout, update, own_testing(settings))
     for sentence in (*report.remarks(), report.sentence()):
         say(sentence)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chestct.acquisition.allocation import Allocation
+from chestct.acquisition.allocation import Allocation, Arm
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord
 from chestct.derived.severity import ensure_severity
@@ -86,14 +86,15 @@ def is_unassisted(catalog: Catalog, slice_id: int, model_version: str, allocatio
     """Whether a slice task shows no pre-label, which measures the time it saves and the anchoring it causes.
 
     An external mask is shown all the same: it is no model's, and hiding people's own work would measure
-    nothing. Study tasks are never unassisted: an empty slice among others reads as "no disease".
+    nothing; only a test slice never shows anything, for what judges models must not be anchored. Study tasks
+    are never unassisted: an empty slice among others reads as "no disease".
 
     Args:
         allocation: what was drawn for the slice; None before the draw.
     """
     if allocation is None or allocation.prelabelled:
         return False
-    return catalog.predictions.prelabel(slice_id, model_version) is None
+    return allocation.arm is Arm.TEST or catalog.predictions.prelabel(slice_id, model_version) is None
 
 
 def _shown_label_map(catalog: Catalog, prediction: PicturePrediction) -> npt.NDArray[np.uint8]:

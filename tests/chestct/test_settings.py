@@ -39,7 +39,14 @@ def test_a_word_that_is_none_of_the_known_ones_is_answered_with_them(tmp_path, n
 
 
 @pytest.mark.parametrize(
-    ("name", "most"), [("CONTROL_PERCENT", 50), ("BLANK_PERCENT", 99), ("TWICE_PERCENT", 99)]
+    ("name", "most"),
+    [
+        ("CONTROL_PERCENT", 50),
+        ("BLANK_PERCENT", 99),
+        ("TWICE_PERCENT", 99),
+        ("TEST_PERCENT", 50),
+        ("TEST_SLICES", 20),
+    ],
 )
 def test_a_share_of_the_work_may_be_nothing_but_not_all(tmp_path, name, most):
     given = Settings.load({"LUNGLOOP_HOME": str(tmp_path), f"LUNGLOOP_{name}": "0"})

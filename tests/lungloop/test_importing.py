@@ -1,6 +1,7 @@
 """Import: twice is once, one bad input does not stop the rest, masks are joined by name."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,11 @@ import pytest
 from PIL import Image
 
 from chestct.catalog.catalog import Catalog
+from chestct.catalog.splits import OwnTesting
 from chestct.errors import InputError
 from chestct.formats.layouts import discover
+from chestct.intensity import Intensity
+from chestct.labels import Split
 from chestct.partial_labels import from_lesion_label_map, from_masks
 from chestct.phantoms import write_phantoms
 from chestct.study import FailedInput, Study
@@ -68,7 +72,39 @@ def test_a_report_is_json_ready(catalog: Catalog, tmp_path: Path) -> None:
         "failed": [{"input": str(tmp_path / "x.png"), "error": "is damaged"}],
         "notes": [],
         "test_patient": None,
+        "own_test_patients": [],
     }
+
+
+def unlabelled(number: int) -> Study:
+    rng = np.random.default_rng(number)
+    slices = [rng.integers(0, 256, (4, 4), np.uint8) for _ in range(10)]
+    return Study(f"s{number}", f"p{number}", slices, Intensity.PICTURE, Path(f"s{number}"))
+
+
+def test_an_import_says_who_is_held_back_for_testing_and_what_that_costs(catalog: Catalog) -> None:
+    studies = [unlabelled(number) for number in range(15)]
+    report = import_studies(catalog, studies, "images", testing=OwnTesting(0.2, 5))
+    assert len(report.own_test_patients) == 3
+    assert report.as_dict()["own_test_patients"] == report.own_test_patients
+    (remark,) = report.remarks()
+    assert remark.startswith(
+        "3 of 15 patients are held back for testing: 15 slices are read early and without pre-label"
+    )
+    again = import_studies(catalog, studies, "images", testing=OwnTesting(0.2, 5))
+    assert (again.own_test_patients, again.remarks()) == ([], [])
+
+
+def test_a_patient_whose_side_the_source_fixes_is_not_held_back(catalog: Catalog) -> None:
+    studies = [replace(unlabelled(number), split=Split.TRAIN) for number in range(15)]
+    report = import_studies(catalog, studies, "images", testing=OwnTesting(0.2, 5))
+    assert report.own_test_patients == []
+
+
+def test_without_a_word_about_testing_nobody_is_held_back(catalog: Catalog) -> None:
+    report = import_studies(catalog, [unlabelled(number) for number in range(15)], "images")
+    assert report.own_test_patients == []
+    assert {study.split for study in catalog.studies.all()} == {Split.TRAIN}
 
 
 def test_masks_of_pictures_are_joined_by_name(tmp_path: Path) -> None:

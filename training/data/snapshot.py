@@ -13,6 +13,7 @@ from chestct.errors import InputError, NotFoundError
 KIND = "snapshot"
 # The newest corrected slices that are compared; each costs two predictions.
 NEW_CORRECTIONS_LIMIT = 120
+_NAMED_COPIES = 5
 _LOG = logging.getLogger(__name__)
 
 
@@ -21,6 +22,8 @@ class Truth(StrEnum):
 
     CORRECTION = "correction"
     REFERENCE = "record"
+    # What a reader made of a test slice without being shown anything; it judges and never teaches.
+    TEST_READING = "test reading"
     # The champion's own prediction: replay against forgetting, where too few records exist.
     DISTILLED = "distilled"
 
@@ -48,6 +51,21 @@ class SliceReference:
 
 
 @dataclass(frozen=True)
+class NearCopy:
+    """A slice of a training patient that looks like one of a test patient; perhaps they are one person.
+
+    Args:
+        study, index: of the slice that is not learned from.
+        test_study, test_index: what it looks like.
+    """
+
+    study: str
+    index: int
+    test_study: str
+    test_index: int
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """A frozen choice of data.
 
@@ -56,9 +74,11 @@ class Snapshot:
         corrections, replay: what is learned from; never a slice of a test patient.
         calibration: reference labels of train patients that are kept from learning, on which the
             temperature is fitted; empty where there are too few records.
-        test: reference labels of test patients; corrections never enter it.
-        phantom_seeds: of the phantoms that stand in for an empty test set (weak evidence).
+        test: of test patients: reference labels, and unassisted readings of own test patients; other
+            corrections never enter it.
+        phantom_seeds: of the phantoms that are an alarm against damage.
         left_out: slices of train patients whose very pixels a test patient has too.
+        near_copies: slices left out for looking like one of a test patient.
     """
 
     champion: str
@@ -68,6 +88,7 @@ class Snapshot:
     calibration: tuple[SliceReference, ...] = ()
     phantom_seeds: tuple[int, ...] = ()
     left_out: int = 0
+    near_copies: tuple[NearCopy, ...] = ()
 
     @property
     def id(self) -> str:
@@ -98,7 +119,25 @@ class Snapshot:
             stored[side] = tuple(
                 SliceReference(**{**item, "truth": Truth(item["truth"])}) for item in stored[side]
             )
+        # Files from before there were near copies have none.
+        stored["near_copies"] = tuple(NearCopy(**copy) for copy in stored.get("near_copies", ()))
         return cls(**{**stored, "phantom_seeds": tuple(stored["phantom_seeds"])})
+
+
+def near_copy_sentence(snapshot: Snapshot) -> str:
+    """Names slices that were left out as near copies, for a person to look at; empty where there are none."""
+    copies = snapshot.near_copies
+    if not copies:
+        return ""
+    named = "; ".join(
+        f"{copy.study} slice {copy.index} like {copy.test_study} slice {copy.test_index}"
+        for copy in copies[:_NAMED_COPIES]
+    )
+    more = f"; and {len(copies) - _NAMED_COPIES} more" if len(copies) > _NAMED_COPIES else ""
+    return (
+        f"{len(copies)} slices are not learned from, for they look like a test patient's (one person under "
+        f"two names?): {named}{more}"
+    )
 
 
 def storage_key(snapshot_id: str) -> str:

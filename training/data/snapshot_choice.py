@@ -6,6 +6,7 @@ from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import SliceRecord, VersionState
 from chestct.errors import TrainingDataError
 from chestct.labels import Split
+from training.data.near_copies import near_copies
 from training.data.snapshot import SliceReference, Snapshot, Truth, read_if_kept
 
 # Our choices. A slice of 512 x 512 takes 1.3 MB in memory while training; replay beyond some
@@ -15,7 +16,7 @@ REPLAY_LIMIT = 400
 TEST_SLICES_PER_PATIENT = 48
 # One temperature needs few slices, but not one or two.
 CALIBRATION_SLICES, CALIBRATION_ONE_IN, FEWEST_CALIBRATION_SLICES = 32, 6, 6
-# Seeds of the phantoms that stand in where no patient is frozen; phantom imports use small seeds.
+# Seeds of the phantoms that are an alarm against damage; phantom imports use small seeds.
 PHANTOM_SEEDS = (990_001, 990_002, 990_003)
 
 
@@ -29,20 +30,26 @@ def take_snapshot(catalog: Catalog, champion: str) -> Snapshot:
     frozen = catalog.slices.all(split=Split.TEST)
     frozen_keys = {item.key for item in frozen}
     usable = {item.id: item for item in train if item.key not in frozen_keys}
-    corrections = _corrections(catalog, usable)
-    corrected = {item.slice_id for item in corrections}
+    chosen = _corrections(catalog, usable)
+    corrected = {item.slice_id for item in chosen}
     uncorrected = [item for item in usable.values() if item.id not in corrected]
     records, calibration = _records(uncorrected)
-    distilled = _distilled(catalog, uncorrected, champion, wanted=len(corrections) - len(records))
-    test = _test(frozen)
+    distilled = _distilled(catalog, uncorrected, champion, wanted=len(chosen) - len(records))
+    used = [usable[item.slice_id] for item in (*chosen, *records, *distilled, *calibration)]
+    copies = near_copies(catalog, used, frozen)
+
+    def unlike(items: Sequence[SliceReference]) -> tuple[SliceReference, ...]:
+        return tuple(item for item in items if item.slice_id not in copies)
+
     snapshot = Snapshot(
         champion=champion,
-        corrections=corrections,
-        replay=(*records, *distilled),
-        test=test,
-        calibration=calibration,
-        phantom_seeds=() if test else PHANTOM_SEEDS,
+        corrections=unlike(chosen),
+        replay=unlike((*records, *distilled)),
+        test=_test(catalog, frozen),
+        calibration=unlike(calibration),
+        phantom_seeds=PHANTOM_SEEDS,
         left_out=len(train) - len(usable),
+        near_copies=tuple(copies.values()),
     )
     _check_sides(snapshot)
     return snapshot
@@ -102,16 +109,31 @@ def _distilled(
     )
 
 
-def _test(frozen: Sequence[SliceRecord]) -> tuple[SliceReference, ...]:
+def _test(catalog: Catalog, frozen: Sequence[SliceRecord]) -> tuple[SliceReference, ...]:
+    """Reference labels and test readings; a slice that has both, by its reading."""
+    by_id = {item.id: item for item in frozen}
+    readings = {
+        reading.slice_id: _reference(
+            by_id[reading.slice_id], Truth.TEST_READING, reading.label_map_path, reading.id
+        )
+        for reading in catalog.own_test_readings.all()
+        if reading.slice_id in by_id
+    }
+    labelled = [item for item in frozen if item.has_reference_labels and item.id not in readings]
+    references = [_reference(item, Truth.REFERENCE) for item in _spread(labelled)]
+    return tuple(sorted((*references, *readings.values()), key=lambda item: item.slice_id))
+
+
+def _spread(labelled: Sequence[SliceRecord]) -> list[SliceRecord]:
+    """At most so many slices a patient, over all that it has."""
     by_patient: dict[str, list[SliceRecord]] = {}
-    for item in frozen:
-        if item.has_reference_labels:
-            by_patient.setdefault(item.patient, []).append(item)
+    for item in labelled:
+        by_patient.setdefault(item.patient, []).append(item)
     chosen: list[SliceRecord] = []
     for slices in by_patient.values():
         count = min(len(slices), TEST_SLICES_PER_PATIENT)
         chosen += [slices[position * len(slices) // count] for position in range(count)]
-    return tuple(_reference(item, Truth.REFERENCE) for item in sorted(chosen, key=lambda item: item.id))
+    return chosen
 
 
 def _reference(

@@ -11,6 +11,7 @@ from training.data.dataset import TrainingSample
 from training.data.phantom_samples import phantom_samples
 from training.data.sample_check import SetAside, cautions, sentence, sifted
 from training.data.snapshot import SliceReference, Truth
+from training.data.snapshot_choice import PHANTOM_SEEDS
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,8 +20,9 @@ class RetrainSamples:
 
     Args:
         learned: corrections and replay, at least one.
-        test: of frozen patients, or phantoms where no patient is frozen.
-        on_patients: False where `test` are phantoms.
+        test: of test patients, may be empty; the `source` of each says which Truth it is: reference labels or
+            a test reading.
+        phantoms: an alarm against damage, never empty.
         new_cases: the newest corrected slices that the champion has not learned from.
         calibration: kept from learning, for the temperature; may be empty.
         set_aside: slices of the snapshot that cannot be used.
@@ -30,7 +32,7 @@ class RetrainSamples:
 
     learned: tuple[TrainingSample, ...]
     test: tuple[TrainingSample, ...]
-    on_patients: bool
+    phantoms: tuple[TrainingSample, ...]
     new_cases: tuple[TrainingSample, ...]
     calibration: tuple[TrainingSample, ...]
     set_aside: tuple[SetAside, ...]
@@ -66,11 +68,11 @@ def load_retrain_samples(catalog: Catalog, snapshot_id: str) -> RetrainSamples:
     if not learned and set_aside:
         raise TrainingDataError(f"no slice is left to learn from: {set_aside_sentence}")
     learned_cautions = tuple(cautions(learned))
-    test = those(snapshot.test)
     return RetrainSamples(
         learned,
-        test or tuple(phantom_samples(snapshot.phantom_seeds)),
-        on_patients=bool(test),
+        test=those(snapshot.test),
+        # Snapshots from before they were an alarm name them only where they stood in for patients.
+        phantoms=tuple(phantom_samples(snapshot.phantom_seeds or PHANTOM_SEEDS)),
         new_cases=those(new_corrections),
         calibration=those(snapshot.calibration),
         set_aside=set_aside,
@@ -94,7 +96,7 @@ def _load(catalog: Catalog, reference: SliceReference) -> TrainingSample:
         # A reader marks lesions and says nothing of the lung; the champion's own map names it all.
         from_map = (
             partial_labels.from_lesion_label_map
-            if reference.truth is Truth.CORRECTION
+            if reference.truth in (Truth.CORRECTION, Truth.TEST_READING)
             else partial_labels.from_label_map
         )
         truth = from_map(label_map)

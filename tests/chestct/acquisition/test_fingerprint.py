@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chestct.acquisition.fingerprint import fingerprint
+from chestct.acquisition.fingerprint import fingerprint, thumbnail
 from chestct.errors import InputError
 
 
@@ -60,3 +60,17 @@ def test_a_small_change_moves_few_bits_and_another_picture_many() -> None:
 def test_what_is_no_picture_is_refused_with_its_shape(shape: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match="expected \\(H, W\\)"):
         fingerprint(np.zeros(shape, np.uint8))
+
+
+@given(st.integers(1, 3), st.integers(0, 40))
+def test_a_thumbnail_knows_neither_size_nor_brightness_nor_contrast(factor: int, brighter: int) -> None:
+    picture = np.random.default_rng(1).integers(0, 100, (64, 64)).astype(np.uint8)
+    other = np.kron(picture * 2 + brighter, np.ones((factor, factor))).astype(np.uint8)
+    assert float(thumbnail(picture) @ thumbnail(other)) == pytest.approx(1.0, abs=1e-5)
+    assert float(thumbnail(picture) @ thumbnail(255 - picture)) == pytest.approx(-1.0, abs=1e-5)
+
+
+def test_a_picture_without_contrast_correlates_with_nothing() -> None:
+    flat = thumbnail(np.full((200, 300), 77, np.uint8))
+    assert flat.shape == (64 * 64,)
+    assert not flat.any()

@@ -1,14 +1,16 @@
 """The whole way from a pool to an order with reasons."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chestct.acquisition.allocation import Allocation, Arm, Shares
+from chestct.acquisition.allocation import TEST_SLICE, Allocation, Arm, Shares, control_queue, interleaved
 from chestct.acquisition.pool import Pool
 from chestct.acquisition.reasons import Reason, reasons
-from chestct.acquisition.spread import Spreading
+from chestct.acquisition.spread import Spreading, spread
 from chestct.acquisition.strategies import STRATEGIES
 from chestct.acquisition.worklist import Ordered, Policy, order_pool, served_score
 
@@ -42,7 +44,7 @@ def ordered(pool: Pool, assignments: dict[int, Allocation], name: str = "entropy
     st.integers(0, 60),
     st.sampled_from(sorted(STRATEGIES)),
     st.integers(0, 9),
-    st.dictionaries(st.integers(1000, 1060), st.sampled_from([ACTIVE, CONTROL])),
+    st.dictionaries(st.integers(1000, 1060), st.sampled_from([ACTIVE, CONTROL, TEST_SLICE])),
 )
 def test_every_open_slice_has_one_place_and_the_same_seed_the_same_order(
     count: int, name: str, seed: int, assignments: dict[int, Allocation]
@@ -55,7 +57,7 @@ def test_every_open_slice_has_one_place_and_the_same_seed_the_same_order(
 
 
 @given(
-    st.dictionaries(st.integers(1000, 1039), st.sampled_from([ACTIVE, CONTROL])),
+    st.dictionaries(st.integers(1000, 1039), st.sampled_from([ACTIVE, CONTROL, TEST_SLICE])),
     st.sampled_from(sorted(STRATEGIES)),
 )
 def test_the_reason_never_tells_the_arm(assignments: dict[int, Allocation], name: str) -> None:
@@ -71,6 +73,48 @@ def test_one_place_in_ten_is_served_from_control_until_it_is_used_up() -> None:
     assignments = dict.fromkeys(range(1000, 1020), CONTROL)
     served = ordered(pool, assignments).slice_ids < 1020
     assert served[:200].reshape(20, 10).sum(axis=1).tolist() == [1] * 20
+
+
+def of_test_patients(pool: Pool, patients: list[int]) -> Pool:
+    return replace(pool, held_back=np.isin(pool.patients, patients))
+
+
+def test_one_place_in_three_is_a_test_slice_until_all_are_read_and_their_fellows_come_last() -> None:
+    pool = of_test_patients(pool_of(120), [0, 1])
+    tests = dict.fromkeys([1001, 1003, 1005, 1011, 1013, 1015], TEST_SLICE)
+    others = dict.fromkeys(range(1060, 1070), CONTROL)
+    served = ordered(pool, tests | others).slice_ids
+    assert np.isin(served[:18], list(tests)).reshape(6, 3).sum(axis=1).tolist() == [1] * 6
+    assert set(served[-14:].tolist()) == set(range(1000, 1020)) - tests.keys()
+
+
+def test_patients_take_turns_so_that_each_has_a_reading_early() -> None:
+    pool = of_test_patients(pool_of(90), [0, 1, 2])
+    tests = [1000 + 10 * patient + place for patient in range(3) for place in (1, 3, 5, 7)]
+    for seed in range(5):
+        served = ordered(pool, dict.fromkeys(tests, TEST_SLICE), seed=seed).slice_ids
+        turns = [(one - 1000) // 10 for one in served.tolist() if one in tests]
+        assert [sorted(turns[start : start + 3]) for start in (0, 3, 6, 9)] == [[0, 1, 2]] * 4
+
+
+def test_control_slices_of_a_test_patient_wait_like_its_others() -> None:
+    pool = of_test_patients(pool_of(40), [0])
+    served = ordered(pool, dict.fromkeys(range(1000, 1010), CONTROL)).slice_ids
+    assert set(served[-10:].tolist()) == set(range(1000, 1010))
+
+
+def test_without_test_patients_the_order_is_what_it_was() -> None:
+    # Seeds of the two older generators do not move: the strategy's order, then control in between.
+    pool = pool_of(60)
+    control = dict.fromkeys(range(1000, 1010), CONTROL)
+    random_state = np.random.SeedSequence(3).spawn(2)
+    of_strategy, of_places = (np.random.default_rng(child) for child in random_state)
+    active = np.arange(10, 60)
+    asked = active[STRATEGIES["entropy"].order(pool.subset(active), of_strategy, 0)]
+    before = interleaved(
+        spread(pool, asked, Spreading()), control_queue(pool, pool.slice_ids < 1010), 0.1, of_places
+    )
+    assert ordered(pool, control, seed=3).slice_ids.tolist() == pool.slice_ids[before].tolist()
 
 
 def test_a_control_slice_is_never_asked_by_the_strategy() -> None:

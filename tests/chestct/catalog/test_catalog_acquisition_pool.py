@@ -9,6 +9,7 @@ from chestct.acquisition.allocation import Shares
 from chestct.acquisition.strategies import STRATEGIES
 from chestct.acquisition.worklist import Policy, order_pool
 from chestct.catalog import tables
+from chestct.labels import Split
 
 
 def doubtful(prediction, **figures):
@@ -20,7 +21,7 @@ def test_a_pool_holds_the_open_slices_that_the_version_predicted(
     catalog, make_study, make_prediction, correct
 ):
     catalog.studies.add(make_study("a", slice_count=3, patient="one"), "nifti")
-    catalog.studies.add(make_study("b", slice_count=1, seed=1, patient="other"), "nifti")
+    catalog.studies.add(make_study("b", slice_count=1, seed=1, patient="other", split=Split.TEST), "nifti")
     catalog.studies.add(make_study("c", slice_count=1, seed=2, patient="one"), "nifti")
     slices = catalog.slices.all()
     for one in slices:
@@ -39,6 +40,7 @@ def test_a_pool_holds_the_open_slices_that_the_version_predicted(
     assert pool.disagreement.tolist() == [0.125] * 4
     assert pool.lesion_zone.tolist() == [0.25] * 4
     assert np.isnan(pool.grade_chance).all()
+    assert pool.held_back.tolist() == [False, False, True, False]
     assert len(catalog.pool.of_version("nobody's")) == 0
 
 

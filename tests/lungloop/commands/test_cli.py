@@ -126,6 +126,7 @@ def test_status_of_a_stack_that_is_down_is_one_json_value(
     assert {"queued", "running", "failed", "kind", "progress", "seconds_left"} <= set(state["queue"])
     assert state["champion"] is None
     assert state["readers"] is None
+    assert state["test_readings"] is None
 
 
 def test_the_readers_figures_of_a_catalog_without_readings_say_why_they_are_missing(

@@ -3,12 +3,18 @@
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from chestct.catalog.splits import OwnTesting
 from chestct.errors import ServiceUnavailableError
+from chestct.intensity import Intensity
 from chestct.settings import Settings
+from chestct.study import Study
+from lungloop.context import open_catalog
 from lungloop.diagnosis import examine
 from lungloop.diagnosis.finding import FaultError, SkippedError, State, run_check
+from training.data.snapshot import NearCopy, Snapshot, store
 
 
 @pytest.fixture
@@ -53,5 +59,30 @@ def test_a_fresh_installation_lacks_its_weights_and_its_stack_is_no_fault(settin
     assert found["home"].state is State.FINE
     assert found["model weights"].state is State.WRONG
     assert "lungloop fit" in found["model weights"].detail
-    for check in ("database", "queue", "programs", "Label Studio's token", "webhook", "pictures"):
+    for check in (
+        "database",
+        "test patients",
+        "queue",
+        "programs",
+        "Label Studio's token",
+        "webhook",
+        "pictures",
+    ):
         assert found[check].state is State.SKIPPED, found[check]
+
+
+def test_a_person_is_told_of_test_patients_and_of_slices_that_look_like_theirs(settings: Settings) -> None:
+    with open_catalog(settings, create=True) as catalog:
+        rng = np.random.default_rng(0)
+        for number in range(12):
+            slices = [rng.integers(0, 256, (4, 4), np.uint8) for _ in range(5)]
+            study = Study(f"s{number}", f"p{number}", slices, Intensity.PICTURE, Path("/in"))
+            catalog.studies.add(study, "images")
+        catalog.patients.draw_own_test_patients(OwnTesting(0.2, 5))
+        copies = (NearCopy("s1", 2, "s5", 3),)
+        snapshot_id = store(catalog, Snapshot("base-1", (), (), (), near_copies=copies))
+        catalog.versions.register("base-1-a", None, snapshot_id)
+    (found,) = [finding for finding in examine(settings) if finding.check == "test patients"]
+    assert found.state is State.FINE
+    assert found.detail.startswith("3 of your own, 0 of 15 slices read; 1 slices are not learned from")
+    assert "s1 slice 2 like s5 slice 3" in found.detail

@@ -1,6 +1,8 @@
 """A snapshot never mixes the sides of the split, and the same data always has the same name."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from chestct import partial_labels
+from chestct.acquisition.allocation import TEST_SLICE
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import CorrectionState
+from chestct.catalog.splits import OwnTesting
 from chestct.intensity import Intensity
 from chestct.labels import Label, Split
 from chestct.prediction import SlicePrediction
@@ -70,6 +74,7 @@ def _correct(
     ground_truth: bool = False,
     state: CorrectionState = CorrectionState.SUBMITTED,
     annotation_id: int | None = None,
+    model_version: str | None = None,
 ) -> int:
     submitted = state is CorrectionState.SUBMITTED
     annotation_id = next(_annotation_ids) if annotation_id is None else annotation_id
@@ -84,6 +89,7 @@ def _correct(
         via="test",
         label_map=np.full((SIZE, SIZE), label, np.uint8) if submitted else None,
         ground_truth=ground_truth,
+        model_version=model_version,
     )
     return correction.id
 
@@ -103,7 +109,7 @@ def test_corrections_teach_and_records_of_test_patients_test(catalog: Catalog) -
     # The corrected slice is not replayed with its old labels.
     assert [(item.slice_id, item.truth) for item in taken.replay] == [(second, Truth.REFERENCE)]
     assert [item.slice_id for item in taken.test] == frozen
-    assert taken.phantom_seeds == ()
+    assert taken.phantom_seeds == PHANTOM_SEEDS
 
 
 def test_a_correction_of_a_test_patient_enters_neither_side(catalog: Catalog) -> None:
@@ -162,10 +168,82 @@ def test_too_few_records_are_topped_up_with_the_champions_surest_predictions(cat
     assert {item.truth for item in replay} == {Truth.DISTILLED}
 
 
-def test_without_frozen_patients_phantoms_stand_in(catalog: Catalog) -> None:
+@pytest.mark.parametrize("frozen", [0, 1])
+def test_phantoms_are_an_alarm_beside_test_patients_and_never_stand_among_them(
+    catalog: Catalog, frozen: int
+) -> None:
+    _add_study(catalog, "p", Split.TRAIN, labelled=1)
+    _add_study(catalog, "q", Split.TEST, slices=1, labelled=frozen)
+    catalog.versions.ensure_base("v")
+    taken = take_snapshot(catalog, "v")
+    assert (len(taken.test), taken.phantom_seeds) == (frozen, PHANTOM_SEEDS)
+    samples = load_retrain_samples(catalog, store(catalog, taken))
+    assert [sample.source for sample in samples.test] == ["record"] * frozen
+    assert {sample.source for sample in samples.phantoms} == {"phantom"}
+    older = load_retrain_samples(catalog, store(catalog, replace(taken, phantom_seeds=())))
+    assert len(older.phantoms) == len(samples.phantoms)
+
+
+def _own_test_patients(catalog: Catalog) -> list[int]:
+    """Twelve patients of ten slices without labels, three of them held back; the ids of their test slices."""
+    for number in range(12):
+        rng = np.random.default_rng(number)
+        slices = [rng.integers(0, 256, (SIZE, SIZE), np.uint8) for _ in range(10)]
+        study = Study(f"s{number}", f"p{number}", slices, Intensity.PICTURE, Path("/nowhere"))
+        catalog.studies.add(study, "images")
+    catalog.patients.draw_own_test_patients(OwnTesting(0.2, 3))
+    return sorted(slice_id for slice_id, drawn in catalog.allocations.all().items() if drawn == TEST_SLICE)
+
+
+def test_unassisted_readings_of_test_slices_judge_and_never_teach(catalog: Catalog) -> None:
+    test_ids = _own_test_patients(catalog)
+    unassisted, shown, *_ = test_ids
+    _predict(catalog, shown, 0.9)
+    reading = _correct(catalog, unassisted)
+    _correct(catalog, shown, model_version="base-1")
+    held_back = [one.id for one in catalog.slices.all(Split.TEST) if one.id not in test_ids]
+    _correct(catalog, held_back[0])
+    _predict(catalog, held_back[1], 0.99)
+    learner = catalog.slices.all(Split.TRAIN)[0].id
+    _correct(catalog, learner)
+    catalog.versions.ensure_base("base-1")
+    taken = take_snapshot(catalog, "base-1")
+    assert [(item.slice_id, item.truth, item.correction_id) for item in taken.test] == [
+        (unassisted, Truth.TEST_READING, reading)
+    ]
+    assert [item.slice_id for item in taken.corrections] == [learner]
+    assert taken.replay == ()
+    samples = load_retrain_samples(catalog, store(catalog, taken))
+    (sample,) = samples.test
+    assert (sample.source, sample.patient) == ("test reading", catalog.slices.get(unassisted).patient)
+    # Lesions are named, and what is around them is background or lung, as of any correction.
+    assert int(sample.partial_labels[0, 0]) == int(partial_labels.bits(Label.GROUND_GLASS))
+
+
+def test_a_test_slice_with_reference_labels_too_is_tested_once_by_its_reading(catalog: Catalog) -> None:
+    test_ids = _own_test_patients(catalog)
+    _correct(catalog, test_ids[0])
+    one = catalog.slices.get(test_ids[0])
+    study = catalog.studies.get(one.study_id)
+    pixels = [catalog.slices.read_pixels(item) for item in catalog.slices.of_study(study.id)]
+    labels = {
+        index: partial_labels.from_label_map(np.zeros((SIZE, SIZE), np.uint8)) for index in range(len(pixels))
+    }
+    again = Study(
+        study.name, study.patient, pixels, Intensity.PICTURE, Path("/nowhere"), partial_labels=labels
+    )
+    catalog.studies.add(again, "images")
+    test = take_snapshot(catalog, "v").test
+    assert len({item.slice_id for item in test}) == len(test) == 10
+    assert {item.slice_id for item in test if item.truth is Truth.TEST_READING} == {test_ids[0]}
+
+
+def test_a_snapshot_from_before_own_test_patients_is_still_read(catalog: Catalog) -> None:
     _add_study(catalog, "p", Split.TRAIN, labelled=1)
     taken = take_snapshot(catalog, "v")
-    assert (taken.test, taken.phantom_seeds) == ((), PHANTOM_SEEDS)
+    stored = json.loads(taken.as_json())
+    del stored["near_copies"]
+    assert Snapshot.from_json(json.dumps(stored).encode()) == taken
 
 
 def test_the_same_data_has_the_same_name_and_survives_its_file(catalog: Catalog) -> None:
@@ -207,10 +285,11 @@ def test_samples_say_what_each_truth_knows(catalog: Catalog) -> None:
 @given(
     patients=some.dictionaries(
         some.sampled_from("abcdefgh"), some.tuples(some.booleans(), some.integers(0, 2), some.integers(0, 2))
-    )
+    ),
+    own=some.sets(some.integers(0, 11)),
 )
 def test_no_patient_is_on_both_sides(
-    tmp_path_factory: pytest.TempPathFactory, patients: dict[str, tuple[bool, int, int]]
+    tmp_path_factory: pytest.TempPathFactory, patients: dict[str, tuple[bool, int, int]], own: set[int]
 ) -> None:
     folder = tmp_path_factory.mktemp("sides")
     with Catalog.open(f"sqlite:///{folder / 'catalog.sqlite3'}", str(folder / "storage")) as catalog:
@@ -218,7 +297,16 @@ def test_no_patient_is_on_both_sides(
             split = Split.TEST if is_test else Split.TRAIN
             for slice_id in _add_study(catalog, patient, split, labelled=labelled)[:corrected]:
                 _correct(catalog, slice_id)
+        test_ids = _own_test_patients(catalog)
+        for number in own:
+            for item in catalog.slices.of_study(catalog.studies.by_name(f"s{number}").id)[:5]:
+                _correct(catalog, item.id)
+                _predict(catalog, item.id, 0.9, "v")
         taken: Snapshot = take_snapshot(catalog, "v")
+        test_patients = {item.patient for item in catalog.slices.all(Split.TEST)}
+        readings = {reading.slice_id for reading in catalog.own_test_readings.all()}
     learned_from = {item.patient for item in (*taken.corrections, *taken.replay, *taken.calibration)}
-    assert not learned_from & {item.patient for item in taken.test}
-    assert all(patients[patient][0] for patient in {item.patient for item in taken.test})
+    assert not learned_from & test_patients
+    assert {item.patient for item in taken.test} <= test_patients
+    assert {item.slice_id for item in taken.test if item.truth is Truth.TEST_READING} == readings
+    assert readings <= set(test_ids)
