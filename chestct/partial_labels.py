@@ -46,6 +46,37 @@ def from_lesion_label_map(label_map: npt.NDArray[np.uint8]) -> npt.NDArray[np.ui
     return partial_labels
 
 
+def from_lesions_in_lungs(
+    label_map: npt.NDArray[np.uint8], lungs: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.uint8]:
+    """A reader's lesions, and somebody else's lungs for the pixels that the reader left free.
+
+    Args:
+        label_map: (..., H, W) uint8; what is not background in it counts as it stands.
+        lungs: boolean of the same shape, lesions inside the lung included.
+    """
+    partial_labels = from_label_map(label_map)
+    return np.where((label_map == Label.BACKGROUND) & lungs, bits(Label.LUNG), partial_labels).astype(
+        np.uint8
+    )
+
+
+def from_lungs_of(label_map: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """What a label map says of lungs alone: inside them any class but background is possible.
+
+    Args:
+        label_map: (..., H, W) uint8, lungs known.
+    """
+    inside = bits(Label.LUNG, *LESIONS)
+    return np.where(label_map == Label.BACKGROUND, bits(Label.BACKGROUND), inside).astype(np.uint8)
+
+
+def without_lungs(partial_labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The same with lungs unsaid: what is known to be lung or background is one of the two."""
+    known = (partial_labels == bits(Label.LUNG)) | (partial_labels == bits(Label.BACKGROUND))
+    return np.where(known, NOT_LESION, partial_labels).astype(np.uint8)
+
+
 def from_given_label_map(label_map: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """A label map made elsewhere: full knowledge where it names lung at all, else lesions only.
 

@@ -11,8 +11,6 @@ from chestct.catalog.catalog import Catalog
 from chestct.errors import InputError, NotFoundError
 
 KIND = "snapshot"
-# The newest corrected slices that are compared; each costs two predictions.
-NEW_CORRECTIONS_LIMIT = 120
 _NAMED_COPIES = 5
 _LOG = logging.getLogger(__name__)
 
@@ -163,12 +161,3 @@ def read_if_kept(catalog: Catalog, snapshot_id: str) -> Snapshot | None:
     except (NotFoundError, InputError) as error:
         _LOG.warning("snapshot %s cannot be read: %s", snapshot_id, error)
         return None
-
-
-def new_corrections(catalog: Catalog, snapshot: Snapshot) -> list[SliceReference]:
-    """The corrections that the snapshot's champion has not learned from, the newest of them."""
-    of_champion = catalog.versions.get(snapshot.champion).snapshot
-    before = read_if_kept(catalog, of_champion) if of_champion else None
-    learned = {(item.slice_key, item.label_map_path) for item in before.corrections} if before else set()
-    new = [item for item in snapshot.corrections if (item.slice_key, item.label_map_path) not in learned]
-    return sorted(new, key=lambda item: item.correction_id or 0)[-NEW_CORRECTIONS_LIMIT:]

@@ -97,15 +97,17 @@ def _records(
 def _distilled(
     catalog: Catalog, uncorrected: Sequence[SliceRecord], champion: str, wanted: int
 ) -> tuple[SliceReference, ...]:
-    """The champion's most confident predictions, against forgetting where reference labels are few."""
+    """The champion's own predictions against forgetting, where reference labels are few.
+
+    Of all kinds of slices, in the order of their hashes: the ones it is sure of teach it nothing it could
+    lose.
+    """
     by_id = {item.id: item for item in uncorrected if not item.has_reference_labels}
-    confident = sorted(
-        (found for found in catalog.predictions.by_version(champion) if found.slice_id in by_id),
-        key=lambda found: (-found.score, found.slice_id),
-    )
+    predictions = {found.slice_id: found for found in catalog.predictions.by_version(champion)}
+    drawn = sorted((item for item in by_id.values() if item.id in predictions), key=lambda item: item.key)
     return tuple(
-        _reference(by_id[found.slice_id], Truth.DISTILLED, found.label_map_path)
-        for found in confident[: max(0, min(wanted, REPLAY_LIMIT))]
+        _reference(item, Truth.DISTILLED, predictions[item.id].label_map_path)
+        for item in drawn[: max(0, min(wanted, REPLAY_LIMIT))]
     )
 
 

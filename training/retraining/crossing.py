@@ -97,7 +97,7 @@ class Crossing:
         card, old = self.champion
         scored = []
         for number, fold in enumerate(folds):
-            held_back = [self.corrected[position].sample for position in sorted(fold.held_back)]
+            held_back = [self.corrected[position].as_read for position in sorted(fold.held_back)]
             learned = [
                 item.sample for position, item in enumerate(self.corrected) if position not in fold.held_back
             ]
@@ -130,7 +130,7 @@ class _HeldBack:
             for number, fold in enumerate(self.folds)
             if number != without
             for before, after in fold[share]
-            if before.true_lesion_pixels
+            if before.has_lesion
         ]
         return float(np.mean(gains)) if gains else 0.0
 

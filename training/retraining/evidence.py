@@ -3,25 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from chestct.catalog.records import VersionRecord
-from chestct.labels import LESIONS, Label
 from training.data.dataset import TrainingSample
 from training.data.snapshot import Truth
 from training.data.snapshot_samples import RetrainSamples
 from training.evaluate import UnitSegmenter, score_patients
 from training.retraining.crossing import CrossedEvidence
-from training.retraining.folds import FEWEST_PATIENTS
-from training.retraining.gate import strongest
 from training.retraining.gate_evidence import (
+    FEWEST_PATIENTS,
     DamageEvidence,
     EvidenceSource,
     Pair,
     SliceChange,
     SlicePair,
     UnseenEvidence,
+    strongest,
 )
 from training.retraining.looks import earlier_looks
 
@@ -87,16 +83,4 @@ def _change(champion: UnitSegmenter, challenger: UnitSegmenter, sample: Training
     before, after = (
         model.label_map(model.unit_probabilities(sample.image)) for model in (champion, challenger)
     )
-    common = _lesion(before) & _lesion(after)
-    return SliceChange(
-        patient=sample.patient,
-        lung_pixels=int((before != Label.BACKGROUND).sum()),
-        champion_lesion=int(_lesion(before).sum()),
-        challenger_lesion=int(_lesion(after).sum()),
-        common_lesion=int(common.sum()),
-        same_kind=int((before == after)[common].sum()),
-    )
-
-
-def _lesion(label_map: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    return np.isin(label_map, LESIONS)
+    return SliceChange.of(sample.patient, before, after)

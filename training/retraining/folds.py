@@ -4,8 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# With fewer patients nothing can be said of patients never seen (`training.retraining.gate`).
-FEWEST_PATIENTS = 3
+from training.retraining.gate_evidence import FEWEST_PATIENTS
+
 _SLICE_FOLDS, _PATIENT_FOLDS = 2, 3
 
 

@@ -27,6 +27,8 @@ CLEAR_LESION, LESION_KEPT = 0.05, 0.1
 # Of what both call lesion, the share of the same kind: below the first in all and below the second even in
 # the best tenth of the slices, kinds are swapped; below the third people are told.
 SAME_KIND, SAME_KIND_AT_BEST, SAME_KIND_USUAL = 0.25, 0.5, 0.6
+# Mean Dice between the lungs of both: a version that keeps them agrees in 0.95 to 0.99 with its parent.
+SAME_LUNG = 0.85
 FEWEST_CHANGES = 3
 # Common lesion pixels of a slice, below which its kinds are luck.
 _COMMON_PIXELS = 20
@@ -78,6 +80,7 @@ def _changes(changes: Sequence[SliceChange]) -> tuple[list[str], list[str], dict
         "nearly_all_lesion": _nearly_all(in_lung),
         "lesion_kept": _kept(in_lung),
         "same_kind": agreement,
+        "same_lung": _same_lung(in_lung),
     }
     damaged, cautions = [], []
     if (share := figures["nearly_all_lesion"]) is not None and share >= AT_MOST_HALF:
@@ -86,6 +89,8 @@ def _changes(changes: Sequence[SliceChange]) -> tuple[list[str], list[str], dict
         )
     if (share := figures["lesion_kept"]) is not None and share < LESION_KEPT:
         damaged.append(f"lesions vanish: of those that the champion sees {share:.0%} are left")
+    if (same := figures["same_lung"]) is not None and same < SAME_LUNG:
+        damaged.append(f"lungs are forgotten: they agree with the champion's to a Dice of {same:.2f}")
     if agreement is not None and at_best is not None:
         if agreement < SAME_KIND and at_best < SAME_KIND_AT_BEST:
             damaged.append(f"the kinds of lesion are swapped: {agreement:.0%} are of the champion's kind")
@@ -118,6 +123,12 @@ def _kept(changes: Sequence[SliceChange]) -> float | None:
         sum(change.challenger_lesion for change in clear),
     )
     return round(after / before, 6)
+
+
+def _same_lung(changes: Sequence[SliceChange]) -> float | None:
+    """Mean agreement of the lungs, the worst slice left out: at apex and base they are a few pixels."""
+    agreements = sorted(change.lung_agreement for change in changes if change.lung_agreement is not None)[1:]
+    return round(float(np.mean(agreements)), 6) if len(agreements) >= FEWEST_CHANGES else None
 
 
 def _agreement(changes: Sequence[SliceChange]) -> tuple[float | None, float | None]:

@@ -78,6 +78,7 @@ class SliceChange:
         champion_lesion, challenger_lesion: ground-glass and consolidation of each.
         common_lesion: lesion to both.
         same_kind: lesion of the same kind to both.
+        lung_agreement: Dice between the lungs of both; None where neither sees any.
     """
 
     patient: str
@@ -86,6 +87,7 @@ class SliceChange:
     challenger_lesion: int
     common_lesion: int
     same_kind: int
+    lung_agreement: float | None = None
 
     @classmethod
     def of(
@@ -94,6 +96,8 @@ class SliceChange:
         """Counted from two (H, W) uint8 label maps of one slice, values of Label."""
         before, after = np.isin(champion, LESIONS), np.isin(challenger, LESIONS)
         common = before & after
+        lung_before, lung_after = champion != Label.BACKGROUND, challenger != Label.BACKGROUND
+        lungs = int(lung_before.sum()) + int(lung_after.sum())
         return cls(
             patient,
             lung_pixels=int((champion != Label.BACKGROUND).sum()),
@@ -101,6 +105,7 @@ class SliceChange:
             challenger_lesion=int(after.sum()),
             common_lesion=int(common.sum()),
             same_kind=int((common & (champion == challenger)).sum()),
+            lung_agreement=2.0 * int((lung_before & lung_after).sum()) / lungs if lungs else None,
         )
 
 
@@ -130,7 +135,7 @@ def strongest(
         reference: patients with reference labels, not learned from.
         crossed: corrected patients, each scored by a fit that was kept from it; anchored, since the
             reader corrected a pre-label.
-        looks: decisions already taken on each source.
+        looks: decisions already taken on the patients of each rung.
     Returns:
         The rung; `EvidenceSource.NONE` where each is short, with the pairs of the fullest.
     """
@@ -144,20 +149,9 @@ def strongest(
     found = {source: len(with_lesion(pairs)) for source, pairs in rungs.items()}
     for source, pairs in rungs.items():
         if found[source] >= FEWEST_PATIENTS:
-            return UnseenEvidence(source, pairs, _looks_at(source, looks), found)
+            return UnseenEvidence(source, pairs, looks.get(source, 0), found)
     fullest = max(rungs, key=lambda source: found[source])
     return UnseenEvidence(EvidenceSource.NONE, rungs[fullest], 0, found)
-
-
-def _looks_at(source: EvidenceSource, looks: Mapping[EvidenceSource, int]) -> int:
-    """A look at two sources together was one at each of them."""
-    together = EvidenceSource.OWN_AND_REFERENCE
-    if source is together:
-        parts = (EvidenceSource.OWN_TEST, EvidenceSource.REFERENCE)
-        return looks.get(together, 0) + max(looks.get(part, 0) for part in parts)
-    if source is EvidenceSource.CROSSED:
-        return looks.get(source, 0)
-    return looks.get(source, 0) + looks.get(together, 0)
 
 
 def with_lesion(pairs: Sequence[Pair]) -> list[Pair]:
