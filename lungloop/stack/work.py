@@ -7,12 +7,11 @@ from chestct.catalog.catalog import Catalog
 from chestct.errors import LungLoopError, SettingsError
 from chestct.formats.layouts import discover
 from chestct.job_queue import JobQueue
-from chestct.model.card import stored_card
 from chestct.phantoms import write_phantoms
 from chestct.progress import Progress
 from chestct.settings import Settings
 from lungloop.console import progress, say
-from lungloop.context import shipped_version
+from lungloop.context import ensure_release
 from lungloop.importing import import_studies
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.tasks import create_missing_tasks
@@ -26,13 +25,12 @@ _IDLE_FOR_SECONDS = 2.0
 
 
 def bring_in(catalog: Catalog, settings: Settings, data: tuple[Path, ...], layout: str) -> str:
-    """Imports the data (or phantoms into an empty catalog) and returns the champion's version.
+    """Imports the data (or phantoms into an empty catalog) and returns the name of the release.
 
     Raises:
-        WeightsError: the champion's weights are not there, as where an older home's ship no more.
+        WeightsError: the weights of what serves are not there, as where an older home's ship no more.
     """
-    champion = catalog.versions.ensure_base(shipped_version(settings)).version
-    stored_card(settings.weights_dir, champion)
+    release = ensure_release(catalog, settings)
     if data:
         _import(catalog, data, layout)
     elif not catalog.counts()["studies"]:
@@ -40,7 +38,7 @@ def bring_in(catalog: Catalog, settings: Settings, data: tuple[Path, ...], layou
         with progress(f"no data given: phantoms in {folder}") as update:
             write_phantoms(folder, PHANTOM_STUDIES, PHANTOM_SEED, PHANTOM_SHAPE, update)
         _import(catalog, (folder,), "mosmed")
-    return champion
+    return release.name
 
 
 def predict_what_is_open(catalog: Catalog, settings: Settings, wait_seconds: float) -> None:

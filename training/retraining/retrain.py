@@ -32,6 +32,7 @@ class Ending(StrEnum):
     """How a retrain ended."""
 
     PROMOTED = "promoted"
+    OPEN_STUDIES = "open studies"
     REFUSED = "refused"
     NOTHING_NEW = "nothing new"
 
