@@ -135,7 +135,7 @@ class PredictionStore(Store):
         by_version = (predictions.c.slice_id == slices.c.id) & made_by(predictions, model_version)
         query = (
             sa.select(slices.c.id)
-            .outerjoin(predictions, by_version)
+            .select_from(slices.outerjoin(predictions, by_version))
             .where((slices.c.study_id == study_id) & predictions.c.id.is_(None))
             .limit(1)
         )
