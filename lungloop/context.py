@@ -3,6 +3,7 @@
 import re
 
 from chestct.catalog.catalog import Catalog
+from chestct.catalog.records import Release
 from chestct.errors import ServiceUnavailableError, WeightsError
 from chestct.model.card import list_versions, stored_card
 from chestct.settings import Settings
@@ -35,17 +36,27 @@ def shipped_version(settings: Settings) -> str:
     return max(shipped, key=lambda version: [int(number) for number in re.findall(r"\d+", version)])
 
 
+def ensure_release(catalog: Catalog, settings: Settings) -> Release:
+    """What serves, with the newest shipped model made known, and champion where there is none.
+
+    Raises:
+        WeightsError: the weights folder holds no shipped model, or not what serves.
+    """
+    champion = catalog.versions.ensure_base(shipped_version(settings))
+    return _with_cards(catalog.versions.release() or Release(champion.version), settings)
+
+
 def ensure_champion(settings: Settings) -> str:
     """The catalog's champion; the newest shipped model becomes it where there is none yet.
 
     Raises:
-        WeightsError: the weights folder holds no shipped model, or not the champion.
+        WeightsError: the weights folder holds no shipped model, or not what serves.
     """
     with open_catalog(settings, create=True) as catalog:
-        champion = catalog.versions.champion() or catalog.versions.ensure_base(shipped_version(settings))
-    # The champion of an older home may ship no more; its missing card says how to go on.
-    stored_card(settings.weights_dir, champion.version)
-    return champion.version
+        release = catalog.versions.release()
+        if release is None:
+            return ensure_release(catalog, settings).default
+    return _with_cards(release, settings).default
 
 
 def serving_version(settings: Settings) -> str:
@@ -56,3 +67,10 @@ def serving_version(settings: Settings) -> str:
     except ServiceUnavailableError:
         champion = None
     return shipped_version(settings) if champion is None else champion.version
+
+
+def _with_cards(release: Release, settings: Settings) -> Release:
+    """The champion of an older home may ship no more; its missing card says how to go on."""
+    for version in release.versions:
+        stored_card(settings.weights_dir, version)
+    return release

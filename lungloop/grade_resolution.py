@@ -6,9 +6,8 @@ from typing import Any
 from chestct.acquisition.grade_resolution import grade_chances
 from chestct.catalog.catalog import Catalog
 from chestct.derived.grade_plan import GradePlan, plan_of, undecided_plans
-from chestct.derived.grade_resolution import OpenStudy, open_studies
+from chestct.derived.grade_resolution import NOT_CALIBRATED, Calibrations, OpenStudy, open_studies
 from chestct.errors import InputError
-from chestct.severity.interval import InvolvementCalibration
 
 
 @dataclass(frozen=True)
@@ -46,22 +45,22 @@ class GradeResolution:
 
 
 def undecided_grades(
-    catalog: Catalog, version: str, calibration: InvolvementCalibration | None = None
+    catalog: Catalog, release_name: str, calibrations: Calibrations = NOT_CALIBRATED
 ) -> list[GradeResolution]:
     """Every study whose grade is uncertain, those that need the fewest corrections first.
 
     Studies that too many corrections would resolve come last, with that reason.
 
     Args:
-        version: whose predictions.
-        calibration: of its card; None for the normal approximation.
+        release_name: whose predictions; or the name of one version.
+        calibrations: of its versions; the normal approximation stands for one that has none.
     """
-    studies = {study.name: study for study in open_studies(catalog, version, calibration)}
+    studies = {study.name: study for study in open_studies(catalog, release_name, calibrations)}
     return [_resolution(studies[plan.study], plan) for plan in undecided_plans(studies.values())]
 
 
 def grade_resolution_of(
-    catalog: Catalog, version: str, name: str, calibration: InvolvementCalibration | None = None
+    catalog: Catalog, release_name: str, name: str, calibrations: Calibrations = NOT_CALIBRATED
 ) -> GradeResolution:
     """One study, undecided or not.
 
@@ -70,11 +69,12 @@ def grade_resolution_of(
         InputError: it has no grade to resolve, or no open slice.
     """
     study = catalog.studies.by_name(name)
-    studies = open_studies(catalog, version, calibration, name)
+    studies = open_studies(catalog, release_name, calibrations, name)
     if studies:
         return _resolution(studies[0], plan_of(studies[0]))
     if study.geometry is None:
         raise InputError(name, "is pictures without geometry, which have no grade; expected a CT study")
+    version = catalog.versions.version_of(release_name, study.id)
     severity = catalog.severities.of_study(study.id, version)
     if severity is None:
         raise InputError(name, f"has slices that {version} has not predicted; run `lungloop preannotate`")

@@ -119,14 +119,14 @@ def _cost_of_testing(catalog: Catalog) -> str:
 
 def _add_prelabels(catalog: Catalog, study: Study, record: StudyRecord) -> list[tuple[Path, str]]:
     """Masks to be shown to readers; what to know of those that come too late."""
-    champion = catalog.versions.champion()
+    release = catalog.versions.release()
     late = 0
     for slice_record in catalog.slices.of_study(record.id) if study.prelabels else []:
         prelabel = study.prelabels.get(slice_record.index)
         if prelabel is not None:
             catalog.predictions.add_prelabel(slice_record.id, prelabel)
-            late += champion is not None and (
-                catalog.predictions.prelabel(slice_record.id, champion.version) is None
+            late += release is not None and (
+                catalog.predictions.prelabel(slice_record.id, release.name) is None
             )
     if not late:
         return []

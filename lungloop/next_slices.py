@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from chestct.catalog.catalog import Catalog
-from chestct.catalog.records import OrderedSlice, SliceRecord
+from chestct.catalog.records import OrderedSlice, Release, SliceRecord
 
 
 @dataclass(frozen=True)
@@ -11,10 +11,11 @@ class NextSlice:
     """One open slice.
 
     Args:
-        score: what Label Studio serves it by, the lowest first, in [0, 1]; None where the champion has not
-            predicted the slice.
+        score: what Label Studio serves it by, the lowest first, in [0, 1]; None where the slice is not
+            predicted yet.
+        model_version: the release that serves, by its name.
         why: one sentence for a person.
-        place: in the order kept for the champion, from 1; slices that were read since leave gaps. None
+        place: in the order kept for the release, from 1; slices that were read since leave gaps. None
             where the order does not hold the slice.
     """
 
@@ -31,19 +32,19 @@ class NextSlice:
 
 
 def next_slices(catalog: Catalog, count: int) -> list[NextSlice]:
-    """The open slices in the champion's order; behind them those that it does not hold, the least sure first.
+    """The open slices in the release's order; behind them those that it does not hold, the least sure first.
 
-    Before an order was kept for the champion, all are of the second kind.
+    Before an order was kept for the release, all are of the second kind.
     """
-    champion = catalog.versions.champion()
-    version = None if champion is None else champion.version
-    rows = [_placed(entry) for entry in catalog.worklist.next(count) if entry.model_version == version]
+    release = catalog.versions.release()
+    name = None if release is None else release.name
+    rows = [_placed(entry) for entry in catalog.worklist.next(count) if entry.model_version == name]
     if len(rows) < count:
-        others = catalog.worklist.unplaced(version, count - len(rows))
-        predicted = 0 if rows or version is None else catalog.predictions.count_open(version)
+        others = catalog.worklist.unplaced(name, count - len(rows))
+        predicted = 0 if rows or name is None else catalog.predictions.count_open(name)
         rows += [
             _not_placed(
-                record, score, version, f"number {number} of {predicted} by uncertainty" if predicted else ""
+                record, score, release, f"number {number} of {predicted} by uncertainty" if predicted else ""
             )
             for number, (record, score) in enumerate(others, start=1)
         ]
@@ -57,9 +58,10 @@ def _placed(entry: OrderedSlice) -> NextSlice:
     )
 
 
-def _not_placed(record: SliceRecord, score: float | None, version: str | None, where: str) -> NextSlice:
-    if score is None:
+def _not_placed(record: SliceRecord, score: float | None, release: Release | None, where: str) -> NextSlice:
+    if score is None or release is None:
         why = "no prediction yet: run `lungloop preannotate`"
         return NextSlice(record.study_name, record.index, None, None, why)
+    version = release.version_of(record.study_id)
     why = f"{where or 'predicted since the order was made'}: {version} is {score:.0%} sure of it"
-    return NextSlice(record.study_name, record.index, score, version, why)
+    return NextSlice(record.study_name, record.index, score, release.name, why)

@@ -5,6 +5,7 @@ from typing import Any
 
 from rq import Worker
 
+from chestct.catalog.records import Release
 from chestct.errors import LungLoopError
 from chestct.job_queue import JobQueue
 from chestct.job_queue.names import QUICK, TRAIN
@@ -12,6 +13,7 @@ from chestct.reader_study.figures import estimates_of
 from chestct.reader_study.sentences import sentences
 from chestct.settings import Settings
 from lungloop.context import open_catalog
+from lungloop.serving_release import release_entry
 from lungloop.stack import home_lock, pidfiles, services
 from lungloop.stack.answers import http_status
 
@@ -23,14 +25,14 @@ _NO_QUEUE = dict.fromkeys(("queued", "running", "failed", "kind", "progress", "s
 
 
 def state_of(settings: Settings) -> dict[str, Any]:
-    """What runs, the queue, the champion and the counts; never fails because something is down.
+    """What runs, the queue, what serves and the counts; never fails because something is down.
 
     Returns:
-        `services` (name -> "up" or "down"), `queue`, `champion`, `counts`, `readers` (null where the
-        database does not answer), `test_readings` (of own test patients; null likewise), `home` and the
-        addresses.
+        `services` (name -> "up" or "down"), `queue`, `champion`, `release` (null where nothing serves),
+        `counts`, `readers` (null where the database does not answer), `test_readings` (of own test
+        patients; null likewise), `home` and the addresses.
     """
-    database, champion, counts, readers = _catalog(settings)
+    database, release, counts, readers = _catalog(settings)
     queue = _queue(settings)
     workers = _workers(settings, queue is not None)
     up = {
@@ -44,7 +46,8 @@ def state_of(settings: Settings) -> dict[str, Any]:
     return {
         "services": {name: "up" if is_up else "down" for name, is_up in up.items()},
         "queue": {**_NO_QUEUE, "jobs": []} if queue is None else queue,
-        "champion": champion,
+        "champion": None if release is None else release.default,
+        "release": None if release is None else release_entry(release),
         "counts": counts,
         "readers": readers,
         "test_readings": _test_readings(settings),
@@ -54,14 +57,14 @@ def state_of(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _catalog(settings: Settings) -> tuple[bool, str | None, dict[str, int], dict[str, Any] | None]:
+def _catalog(settings: Settings) -> tuple[bool, Release | None, dict[str, int], dict[str, Any] | None]:
     try:
         with open_catalog(settings) as catalog:
-            champion = catalog.versions.champion()
+            release = catalog.versions.release()
             readings = catalog.reader_log.readings()
             estimates = estimates_of(readings, catalog.reader_log.pairs(readings))
             readers = {**estimates.as_dict(), "sentences": sentences(estimates)}
-            return True, None if champion is None else champion.version, catalog.counts(), readers
+            return True, release, catalog.counts(), readers
     except LungLoopError:
         return False, None, _NO_COUNTS, None
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from chestct.catalog.catalog import Catalog
 from chestct.derived.reader_changes import count_changes
-from chestct.errors import NotFoundError, ServiceUnavailableError
+from chestct.errors import ServiceUnavailableError
 from chestct.job_queue import JobQueue, log_as_job
 from chestct.job_queue.running_job import progress_reporter
 from chestct.labels import Split
-from chestct.model.card import calibration_of_version
+from chestct.model.card import calibrations_of
 from chestct.settings import Settings
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.provision import connect_backend
@@ -53,7 +53,7 @@ def sync(task_id: int | None = None) -> Json:
 
 
 def preannotate() -> Json:
-    """The champion's predictions for what lacks one, pushed to open tasks."""
+    """The release's predictions for what lacks one, pushed to open tasks."""
     with _context() as context:
         settings = context.settings
         champion = Champion(context.catalog, load_with_torch(settings))
@@ -69,35 +69,33 @@ def preannotate() -> Json:
 def settle_next_places() -> Json:
     """What readers are served next, ordered anew after corrections; loads no model."""
     with _context() as context:
-        champion = context.catalog.versions.champion()
-        if champion is None:
+        release = context.catalog.versions.release()
+        if release is None:
             return {}
         client, project_id = context.label_studio()
         choices = OrderChoices.of(context.settings)
-        calibration = calibration_of_version(context.settings.weights_dir, champion.version)
-        report = order_next_tasks(context.catalog, client, project_id, champion.version, choices, calibration)
+        calibrations = calibrations_of(context.settings.weights_dir, release.versions)
+        report = order_next_tasks(context.catalog, client, project_id, release.name, choices, calibrations)
         return asdict(report)
 
 
 def follow_champion(version: str = "") -> Json:
-    """Label Studio follows the champion: its predictions pre-label and order the open work.
+    """Label Studio follows the release: its predictions pre-label and order the open work.
 
     Args:
-        version: whose promotion asked for this. What counts is who is champion when the job runs:
+        version: the release whose promotion asked for this. What counts is what serves when the job runs:
             a rollback may have come in between.
     """
     with _context() as context:
         settings = context.settings
         client, project_id = context.label_studio()
-        champion = context.catalog.versions.champion()
-        if champion is None:
-            raise NotFoundError(f"there is no champion to follow (asked for {version or 'none'})")
+        release = context.catalog.versions.required_release()
         if settings.backend_url is None:
             raise ServiceUnavailableError("the backend", "no address is configured; set LUNGLOOP_BACKEND_URL")
         url, key, row_id = settings.backend_url, settings.backend_key, settings.ml_backend_id
-        connect_backend(client, project_id, url, champion.version, key, row_id)
+        connect_backend(client, project_id, url, release.name, key, row_id)
         return {
-            "model_version": champion.version,
+            "model_version": release.name,
             "job": JobQueue(settings.redis_url).enqueue_preannotate(),
         }
 

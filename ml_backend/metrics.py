@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
 
+from chestct.catalog.records import Release
+
 # Name without `lungloop_` and `_total` -> what it counts, and its labels.
 _COUNTERS = {
     "requests": ("Answered requests, by route and status.", ("route", "status")),
@@ -29,16 +31,20 @@ class Counters:
         """Adds to one counter."""
         self._counters[name].labels(**labels).inc(amount)
 
-    def text(self, gauges: Mapping[str, float], champion: str | None) -> bytes:
+    def text(self, gauges: Mapping[str, float], release: Release | None) -> bytes:
         """The exposition format, version 0.0.4.
 
         Args:
             gauges: name without prefix -> value now.
-            champion: told as a label.
+            release: told as labels.
         """
         now = CollectorRegistry()
         for name, value in gauges.items():
             Gauge(f"lungloop_{name}", f"{name.capitalize()} now.", registry=now).set(value)
-        if champion is not None:
+        if release is not None:
+            champion, name, other = release.default, release.name, release.open_version or ""
             Gauge("lungloop_champion_info", "Who serves.", ("version",), registry=now).labels(champion).set(1)
+            labels = ("name", "default", "open_studies_version")
+            info = Gauge("lungloop_release_info", "Which version serves what.", labels, registry=now)
+            info.labels(name, champion, other).set(1)
         return generate_latest(self._registry) + generate_latest(now)

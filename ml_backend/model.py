@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from chestct.catalog.catalog import Catalog
-from chestct.catalog.records import SliceRecord
+from chestct.catalog.records import Release, SliceRecord
 from chestct.errors import InputError, LungLoopError, ServiceUnavailableError
-from chestct.inference.segmenter import Segmenter
 from chestct.job_queue import JobQueue
 from chestct.settings import Settings
 from ml_backend.label_studio.client import LabelStudio
@@ -44,7 +43,7 @@ class Backend:
     Args:
         settings: addresses and limits.
         catalog: slices, predictions, requests.
-        champion: the model that serves.
+        champion: the models that serve.
         predictor: computes what is missing, once.
         pictures: which slice a task shows.
         queue: where jobs are enqueued; None where none is configured.
@@ -94,7 +93,7 @@ class LungLoopModel:
         self._label_config = label_config
 
     def setup(self) -> str:
-        """The champion's version, after a look at the configuration.
+        """The name of the release, after a look at the configuration.
 
         Raises:
             NotFoundError: there is no champion yet.
@@ -102,7 +101,7 @@ class LungLoopModel:
         """
         if self._label_config:
             parse_label_config(self._label_config)
-        return self._backend.champion.version()
+        return self._backend.champion.release().name
 
     def predict(
         self, tasks: Sequence[Any], context: Mapping[str, Any] | None = None, **kwargs: object
@@ -119,26 +118,26 @@ class LungLoopModel:
         """
         backend = self._backend
         deadline = backend.predictor.clock() + backend.predict_seconds
-        version = _NO_MODEL
+        name = _NO_MODEL
         try:
             config = parse_label_config(self._label_config or "")
-            version = backend.champion.version()
-            segmenter = backend.champion.segmenter()
+            release = backend.champion.release()
+            name = release.name
         except LungLoopError as error:
             _LOG.error("none of %d tasks could be predicted: %s", len(tasks), error)
             backend.counters.add("lungloop_predicted_tasks_total", len(tasks), outcome="failed")
-            return [failed_result(version) for _ in tasks]
+            return [failed_result(name) for _ in tasks]
         results, late = [], 0
         for task in tasks:
             try:
-                results.append(self._predict_one(task, config, segmenter, deadline))
+                results.append(self._predict_one(task, config, release, deadline))
             except OutOfTimeError:
                 late += 1
-                results.append(failed_result(segmenter.version))
+                results.append(failed_result(name))
             # One broken task must not cost the others their predictions.
             except Exception as error:  # noqa: BLE001 - logged with its trace below
                 self._log_failure(task, error)
-                results.append(failed_result(segmenter.version))
+                results.append(failed_result(name))
         if late:
             self._leave_to_a_job(late)
         return results
@@ -169,21 +168,24 @@ class LungLoopModel:
         task_id = task_ids.pop() if len(task_ids) == 1 else None
         return {"status": "queued", "job": self._queue().enqueue_sync(task_id)}
 
-    def _predict_one(self, task: Any, config: LabelConfig, segmenter: Segmenter, deadline: float) -> Json:
+    def _predict_one(self, task: Any, config: LabelConfig, release: Release, deadline: float) -> Json:
         """All pictures of the task or none: one that is missing would look like one without disease."""
         if not isinstance(task, Mapping):
             raise InputError("task", f"is {type(task).__name__}, expected an object")
         backend, key = self._backend, config.image_key
         find_all, find = backend.pictures.find_all, backend.pictures.find
         pictures = find_all(task, key) if config.shows_studies else [find(task, key)]
+        slices = [picture for picture in pictures if isinstance(picture, SliceRecord)]
+        # The pictures of a task are of one study, or of none that the catalog knows.
+        segmenter = backend.champion.segmenter(release.version_of(slices[0].study_id if slices else None))
         predictions = [backend.predictor.predict(picture, segmenter, deadline) for picture in pictures]
         outcome = "computed" if any(prediction.computed for prediction in predictions) else "known"
         backend.counters.add("lungloop_predicted_tasks_total", outcome=outcome)
-        slices = [picture for picture in pictures if isinstance(picture, SliceRecord)]
         if slices and not config.shows_studies and backend.catalog.allocations.of_slice(slices[0].id) is None:
             # Label Studio may ask before any job has drawn.
             backend.catalog.allocations.allocate([slices[0].id], OrderChoices.of(backend.settings).shares)
-        return compose_prelabel(backend.catalog, config, predictions, segmenter.involvement_calibration)
+        calibration = segmenter.involvement_calibration
+        return compose_prelabel(backend.catalog, config, release.name, predictions, calibration)
 
     def _log_failure(self, task: Any, error: Exception) -> None:
         task_id = task.get("id") if isinstance(task, Mapping) else None

@@ -54,15 +54,14 @@ def protocol(backend: Backend) -> Blueprint:
     @routes.get("/metrics")
     def metrics() -> Response:
         gauges: dict[str, float] = {}
-        champion = None
+        release = None
         try:
             gauges |= backend.catalog.counts()
-            record = backend.catalog.versions.champion()
-            champion = record.version if record else None
+            release = backend.catalog.versions.release()
             gauges["database_up"] = 1
         except ServiceUnavailableError:
             gauges["database_up"] = 0
-        return Response(backend.counters.text(gauges, champion), content_type="text/plain; version=0.0.4")
+        return Response(backend.counters.text(gauges, release), content_type="text/plain; version=0.0.4")
 
     return routes
 

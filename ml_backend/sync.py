@@ -168,7 +168,7 @@ class _Sync:
         _, created = self._catalog.corrections.add(
             slice_id=slice_record.id,
             label_map=label_map,
-            model_version=self._shown_version(slice_record.id, prediction),
+            model_version=self._shown_version(slice_record, prediction),
             **self._of(annotation),
         )
         return created
@@ -188,7 +188,7 @@ class _Sync:
             StudyAnnotation(
                 study_id=slices[0].study_id,
                 label_maps=dict(zip(ids, reading.label_maps, strict=True)),
-                model_version=None if prediction is None else prediction.model_version,
+                model_version=self._made_by(slices[0].study_id, prediction),
                 model_grade=reading.model_grade,
                 grade=reading.grade,
                 **self._of(annotation),
@@ -242,9 +242,15 @@ class _Sync:
         prediction = self._client.prediction(annotation.parent_prediction)
         return None if prediction is None or is_failed(prediction.model_version or "") else prediction
 
-    def _shown_version(self, slice_id: int, prediction: StoredPrediction | None) -> str | None:
+    def _made_by(self, study_id: int, prediction: StoredPrediction | None) -> str | None:
+        """The version that made a study's pre-label: Label Studio names the release that showed it."""
+        if prediction is None or prediction.model_version is None:
+            return None
+        return self._catalog.versions.version_of(prediction.model_version, study_id)
+
+    def _shown_version(self, slice_record: SliceRecord, prediction: StoredPrediction | None) -> str | None:
         """Whose pre-label the reader of a slice task corrected; None where it drew from scratch."""
-        version = None if prediction is None else prediction.model_version
+        slice_id, version = slice_record.id, self._made_by(slice_record.study_id, prediction)
         if prediction is None or version is None:
             return None
         # Empty on purpose, rather than "no lesion" said.

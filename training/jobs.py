@@ -118,7 +118,8 @@ def _serve(
             trainer=trainer,
         )
     _LOG.info("retrain %s: %s", job_id, outcome.sentence)
-    champion = catalog.versions.champion()
-    if outcome.ending in (Ending.PROMOTED, Ending.OPEN_STUDIES) and champion is not None:
-        queue.enqueue_follow_champion(champion.version)
+    release = catalog.versions.release()
+    # A run that was killed behind its promotion finds it done, and asks again.
+    if outcome.ending in (Ending.PROMOTED, Ending.OPEN_STUDIES) and release is not None:
+        queue.enqueue_follow_champion(release.name)
     return outcome.sentence

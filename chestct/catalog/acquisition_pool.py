@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from chestct.acquisition.pool import Pool
 from chestct.catalog import tables
 from chestct.catalog.incoming import UNKNOWN_FINGERPRINT
+from chestct.catalog.releases import made_by
 from chestct.catalog.store import Store
 from chestct.labels import Split
 
@@ -25,7 +26,7 @@ class PoolStore(Store):
     """Reading pools."""
 
     def of_version(self, model_version: str) -> Pool:
-        """All open slices that a version has predicted, by their ids.
+        """All open slices that a version has predicted, or that of a release which serves them, by their ids.
 
         Predictions from before a column existed have NaN there; their entropy is then 1 - confidence, which
         orders them among themselves (it is a mean over the zone, not a share of the picture). The chance
@@ -47,7 +48,7 @@ class PoolStore(Store):
             .join(slices, predictions.c.slice_id == slices.c.id)
             .join(studies, slices.c.study_id == studies.c.id)
             .join(tables.patients, tables.patients.c.patient == studies.c.patient)
-            .where((predictions.c.model_version == model_version) & ~slices.c.reviewed)
+            .where(made_by(predictions, model_version) & ~slices.c.reviewed)
             .order_by(slices.c.id)
         )
         with self._database.reading() as connection:

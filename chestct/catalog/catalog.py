@@ -9,7 +9,7 @@ from chestct.catalog import tables
 from chestct.catalog.acquisition_pool import PoolStore
 from chestct.catalog.allocations import AllocationStore
 from chestct.catalog.corrections import CorrectionStore
-from chestct.catalog.current import champion_version, current_grades
+from chestct.catalog.current import current_grades
 from chestct.catalog.database import Database
 from chestct.catalog.frozen_patients import PatientStore
 from chestct.catalog.migrate import migrate
@@ -18,6 +18,7 @@ from chestct.catalog.predictions import PredictionStore
 from chestct.catalog.reader_changes import ReaderChangesStore
 from chestct.catalog.reader_log import ReaderLogStore
 from chestct.catalog.records import CorrectionState
+from chestct.catalog.releases import made_by
 from chestct.catalog.requests import RequestStore
 from chestct.catalog.reviewed import closed_by
 from chestct.catalog.severities import SeverityStore
@@ -105,18 +106,21 @@ class Catalog:
         """How far the work is.
 
         Returns:
-            `studies`, `slices`, `predicted` (slices that the champion has looked at), `corrected`
-            (slices with a current correction), `accepted` (not corrected, but of a study that was
-            submitted as a whole), `graded` (studies that a reader has graded) and `open` (the other slices).
+            `studies`, `slices`, `predicted` (slices that the version which serves them has looked at),
+            `corrected` (slices with a current correction), `accepted` (not corrected, but of a study that
+            was submitted as a whole), `graded` (studies that a reader has graded) and `open` (the other
+            slices).
         """
         grades = current_grades()
         reviewed = sa.select(sa.func.count()).where(tables.slices.c.reviewed)
         corrected = reviewed.where(closed_by(CorrectionState.SUBMITTED.value))
-        by_champion = tables.predictions.c.model_version == champion_version()
+        release = self.versions.release()
+        by_release = sa.false() if release is None else made_by(tables.predictions, release.name)
+        predicted = sa.select(sa.func.count()).select_from(tables.predictions).where(by_release)
         query = sa.select(
             sa.select(sa.func.count()).select_from(tables.studies).scalar_subquery().label("studies"),
             sa.select(sa.func.count()).select_from(tables.slices).scalar_subquery().label("slices"),
-            sa.select(sa.func.count()).where(by_champion).scalar_subquery().label("predicted"),
+            predicted.scalar_subquery().label("predicted"),
             corrected.scalar_subquery().label("corrected"),
             reviewed.scalar_subquery().label("reviewed"),
             sa.select(sa.func.count(grades.c.study_id.distinct())).scalar_subquery().label("graded"),

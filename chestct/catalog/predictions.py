@@ -1,4 +1,7 @@
-"""Predictions: computed once for each slice and model version."""
+"""Predictions: computed once for each slice and model version.
+
+Every question takes a release's name in place of a version's (`releases`); only `add` wants the version.
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,6 +10,7 @@ import sqlalchemy as sa
 from chestct.catalog import pixels, tables, timestamps
 from chestct.catalog.database import Database
 from chestct.catalog.records import PredictionRecord, SliceRecord
+from chestct.catalog.releases import made_by
 from chestct.catalog.slices import SLICE_ROWS, SliceStore
 from chestct.catalog.storage import UNCERTAINTY, Storage
 from chestct.catalog.store import Store
@@ -109,7 +113,7 @@ class PredictionStore(Store):
 
     def by_version(self, model_version: str) -> list[PredictionRecord]:
         """All that a version found, in the order of the slices."""
-        by_version = tables.predictions.c.model_version == model_version
+        by_version = made_by(tables.predictions, model_version)
         query = sa.select(tables.predictions).where(by_version).order_by(tables.predictions.c.slice_id)
         return [PredictionRecord(**row) for row in self._database.rows(query)]
 
@@ -119,7 +123,7 @@ class PredictionStore(Store):
         query = (
             sa.select(predictions)
             .join(slices, predictions.c.slice_id == slices.c.id)
-            .where((slices.c.study_id == study_id) & (predictions.c.model_version == model_version))
+            .where((slices.c.study_id == study_id) & made_by(predictions, model_version))
             .order_by(slices.c.index)
         )
         return [PredictionRecord(**row) for row in self._database.rows(query)]
@@ -128,10 +132,10 @@ class PredictionStore(Store):
         """Whether a version has looked at every slice of a study."""
         # Asked after every slice that is predicted, so one row must be enough for the answer.
         predictions, slices = tables.predictions, tables.slices
-        by_version = (predictions.c.slice_id == slices.c.id) & (predictions.c.model_version == model_version)
+        by_version = (predictions.c.slice_id == slices.c.id) & made_by(predictions, model_version)
         query = (
             sa.select(slices.c.id)
-            .outerjoin(predictions, by_version)
+            .select_from(slices.outerjoin(predictions, by_version))
             .where((slices.c.study_id == study_id) & predictions.c.id.is_(None))
             .limit(1)
         )
@@ -144,7 +148,7 @@ class PredictionStore(Store):
             open_only: leave out those that readers are done with.
         """
         predictions = tables.predictions
-        predicted = sa.select(predictions.c.slice_id).where(predictions.c.model_version == model_version)
+        predicted = sa.select(predictions.c.slice_id).where(made_by(predictions, model_version))
         query = SLICE_ROWS.where(tables.slices.c.id.not_in(predicted))
         return self._slices.select(query.where(~tables.slices.c.reviewed) if open_only else query)
 
@@ -154,7 +158,7 @@ class PredictionStore(Store):
         query = (
             sa.select(sa.func.count())
             .select_from(predictions.join(slices, predictions.c.slice_id == slices.c.id))
-            .where((predictions.c.model_version == model_version) & ~slices.c.reviewed)
+            .where(made_by(predictions, model_version) & ~slices.c.reviewed)
         )
         with self._database.reading() as connection:
             return connection.execute(query).scalar_one()
@@ -166,4 +170,4 @@ def _finite(figure: float | None) -> float | None:
 
 
 def _of(slice_id: int, model_version: str) -> sa.ColumnElement[bool]:
-    return (tables.predictions.c.slice_id == slice_id) & (tables.predictions.c.model_version == model_version)
+    return (tables.predictions.c.slice_id == slice_id) & made_by(tables.predictions, model_version)

@@ -27,9 +27,10 @@ class CorrectionState(StrEnum):
 
 
 class VersionState(StrEnum):
-    """Where a model version stands; at most one is the champion."""
+    """Where a model version stands; at most one is the champion, one more serves open studies beside it."""
 
     CHAMPION = "champion"
+    OPEN_STUDIES = "open studies"
     CHALLENGER = "challenger"
     REFUSED = "refused"
     RETIRED = "retired"
@@ -144,7 +145,7 @@ class OrderedSlice:
     Args:
         place: in the order as it was kept, from 0; slices that were read since leave gaps.
         score: what serves it there in Label Studio, in (0, 1); the lowest is served first.
-        model_version: whose predictions the order was made from.
+        model_version: the release from whose predictions the order was made, by its name.
         reason: one sentence for people.
     """
 
@@ -247,6 +248,40 @@ class VersionRecord:
     snapshot: str | None
     created_at: str
     decision: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Release:
+    """Which version serves what (docs/adr/0023).
+
+    Args:
+        default: the champion: it serves patients never seen, and every study that is not named here.
+        open_version: pre-labels the studies that it learned from; None where the champion serves all.
+        study_ids: those studies.
+    """
+
+    default: str
+    open_version: str | None = None
+    study_ids: frozenset[int] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """What Label Studio knows it by: the champion's name, or "champion+other" where two serve."""
+        return "+".join(self.versions)
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """The champion, and the other where there is one."""
+        return (self.default,) if self.open_version is None else (self.default, self.open_version)
+
+    def version_of(self, study_id: int | None) -> str:
+        """The version that serves a study; None stands for what the catalog does not know."""
+        return self.open_version if self.open_version and study_id in self.study_ids else self.default
+
+
+def versions_in(release_name: str) -> tuple[str, ...]:
+    """The versions of a release by its name, which may be that of a single version; the champion first."""
+    return tuple(release_name.split("+"))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from chestct.catalog import tables, timestamps
 from chestct.catalog.current import chosen_corrections
 from chestct.catalog.records import SeverityRecord
+from chestct.catalog.releases import made_by
 from chestct.catalog.store import Store
 from chestct.labels import SeverityGrade
 from chestct.severity.grading import Severity
@@ -16,14 +17,14 @@ from chestct.severity.grading import Severity
 
 @dataclass(frozen=True, eq=False)
 class GradeEvidence:
-    """What decides the grades of studies by one version: rows in bulk, in the order of the studies' ids.
+    """What decides the grades of studies by one release: rows in bulk, in the order of the studies' ids.
 
     Args:
-        studies: with a grade: `study_id`, `percent`, `severity`, `name`, `stored_shape`, `affine`,
-            `slice_count`.
+        studies: with a grade: `study_id`, `model_version` (which serves it), `percent`, `severity`, `name`,
+            `stored_shape`, `affine`, `slice_count`.
         slices: predicted: `id`, `study_id`, `index`, `reviewed`, `lesion_expected`, `lesion_deviation`.
         corrections: chosen: `slice_id`, `label_map_path`, `changed_fraction`, `model_version`, and the
-            version's own `predicted_path` for the slice.
+            `predicted_path` of the version that serves the slice.
     """
 
     studies: Sequence[sa.Row[Any]]
@@ -37,7 +38,7 @@ class SeverityStore(Store):
     def of_study(self, study_id: int, model_version: str) -> SeverityRecord | None:
         """What a version found in a study; None where not all its slices are predicted, or for pictures."""
         table = tables.study_severities
-        here = (table.c.study_id == study_id) & (table.c.model_version == model_version)
+        here = (table.c.study_id == study_id) & made_by(table, model_version)
         row = self._database.row(sa.select(table).where(here))
         if row is None:
             return None
@@ -74,9 +75,7 @@ class SeverityStore(Store):
     def evidence_stamp(self, model_version: str) -> tuple[int, int]:
         """Changes whenever the evidence may have: the last correction, the last severity."""
         severities = tables.study_severities
-        last_severity = sa.select(sa.func.max(severities.c.id)).where(
-            severities.c.model_version == model_version
-        )
+        last_severity = sa.select(sa.func.max(severities.c.id)).where(made_by(severities, model_version))
         query = sa.select(
             sa.select(sa.func.max(tables.corrections.c.id)).scalar_subquery(), last_severity.scalar_subquery()
         )
@@ -89,11 +88,11 @@ def _graded_studies(model_version: str) -> sa.Select[*tuple[Any, ...]]:
     severities, studies = tables.study_severities, tables.studies
     return (
         sa.select(
-            *(severities.c[name] for name in ("study_id", "percent", "severity")),
+            *(severities.c[name] for name in ("study_id", "model_version", "percent", "severity")),
             *(studies.c[name] for name in ("name", "stored_shape", "affine", "slice_count")),
         )
         .join(studies, studies.c.id == severities.c.study_id)
-        .where((severities.c.model_version == model_version) & severities.c.grade.is_not(None))
+        .where(made_by(severities, model_version) & severities.c.grade.is_not(None))
         .order_by(severities.c.study_id)
     )
 
@@ -107,7 +106,7 @@ def _predicted_slices(model_version: str) -> sa.Select[*tuple[Any, ...]]:
         )
         .join(predictions, predictions.c.slice_id == slices.c.id)
         .join(studies, studies.c.id == slices.c.study_id)
-        .where(predictions.c.model_version == model_version)
+        .where(made_by(predictions, model_version))
         .order_by(slices.c.study_id, slices.c.index)
     )
 
@@ -120,5 +119,5 @@ def _corrections(model_version: str) -> sa.Select[*tuple[Any, ...]]:
             predictions.c.label_map_path.label("predicted_path"),
         )
         .join(predictions, predictions.c.slice_id == chosen.c.slice_id)
-        .where(predictions.c.model_version == model_version)
+        .where(made_by(predictions, model_version))
     )

@@ -214,22 +214,33 @@ versions = sa.Table(
     sa.Column("created_at", sa.Text, nullable=False),
     sa.Column("decision", sa.JSON(none_as_null=True)),
 )
-# The database itself holds that there is never more than one champion.
-sa.Index(
-    "uq_versions_champion",
-    versions.c.state,
-    unique=True,
-    sqlite_where=sa.text("state = 'champion'"),
-    postgresql_where=sa.text("state = 'champion'"),
-)
+# The database itself holds that there is never more than one champion, and one version beside it.
+for _state in ("champion", "open studies"):
+    sa.Index(
+        f"uq_versions_{_state.replace(' ', '_')}",
+        versions.c.state,
+        unique=True,
+        sqlite_where=sa.text(f"state = '{_state}'"),
+        postgresql_where=sa.text(f"state = '{_state}'"),
+    )
 
-# Every change of champion in its order: what a rollback goes back along.
+# Every release in its order, by its champion and the version that serves the open studies: what a rollback
+# goes back along.
 champion_changes = sa.Table(
     "champion_changes",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("version", sa.ForeignKey("versions.version"), nullable=False),
+    sa.Column("open_version", sa.ForeignKey("versions.version")),
     *_columns(sa.Text, "kind changed_at"),
+)
+
+# The studies that a version learned from, written once: they say which version made a pre-label.
+version_studies = sa.Table(
+    "version_studies",
+    metadata,
+    sa.Column("version", sa.ForeignKey("versions.version"), primary_key=True),
+    sa.Column("study_id", sa.ForeignKey("studies.id"), primary_key=True, autoincrement=False),
 )
 
 retrain_requests = sa.Table(

@@ -1,4 +1,4 @@
-"""The worklist: the order in which slices are to be read, kept whole for one model version at a time."""
+"""The worklist: the order in which slices are to be read, kept whole for one release at a time."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from chestct.acquisition.worklist import served_score
 from chestct.catalog import tables
 from chestct.catalog.records import OrderedSlice, SliceRecord
+from chestct.catalog.releases import made_by
 from chestct.catalog.reviewed import ANNOTATIONS_TOPIC, copy_reviewed
 from chestct.catalog.slices import SLICE_ROWS, slice_record
 from chestct.catalog.store import Store
@@ -24,7 +25,7 @@ class WorklistStore(Store):
         """Replace the kept worklist by another, in one transaction: readers see the old one or the new one.
 
         Args:
-            model_version: whose predictions it was made from.
+            model_version: the release from whose predictions it was made, by its name.
             slice_ids: first to read first, none twice.
             reasons: one sentence for people for each.
         Raises:
@@ -82,19 +83,19 @@ class WorklistStore(Store):
         ]
 
     def unplaced(self, model_version: str | None, count: int) -> list[tuple[SliceRecord, float | None]]:
-        """Open slices that no worklist of a version holds, with its confidence: the least sure first.
+        """Open slices that no worklist of a release holds, with its confidence: the least sure first.
 
         Args:
-            model_version: None stands for no version at all.
+            model_version: the release's name; None stands for none at all.
         Returns:
-            At most `count`; those that the version has not looked at come last, with None.
+            At most `count`; those that it has not looked at come last, with None.
         """
         slices, predictions, order = tables.slices, tables.predictions, tables.work_order
-        by_version = (predictions.c.slice_id == slices.c.id) & (predictions.c.model_version == model_version)
+        by_release = sa.false() if model_version is None else made_by(predictions, model_version)
         placed = sa.select(order.c.slice_id).where(order.c.model_version == model_version)
         query = (
             SLICE_ROWS.add_columns(predictions.c.score)
-            .outerjoin(predictions, by_version)
+            .outerjoin(predictions, (predictions.c.slice_id == slices.c.id) & by_release)
             .where(~slices.c.reviewed & slices.c.id.not_in(placed))
             .order_by(None)
             .order_by(predictions.c.score.is_(None), predictions.c.score, slices.c.id)
@@ -103,7 +104,7 @@ class WorklistStore(Store):
         return [(slice_record(row), row["score"]) for row in self._database.rows(query)]
 
     def score(self, slice_id: int, model_version: str) -> float | None:
-        """The score that serves a slice at its place; None where no worklist of this version holds it."""
+        """The score that serves a slice at its place; None where no worklist of this release holds it."""
         order = tables.work_order
         here = (order.c.slice_id == slice_id) & (order.c.model_version == model_version)
         row = self._database.row(sa.select(order.c.place, _kept_count().label("kept")).where(here))

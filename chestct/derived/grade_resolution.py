@@ -6,7 +6,7 @@ evenly; both leave the study's interval as its severity report gives it. A corre
 prediction pixel for pixel; its difference moves the deciding percent by as much as it is of both lungs.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -22,10 +22,14 @@ from chestct.labels import LESIONS
 from chestct.severity.interval import InvolvementCalibration
 from chestct.severity.rule import SeverityRule
 
+# Version -> the calibration on its card; one that is missing has none.
+Calibrations = Mapping[str, InvolvementCalibration | None]
+NOT_CALIBRATED: Calibrations = {}
+
 
 @dataclass(frozen=True, eq=False)
 class OpenStudy:
-    """A study with slices that no reader is done with, and all of whose slices a version has predicted.
+    """A study with slices that no reader is done with, and all of whose slices are predicted.
 
     Args:
         slice_ids, indices: (S,) of its slices, in their order.
@@ -43,17 +47,18 @@ class OpenStudy:
 
 def open_studies(
     catalog: Catalog,
-    model_version: str,
-    calibration: InvolvementCalibration | None = None,
+    release_name: str,
+    calibrations: Calibrations = NOT_CALIBRATED,
     study_name: str | None = None,
 ) -> list[OpenStudy]:
-    """Studies with a grade by this version and open slices, in the order they were added.
+    """Studies with open slices and a grade by the version that serves them, in the order they were added.
 
     Args:
-        calibration: of the version's card; None for the normal approximation.
+        release_name: or the name of one version.
+        calibrations: of its versions; the normal approximation stands for one that has none.
         study_name: only this study.
     """
-    evidence = catalog.severities.evidence(model_version, study_name)
+    evidence = catalog.severities.evidence(release_name, study_name)
     corrections = {row.slice_id: row for row in evidence.corrections}
     rule = SeverityRule()
     studies = []
@@ -63,22 +68,24 @@ def open_studies(
         sums = np.array([(row.lesion_expected, row.lesion_deviation) for row in rows], dtype=np.float64)
         if not is_open.any() or np.isnan(sums).any() or len(rows) != study.slice_count:
             continue
-        errors = [_error(catalog.storage, corrections.get(row.id), model_version) for row in rows]
-        uncertainty = _uncertainty(study, sums, np.array(errors), rule, calibration)
+        version = study.model_version
+        errors = [_error(catalog.storage, corrections.get(row.id), version) for row in rows]
+        uncertainty = _uncertainty(study, sums, np.array(errors), rule, calibrations.get(version))
         indices = np.array([row.index for row in rows], dtype=np.int64)
         studies.append(OpenStudy(study.study_id, study.name, slice_ids, indices, is_open, uncertainty))
     return studies
 
 
 def grade_chances_of_slices(
-    catalog: Catalog, model_version: str, calibration: InvolvementCalibration | None = None
+    catalog: Catalog, release_name: str, calibrations: Calibrations = NOT_CALIBRATED
 ) -> dict[int, float]:
     """Slice id -> chance in [0, 1] that correcting it moves its study to another grade.
 
-    Open slices only, of studies that have a grade by this version; for the others nobody knows.
+    Open slices only, of studies that have a grade by the version that serves them; for the others nobody
+    knows.
     """
     chances: dict[int, float] = {}
-    for study in open_studies(catalog, model_version, calibration):
+    for study in open_studies(catalog, release_name, calibrations):
         of_study = grade_chances(study.uncertainty)
         at = study.is_open
         chances.update(zip(study.slice_ids[at].tolist(), of_study[at].tolist(), strict=True))

@@ -140,7 +140,7 @@ class JobQueue:
         return self._enqueue_quick(_SYNC, f"sync-task-{int(task_id)}", int(task_id))
 
     def enqueue_preannotate(self) -> str:
-        """Predicts what lacks a prediction of the champion; the id of the waiting job."""
+        """Predicts what lacks a prediction of the release; the id of the waiting job."""
         return self._enqueue_quick(_PREANNOTATE, "preannotate")
 
     def enqueue_order(self) -> str:
@@ -148,8 +148,8 @@ class JobQueue:
         return self._enqueue_quick(_ORDER, "order")
 
     def enqueue_follow_champion(self, version: str) -> str:
-        """Makes Label Studio follow a promoted version; the id of the waiting job."""
-        # Job ids hold letters, digits, `_` and `-` only; versions may hold dots too.
+        """Makes Label Studio follow a release, by its name; the id of the waiting job."""
+        # Job ids hold letters, digits, `_` and `-` only; names may hold dots and a plus too.
         name = "follow-" + "".join(letter if letter.isalnum() else "-" for letter in version)
         return self._enqueue_quick(_FOLLOW_CHAMPION, name, version)
 

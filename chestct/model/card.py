@@ -7,7 +7,7 @@ Free of torch (2 s, 250 MB): the supervisor, the web server and `--help` read ca
 import dataclasses
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -167,6 +167,11 @@ def calibration_of_version(weights_dir: Path, version: str) -> InvolvementCalibr
     except WeightsError:
         return None
     return InvolvementCalibration.of_card(calibration) if isinstance(calibration, dict) else None
+
+
+def calibrations_of(weights_dir: Path, versions: Iterable[str]) -> dict[str, InvolvementCalibration | None]:
+    """Version -> how to turn its uncertainty into an interval, as `calibration_of_version`."""
+    return {version: calibration_of_version(weights_dir, version) for version in versions}
 
 
 def version_folder(weights_dir: Path, version: str) -> Path:

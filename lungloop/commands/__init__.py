@@ -32,7 +32,7 @@ COMMANDS = {
         "studies",
         "Take studies into the catalog and a running Label Studio. Re-importing changes nothing.",
     ),
-    "preannotate": ("studies", "Ask for predictions of whatever lacks one of the champion."),
+    "preannotate": ("studies", "Ask for predictions of whatever lacks one of the model that serves it."),
     "next": ("studies", "Show what to label next, and why."),
     "sync": ("corrections", "Bring the catalog's corrections to what Label Studio holds now."),
     "retrain": ("corrections", "Ask for the one retrain job; a second request joins the first."),

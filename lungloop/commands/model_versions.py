@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
+from chestct.catalog.catalog import Catalog
 from chestct.errors import LungLoopError, NotFoundError, ServiceUnavailableError, WeightsError
 from chestct.job_queue import JobQueue
 from chestct.model.card import read_card
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, print_table, say
 from lungloop.context import open_catalog
+from lungloop.serving_release import open_studies_sentence, release_entry
 from training.report.document import as_html, as_markdown
 from training.report.model_card import model_card_page
 from training.report.rendering import write_whole
@@ -106,14 +108,21 @@ def mean(
 def promote(
     version: str,
     reason: Annotated[str, typer.Option(help="Kept with the decision.")] = "",
+    open_studies: Annotated[
+        bool,
+        typer.Option(
+            "--open-studies",
+            help="It serves only the studies that it learned from; the champion goes on serving all others.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a version the champion, whatever the gate said; Label Studio follows."""
+    """Make a version serve, whatever the gate said; Label Studio follows."""
     from chestct.model.weights import load_version  # loads torch
 
     settings = Settings.load()
     try:
-        # Read whole: a damaged champion would stop every prediction.
+        # Read whole: a damaged model would stop every prediction.
         card, _ = load_version(settings.weights_dir, version)
     except WeightsError as error:
         raise NotFoundError(f"{version} cannot serve: {error}") from error
@@ -122,31 +131,40 @@ def promote(
             # Made by `lungloop fit`, or copied from another installation.
             catalog.versions.register(version, card.parents[0] if card.parents else None, card.snapshot)
         decision = {"promote": True, "by": "a person", "reasons": [reason or "promoted by hand"]}
-        champion = catalog.versions.set_champion(version, decision)
-    _follow(settings, champion.version, as_json)
+        if open_studies:
+            decision |= {"promote": False, "serves": "open studies"}
+            catalog.versions.serve_open_studies(version, decision=decision)
+        else:
+            catalog.versions.set_champion(version, decision)
+        _follow(settings, catalog, as_json)
 
 
 @models.command(epilog="Example: lungloop models rollback")
 def rollback(as_json: AsJson = False) -> None:
-    """Back to the champion before the present one; Label Studio follows."""
+    """Back to what served before; Label Studio follows."""
     settings = Settings.load()
     with open_catalog(settings) as catalog:
-        champion = catalog.versions.rollback()
-    try:
-        read_card(settings.weights_dir, champion.version)
-    except WeightsError as error:
-        say(f"{champion.version} cannot serve: {error}")
-    _follow(settings, champion.version, as_json)
+        catalog.versions.rollback()
+        _follow(settings, catalog, as_json)
 
 
-def _follow(settings: Settings, version: str, as_json: bool) -> None:
+def _follow(settings: Settings, catalog: Catalog, as_json: bool) -> None:
     """The switch is made; Label Studio's order and pre-labels follow in a job."""
+    release = catalog.versions.required_release()
+    entry = release_entry(release)
+    for version in release.versions:
+        try:
+            read_card(settings.weights_dir, version)
+        except WeightsError as error:
+            say(f"{version} cannot serve: {error}")
     try:
-        job_id = JobQueue(settings.redis_url).enqueue_follow_champion(version)
+        job_id = JobQueue(settings.redis_url).enqueue_follow_champion(release.name)
     except LungLoopError as error:
         job_id = None
         say(f"Label Studio follows with the next `lungloop up`: {error}")
     if as_json:
-        print_json({"champion": version, "follow_job": job_id})
+        print_json({"champion": release.default, "release": entry, "follow_job": job_id})
     else:
-        answer(f"{version} is the champion")
+        answer(f"{release.default} is the champion")
+        if sentence := open_studies_sentence(entry):
+            answer(sentence)

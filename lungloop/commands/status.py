@@ -6,6 +6,7 @@ import typer
 
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, print_table
+from lungloop.serving_release import open_studies_sentence
 from lungloop.state import state_of
 
 app = typer.Typer()
@@ -33,6 +34,8 @@ def _show(state: dict[str, Any]) -> None:
             f"  {job['kind']}: {job['progress']:.0%}" + (f", {left:.0f} s left" if left is not None else "")
         )
     answer(f"champion: {state['champion'] or 'none'}")
+    if state["release"] and (sentence := open_studies_sentence(state["release"])):
+        answer(sentence)
     answer(
         f"{counts['studies']} studies, {counts['slices']} slices: {counts['predicted']} predicted, "
         f"{counts['corrected']} corrected, "

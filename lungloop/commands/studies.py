@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from chestct.errors import NotFoundError, ServiceUnavailableError, SettingsError
+from chestct.errors import ServiceUnavailableError, SettingsError
 from chestct.formats.layouts import discover
 from chestct.formats.sources import Layout
 from chestct.job_queue import JobQueue
-from chestct.model.card import calibration_of_version
+from chestct.model.card import calibrations_of
 from chestct.settings import Settings
 from lungloop.console import AsJson, answer, print_json, print_table, progress, say
 from lungloop.context import open_catalog
@@ -73,7 +73,7 @@ def preannotate(
     wait: Annotated[bool, typer.Option("--wait", help="Until every slice has its prediction.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask for predictions of whatever lacks one of the champion."""
+    """Ask for predictions of whatever lacks one of the model that serves it."""
     settings = Settings.load()
     queue = JobQueue(settings.redis_url)
     with open_catalog(settings) as catalog:
@@ -85,7 +85,7 @@ def preannotate(
     if as_json:
         print_json({"job": job_id, "slices": counts["slices"], "predicted": counts["predicted"]})
     else:
-        answer(f"{counts['predicted']} of {counts['slices']} slices have a prediction of the champion")
+        answer(f"{counts['predicted']} of {counts['slices']} slices have a prediction")
     if wait and left:
         raise ServiceUnavailableError(
             "pre-annotation", f"{left} slices still lack a prediction; see the logs"
@@ -135,14 +135,12 @@ def next_(
 def _to_resolve(study: str | None, count: int, as_json: bool) -> None:
     settings = Settings.load()
     with open_catalog(settings) as catalog:
-        champion = catalog.versions.champion()
-        if champion is None:
-            raise NotFoundError("there is no champion yet; `lungloop up` makes the shipped weights champion")
-        calibration = calibration_of_version(settings.weights_dir, champion.version)
+        release = catalog.versions.required_release()
+        calibrations = calibrations_of(settings.weights_dir, release.versions)
         if study is not None:
-            resolutions = [grade_resolution_of(catalog, champion.version, study, calibration)]
+            resolutions = [grade_resolution_of(catalog, release.name, study, calibrations)]
         else:
-            resolutions = undecided_grades(catalog, champion.version, calibration)
+            resolutions = undecided_grades(catalog, release.name, calibrations)
     if as_json:
         entries = [resolution.as_dict() for resolution in resolutions[:count]]
         print_json(entries[0] if study is not None else entries)
@@ -150,6 +148,6 @@ def _to_resolve(study: str | None, count: int, as_json: bool) -> None:
     for resolution in resolutions[:count]:
         answer(resolution.sentence())
     if not resolutions:
-        say(f"no grade is uncertain among the studies that {champion.version} has predicted")
+        say(f"no grade is uncertain among the studies that {release.name} has predicted")
     elif len(resolutions) > count:
         say(f"{len(resolutions) - count} more; use -n {len(resolutions)}")

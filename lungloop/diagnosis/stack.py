@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from chestct.catalog.records import Release
 from chestct.errors import InputError
 from chestct.job_queue import JobQueue
 from chestct.settings import Settings
@@ -41,8 +42,8 @@ def _token(settings: Settings) -> str:
 
 def _backend_row(settings: Settings) -> str:
     with _label_studio(settings) as (client, project_id), open_catalog(settings) as catalog:
-        champion = catalog.versions.champion()
-        version = None if champion is None else champion.version
+        release = catalog.versions.release()
+        name = None if release is None else release.name
         rows = [row for row in client.backends(project_id) if row["id"] == settings.ml_backend_id]
         if not rows:
             raise FaultError("the project has no row for our backend", _AGAIN)
@@ -50,13 +51,20 @@ def _backend_row(settings: Settings) -> str:
             "the backend's title": rows[0]["title"],
             "the project": client.project(project_id).model_version,
         }
-        strays = [f"{who} says {title!r}" for who, title in titles.items() if title != version]
+        strays = [f"{who} says {title!r}" for who, title in titles.items() if title != name]
         if strays:
             raise FaultError(
-                f"the champion is {version!r}, but {' and '.join(strays)}: the worklist is then random",
-                f"lungloop models promote {version}",
+                f"what serves is {name!r}, but {' and '.join(strays)}: the worklist is then random",
+                "lungloop models promote " + _serving_again(release),
             )
-        return f"Label Studio orders the worklist by {version}"
+        return f"Label Studio orders the worklist by {name}"
+
+
+def _serving_again(release: Release | None) -> str:
+    """Arguments of the command that lets Label Studio follow and changes nothing else."""
+    if release is None:
+        return "VERSION"
+    return f"{release.open_version} --open-studies" if release.open_version else release.default
 
 
 def _webhooks(settings: Settings) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from chestct.errors import SettingsError
 from chestct.settings import Settings
-from lungloop.context import open_catalog, shipped_version
+from lungloop.context import ensure_release, open_catalog
 from lungloop.stack import label_studio, stack_file
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.tasks import create_missing_tasks
@@ -31,13 +31,13 @@ def connect_label_studio(settings: Settings, *, with_backend: bool) -> dict[str,
             "LOCAL_FILES_DOCUMENT_ROOT, as this machine sees it"
         )
     with open_catalog(settings, create=True) as catalog:
-        champion = catalog.versions.ensure_base(shipped_version(settings)).version
+        name = ensure_release(catalog, settings).name
         project = label_studio.ensure_project(client, settings)
         settings = dataclasses.replace(settings, project_id=project.id, ml_backend_id=None)
         if with_backend:
             if settings.backend_url is None:
                 raise SettingsError("LUNGLOOP_BACKEND_URL is not set; expected where Label Studio reaches it")
-            backend_id = label_studio.connect_backend(client, project.id, settings, champion)
+            backend_id = label_studio.connect_backend(client, project.id, settings, name)
             settings = dataclasses.replace(settings, ml_backend_id=backend_id)
             create_missing_tasks(catalog, client, project.id, Path(files_root))
     client.close()

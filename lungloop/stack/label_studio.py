@@ -93,18 +93,18 @@ def _shipped_before(config: str) -> bool:
     return hashlib.sha256(f"{config}\n".encode()).hexdigest() in _SHIPPED_BEFORE
 
 
-def connect_backend(client: LabelStudio, project_id: int, settings: Settings, champion: str) -> int:
+def connect_backend(client: LabelStudio, project_id: int, settings: Settings, release_name: str) -> int:
     """Connects the running backend; the row of one that listened elsewhere before becomes its row."""
     url = str(settings.backend_url).rstrip("/")
     rows = client.backends(project_id)
     if rows and all(row["url"].rstrip("/") != url for row in rows):
         row_id = int(rows[0]["id"])
-        provision.set_backend(client, project_id, url, champion, settings.backend_key, row_id)
+        provision.set_backend(client, project_id, url, release_name, settings.backend_key, row_id)
     # A hook to where nobody listens costs the reader a second at each submit.
     for hook in client.http.json("GET", "/api/webhooks/", params={"project": project_id}):
         if hook["url"].startswith(_OURS) and not hook["url"].startswith(f"{url}/"):
             client.http.json("DELETE", f"/api/webhooks/{hook['id']}/")
-    return provision.connect_backend(client, project_id, url, champion, settings.backend_key)
+    return provision.connect_backend(client, project_id, url, release_name, settings.backend_key)
 
 
 def pictures_folder(settings: Settings) -> Path:

@@ -122,9 +122,9 @@ def _start(supervisor: Supervisor, options: UpOptions, ready: Callable[[str], No
     supervisor.watch()
     with open_catalog(settings, create=True) as catalog:
         # Label Studio takes half a minute for its first start: the studies come in meanwhile.
-        champion = bring_in(catalog, settings, options.data, options.layout)
+        release_name = bring_in(catalog, settings, options.data, options.layout)
         _wait_for_label_studio(supervisor)
-        settings = _connect(supervisor, catalog, settings, options.port, champion)
+        settings = _connect(supervisor, catalog, settings, options.port, release_name)
         for name, queue in ((services.QUICK_WORKER, "quick"), (services.TRAIN_WORKER, "train")):
             supervisor.start(services.worker_service(settings, name, queue))
         stack_file.write(settings, stack_file.LOCAL)
@@ -137,7 +137,7 @@ def _start(supervisor: Supervisor, options: UpOptions, ready: Callable[[str], No
 
 
 def _connect(
-    supervisor: Supervisor, catalog: Catalog, settings: Settings, port: int, champion: str
+    supervisor: Supervisor, catalog: Catalog, settings: Settings, port: int, release_name: str
 ) -> Settings:
     """The project, the backend that knows it, and the tasks; the settings with Label Studio's ids."""
     client = LabelStudio.from_settings(settings)
@@ -145,7 +145,7 @@ def _connect(
     settings = dataclasses.replace(settings, project_id=project.id)
     supervisor.start(services.backend_service(settings, port))
     supervisor.wait_until_ready(services.BACKEND)
-    backend_id = label_studio.connect_backend(client, project.id, settings, champion)
+    backend_id = label_studio.connect_backend(client, project.id, settings, release_name)
     say("tasks for what Label Studio does not show yet")
     create_missing_tasks(catalog, client, project.id, Path(str(settings.label_studio_files_root)))
     client.close()

@@ -8,12 +8,11 @@ from chestct.catalog.splits import OwnTesting
 from chestct.errors import LungLoopError, SettingsError
 from chestct.formats.layouts import discover
 from chestct.job_queue import JobQueue
-from chestct.model.card import stored_card
 from chestct.phantoms import write_phantoms
 from chestct.progress import Progress
 from chestct.settings import TASK_KINDS, Settings
 from lungloop.console import progress, say
-from lungloop.context import shipped_version
+from lungloop.context import ensure_release
 from lungloop.importing import import_studies
 from lungloop.stack.label_studio import task_kind
 from ml_backend.label_studio.client import LabelStudio
@@ -28,13 +27,12 @@ _IDLE_FOR_SECONDS = 2.0
 
 
 def bring_in(catalog: Catalog, settings: Settings, data: tuple[Path, ...], layout: str) -> str:
-    """Imports the data (or phantoms into an empty catalog) and returns the champion's version.
+    """Imports the data (or phantoms into an empty catalog) and returns the name of the release.
 
     Raises:
-        WeightsError: the champion's weights are not there, as where an older home's ship no more.
+        WeightsError: the weights of what serves are not there, as where an older home's ship no more.
     """
-    champion = catalog.versions.ensure_base(shipped_version(settings)).version
-    stored_card(settings.weights_dir, champion)
+    release = ensure_release(catalog, settings)
     if data:
         _import(catalog, settings, data, layout)
     elif not catalog.counts()["studies"]:
@@ -42,7 +40,7 @@ def bring_in(catalog: Catalog, settings: Settings, data: tuple[Path, ...], layou
         with progress(f"no data given: phantoms in {folder}") as update:
             write_phantoms(folder, PHANTOM_STUDIES, PHANTOM_SEED, PHANTOM_SHAPE, update)
         _import(catalog, settings, (folder,), "mosmed")
-    return champion
+    return release.name
 
 
 def own_testing(settings: Settings) -> OwnTesting:

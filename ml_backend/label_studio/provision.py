@@ -55,7 +55,7 @@ def connect_backend(
     backend_key: str | None,
     backend_id: int | None = None,
 ) -> int:
-    """Makes the running backend, and this version of its model, what the project works with.
+    """Makes the running backend, and this release of its models, what the project works with.
 
     Called again after a promotion: uncertainty sampling and pre-labels use the predictions whose
     version is both the title of the backend's row and the project's `model_version`.
@@ -63,6 +63,7 @@ def connect_backend(
 
     Args:
         backend_url: where Label Studio reaches the backend.
+        version: the release's name.
         backend_id: the backend's row, where its id is stored already.
     Returns:
         Id of the backend's row; see `set_backend` for the others.

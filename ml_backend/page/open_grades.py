@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from chestct.catalog.catalog import Catalog
+from chestct.catalog.records import versions_in
 from chestct.derived.grade_plan import GradePlan, undecided_plans
 from chestct.derived.grade_resolution import open_studies
 from chestct.severity.interval import InvolvementCalibration
@@ -35,16 +36,16 @@ class GradesBoard:
     calibration_of: Callable[[str], InvolvementCalibration | None]  # of a version, on its card
     _remembered: Remembered[OpenGrades] = field(default_factory=Remembered[OpenGrades])
 
-    def open_grades(self, version: str) -> OpenGrades:
-        """Studies whose grade is uncertain by a version, as the catalog stands.
+    def open_grades(self, release_name: str) -> OpenGrades:
+        """Studies whose grade is uncertain by a release, as the catalog stands.
 
         Raises:
             ServiceUnavailableError: the catalog does not answer.
         """
-        stamp = (version, self.catalog.severities.evidence_stamp(version))
-        return self._remembered.get(stamp, lambda: self._work_out(version))
+        stamp = (release_name, self.catalog.severities.evidence_stamp(release_name))
+        return self._remembered.get(stamp, lambda: self._work_out(release_name))
 
-    def _work_out(self, version: str) -> OpenGrades:
-        calibration = self.calibration_of(version)
-        plans = undecided_plans(open_studies(self.catalog, version, calibration))
-        return OpenGrades(tuple(plans[:_STUDIES_SHOWN]), len(plans), calibration is not None)
+    def _work_out(self, release_name: str) -> OpenGrades:
+        calibrations = {version: self.calibration_of(version) for version in versions_in(release_name)}
+        plans = undecided_plans(open_studies(self.catalog, release_name, calibrations))
+        return OpenGrades(tuple(plans[:_STUDIES_SHOWN]), len(plans), None not in calibrations.values())

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from chestct.catalog.catalog import Catalog
-from chestct.catalog.records import RetrainRequest, VersionRecord
+from chestct.catalog.records import Release, RetrainRequest, VersionRecord
 from chestct.errors import ServiceUnavailableError, WeightsError
 from chestct.job_queue import JobQueue
 from chestct.model.card import stored_card
@@ -48,11 +48,13 @@ class LoopState:
     """Everything on the page.
 
     Args:
+        champion: the release's default.
         counts: as `Catalog.counts`.
         queue: as `JobQueue.status`, None where none is configured or `queue_trouble` says what is wrong.
         label_studio_url: the project's page, or Label Studio's; None where none is configured.
     """
 
+    release: Release | None
     champion: VersionRecord | None
     card: Card
     counts: dict[str, int]
@@ -74,7 +76,8 @@ def loop_state(settings: Settings, catalog: Catalog, queue: JobQueue | None) -> 
     Raises:
         ServiceUnavailableError: the catalog does not answer.
     """
-    champion = catalog.versions.champion()
+    release = catalog.versions.release()
+    champion = catalog.versions.get(release.default) if release else None
     versions = tuple(reversed(catalog.versions.all()))
     queue_status, queue_trouble = None, ""
     if queue is not None:
@@ -84,6 +87,7 @@ def loop_state(settings: Settings, catalog: Catalog, queue: JobQueue | None) -> 
             queue_trouble = str(error)
     requests = catalog.requests.all()
     return LoopState(
+        release=release,
         champion=champion,
         card=_card(settings.weights_dir, champion.version) if champion else Card(),
         counts=catalog.counts(),

@@ -28,7 +28,7 @@ def page(backend: Backend) -> Blueprint:
     @routes.get("/")
     def state() -> Response:
         state = loop_state(backend.settings, backend.catalog, backend.queue)
-        open_grades = board.open_grades(state.champion.version) if state.champion else None
+        open_grades = board.open_grades(state.release.name) if state.release else None
         response = rendered("state.html", state=state, readers=panel.section(), open_grades=open_grades)
         response.headers["Content-Security-Policy"] = _CONTENT_POLICY
         response.headers["Cache-Control"] = "no-store"

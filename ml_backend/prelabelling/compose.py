@@ -27,6 +27,7 @@ _LEAST_SURE_SLICES = 5
 def compose_prelabel(
     catalog: Catalog,
     config: LabelConfig,
+    release_name: str,
     predictions: Sequence[PicturePrediction],
     calibration: InvolvementCalibration | None,
     scores: Mapping[int, float] | None = None,
@@ -35,8 +36,9 @@ def compose_prelabel(
     """What Label Studio stores and shows as the pre-label of one task.
 
     Args:
+        release_name: what it is stored under, whichever of the release's versions made it.
         predictions: one version's, of every picture of the task in its order; one for a slice task.
-        calibration: of the version's card.
+        calibration: of that version's card.
         scores: slice id -> the score that serves it at its rank in the worklist; None asks the catalog. The
             model's confidence serves a task without any.
         allocations: slice id -> what was drawn for it; None asks the catalog.
@@ -56,12 +58,12 @@ def compose_prelabel(
         if is_unassisted(catalog, slice_id, version, allocation):
             label_maps = []
     if scores is None:
-        kept = {item.id: catalog.worklist.score(item.id, version) for item in slices}
+        kept = {item.id: catalog.worklist.score(item.id, release_name) for item in slices}
         scores = {slice_id: score for slice_id, score in kept.items() if score is not None}
     score = least_score((slice_record.id for slice_record in slices), scores)
     if score is None:
         score = study_score([prediction.score for prediction in predictions])
-    return prediction_result(label_maps, score, version, config, grade)
+    return prediction_result(label_maps, score, release_name, config, grade)
 
 
 def least_score(slice_ids: Iterable[int], scores: Mapping[int, float]) -> float | None:

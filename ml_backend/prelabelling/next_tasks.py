@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from chestct.catalog.catalog import Catalog
+from chestct.derived.grade_resolution import NOT_CALIBRATED, Calibrations
 from chestct.errors import InputError, NotFoundError
 from chestct.progress import OnProgress, Progress, unheard
-from chestct.severity.interval import InvolvementCalibration
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.rows import TaskState
 from ml_backend.prelabelling.open_tasks import OpenTasks
@@ -22,7 +22,7 @@ class NextTasksReport:
     """What was done.
 
     Args:
-        model_version: whose order.
+        model_version: the release whose order it is, by its name.
         placed: predictions in Label Studio that got another score.
         failed: task -> why it stays where it was.
     """
@@ -36,9 +36,9 @@ def order_next_tasks(
     catalog: Catalog,
     client: LabelStudio,
     project_id: int,
-    model_version: str,
+    release_name: str,
     choices: OrderChoices | None = None,
-    calibration: InvolvementCalibration | None = None,
+    calibrations: Calibrations = NOT_CALIBRATED,
 ) -> NextTasksReport:
     """Orders the next tasks anew and moves them in front of the others, with at most `HEAD` requests.
 
@@ -49,9 +49,9 @@ def order_next_tasks(
         ServiceUnavailableError: Label Studio stopped answering; the next pre-annotation brings the order.
         NotFoundError: the project is gone.
     """
-    report = NextTasksReport(model_version)
+    report = NextTasksReport(release_name)
     tasks = OpenTasks(catalog, client, project_id, report.failed)
-    worklist = update_worklist(catalog, model_version, choices, calibration)
+    worklist = update_worklist(catalog, release_name, choices, calibrations)
     if not worklist.is_new:  # otherwise there is no order yet, and the pre-annotation makes it
         ranked = tasks.ranked(worklist, catalog.slices.open())
         report.placed = bring_scores(tasks, worklist, ranked, tasks.states(list(ranked)[: HEAD + 1]))

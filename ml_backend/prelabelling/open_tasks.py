@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from chestct.catalog.catalog import Catalog
-from chestct.catalog.records import SliceRecord
+from chestct.catalog.records import Release, SliceRecord
+from chestct.derived.grade_resolution import Calibrations
 from chestct.errors import ServiceUnavailableError
-from chestct.inference.segmenter import Segmenter
 from chestct.progress import OnProgress, Progress, unheard
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.label_config import parse_label_config
@@ -73,21 +73,22 @@ class OpenTasks:
     def store(
         self,
         tasks: Mapping[int, Sequence[SliceRecord]],
-        segmenter: Segmenter,
+        release: Release,
+        calibrations: Calibrations,
         scores: Mapping[int, float] | None = None,
         on_progress: OnProgress = unheard,
     ) -> set[int]:
-        """Stores the version's pre-labels of those tasks whose slices are all predicted.
+        """Stores the release's pre-labels of those tasks whose slices are all predicted.
 
         Args:
             tasks: task -> any of the slices that it shows.
+            calibrations: of the release's versions.
             scores: slice id -> the score that serves it at its rank; None asks the catalog.
         Returns:
             Those tasks that gained one.
         """
         size = _STUDIES_A_REQUEST if self.config.shows_studies else _SLICES_A_REQUEST
         allocations = {} if self.config.shows_studies else self.catalog.allocations.all()
-        calibration = segmenter.involvement_calibration
         predictor, task_ids, stored = Predictor(self.catalog), list(tasks), set[int]()
         for start in range(0, len(tasks), size):
             on_progress(Progress(start, len(tasks)))
@@ -96,10 +97,17 @@ class OpenTasks:
                 slices = tasks[task_id]
                 if self.config.shows_studies:
                     slices = self.catalog.slices.of_study(slices[0].study_id)
-                predictions = predictor.stored(slices, segmenter.version)
+                version = release.version_of(slices[0].study_id)
+                predictions = predictor.stored(slices, version)
                 if predictions is not None:
                     row = compose_prelabel(
-                        self.catalog, self.config, predictions, calibration, scores, allocations
+                        self.catalog,
+                        self.config,
+                        release.name,
+                        predictions,
+                        calibrations.get(version),
+                        scores,
+                        allocations,
                     )
                     rows.append({"task": task_id, **row})
             refused = self.client.add_predictions(self.project.id, rows)
@@ -114,7 +122,8 @@ def store_early(
     catalog: Catalog,
     client: LabelStudio,
     project_id: int,
-    segmenter: Segmenter,
+    release: Release,
+    calibrations: Calibrations,
     slices: Sequence[SliceRecord],
 ) -> set[int] | None:
     """Stores tasks of slices that were predicted this moment, before the worklist is there.
@@ -126,7 +135,7 @@ def store_early(
     try:
         tasks = OpenTasks(catalog, client, project_id, failed={})
         slices_of = tasks.showing(slices)
-        return tasks.store(slices_of, segmenter)
+        return tasks.store(slices_of, release, calibrations)
     except ServiceUnavailableError as error:
         _LOG.warning("no pre-labels are stored early: %s", error)
         return None

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from chestct.catalog.catalog import Catalog
-from chestct.catalog.records import SliceRecord
+from chestct.catalog.records import Release, SliceRecord
+from chestct.derived.grade_resolution import Calibrations
 from chestct.errors import LungLoopError, ServiceUnavailableError
-from chestct.inference.segmenter import Segmenter
 from chestct.progress import OnProgress, Progress, part_of, unheard
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.prelabelling.champion import Champion
@@ -31,8 +31,8 @@ class PreannotateReport:
     """What was done.
 
     Args:
-        model_version: the champion whose predictions these are.
-        computed: slices that the model predicted in this run.
+        model_version: the release whose predictions these are, by its name.
+        computed: slices that its versions predicted in this run.
         pushed: predictions that Label Studio gained.
         placed: predictions there whose score was brought to the worklist.
         failed: slice ("study_0255 slice 12"), or study where tasks show studies -> why it has no
@@ -54,18 +54,20 @@ def preannotate(
     on_progress: OnProgress = unheard,
     choices: OrderChoices | None = None,
 ) -> PreannotateReport:
-    """Gives every slice a prediction of the champion, and every open task its pre-label and its rank.
+    """Gives every slice a prediction of the version that serves it, and every open task pre-label and rank.
 
     A study task is pre-labelled once all its slices are predicted. The first tasks are pre-labelled early,
     by the model's confidence; once all is computed the worklist is updated, and Label Studio serves it.
 
     Older predictions stay in Label Studio: an annotation names the prediction that it started
     from, and Label Studio 1.23 refuses a reader's submit where that one was deleted meanwhile.
-    It shows the reader the one whose version is the project's `model_version`.
+    It shows the reader the one whose version is the project's `model_version`; so all are stored under
+    the release's name, whichever version made them. What one version goes on serving is not computed
+    again for a new release.
 
     Args:
         catalog: slices without a prediction, and where predictions are kept.
-        champion: the model.
+        champion: the models that serve.
         client, project_id: where open tasks are pre-labelled; None only computes.
         on_progress: receives the fraction done and the stage.
         choices: what people chose about the order.
@@ -78,11 +80,12 @@ def preannotate(
     choices = choices or OrderChoices()
     # Before anything is shown: whether a slice gets a pre-label must not depend on who asks first.
     catalog.allocations.allocate([slice_record.id for slice_record in catalog.slices.open()], choices.shares)
-    segmenter, report, early = _predict_all(catalog, champion, client, project_id, on_progress)
-    worklist = update_worklist(catalog, segmenter.version, choices, segmenter.involvement_calibration)
+    release, report, early = _predict_all(catalog, champion, client, project_id, on_progress)
+    calibrations = champion.calibrations(release)
+    worklist = update_worklist(catalog, release.name, choices, calibrations)
     if client is not None and project_id is not None:
         tasks = OpenTasks(catalog, client, project_id, report.failed)
-        _store(tasks, segmenter, worklist, early, report, on_progress)
+        _store(tasks, release, calibrations, worklist, early, report, on_progress)
     worklist.keep(catalog)
     on_progress(Progress(1.0, stage="done"))
     _LOG.info("preannotate: %s", report)
@@ -95,49 +98,51 @@ def _predict_all(
     client: LabelStudio | None,
     project_id: int | None,
     on_progress: OnProgress,
-) -> tuple[Segmenter, PreannotateReport, set[int]]:
-    """Predicts by the champion of the end, which may be another one than at the beginning.
+) -> tuple[Release, PreannotateReport, set[int]]:
+    """Predicts by the release of the end, which may be another one than at the beginning.
 
     Returns:
-        That champion, what was done so far, and the tasks whose pre-label is stored already.
+        That release, what was done so far, and the tasks whose pre-label is stored already.
     """
     while True:
-        segmenter = champion.segmenter()
-        report, early = PreannotateReport(segmenter.version), set[int]()
+        release = champion.release()
+        calibrations = champion.calibrations(release)
+        report, early = PreannotateReport(release.name), set[int]()
         answers = True
-        for slices in _predict_missing(catalog, champion, segmenter, report, on_progress):
+        for slices in _predict_missing(catalog, champion, release, report, on_progress):
             if client is not None and project_id is not None and answers and len(early) < _EARLY_TASKS:
-                stored = store_early(catalog, client, project_id, segmenter, slices)
+                stored = store_early(catalog, client, project_id, release, calibrations, slices)
                 answers = stored is not None
                 early |= stored or set()
-        if champion.version() == segmenter.version:
+        if champion.release() == release:
             report.pushed = len(early)
-            return segmenter, report, early
-        _LOG.info("preannotate: %s was replaced meanwhile, starting again", segmenter.version)
+            return release, report, early
+        _LOG.info("preannotate: %s was replaced meanwhile, starting again", release.name)
 
 
 def _predict_missing(
     catalog: Catalog,
     champion: Champion,
-    segmenter: Segmenter,
+    release: Release,
     report: PreannotateReport,
     on_progress: OnProgress,
 ) -> Iterator[list[SliceRecord]]:
-    """Computes all that is missing, open slices first; ends early where another champion took over.
+    """Computes all that is missing, open slices first; ends early where another release took over.
 
     Yields:
         The open slices of each chunk, once they are tried.
     """
-    predictor, version = Predictor(catalog), segmenter.version
-    missing = catalog.predictions.missing(version, open_only=True)
+    predictor = Predictor(catalog)
+    missing = catalog.predictions.missing(release.name, open_only=True)
     open_ids = {slice_record.id for slice_record in missing}
-    everything = catalog.predictions.missing(version)
+    everything = catalog.predictions.missing(release.name)
     missing += [slice_record for slice_record in everything if slice_record.id not in open_ids]
     for start in range(0, len(missing), _SLICES_A_CHUNK):
-        if champion.version() != version:
+        if champion.release() != release:
             return
         chunk = missing[start : start + _SLICES_A_CHUNK]
         for done, slice_record in enumerate(chunk, start + 1):
+            segmenter = champion.segmenter(release.version_of(slice_record.study_id))
             try:
                 report.computed += predictor.predict(slice_record, segmenter, float("inf")).computed
             except ServiceUnavailableError:
@@ -152,14 +157,15 @@ def _predict_missing(
 
 def _store(
     tasks: OpenTasks,
-    segmenter: Segmenter,
+    release: Release,
+    calibrations: Calibrations,
     worklist: Worklist,
     early: set[int],
     report: PreannotateReport,
     on_progress: OnProgress,
 ) -> None:
-    """Every task with an open slice that lacks the version, and all of them at their rank."""
-    version, scores = segmenter.version, worklist.scores
+    """Every task with an open slice that lacks the release, and all of them at their rank."""
+    name, scores = release.name, worklist.scores
     states, slices = tasks.states(), tasks.catalog.slices.open()
     ranked = tasks.ranked(worklist, slices)
     half_read = [] if tasks.config.shows_studies else half_read_slices(tasks, states, slices)
@@ -170,14 +176,14 @@ def _store(
     lacking = {
         task_id: shown
         for task_id, shown in slices_of.items()
-        if task_id in states and task_id not in early and version not in states[task_id].scores
+        if task_id in states and task_id not in early and name not in states[task_id].scores
     }
     on_pushed = part_of(on_progress, 0.9, 0.06, "pushing pre-labels")
     on_moved = part_of(on_progress, 0.96, 0.03, "ordering")
-    report.pushed += len(tasks.store(lacking, segmenter, scores, on_pushed))
+    report.pushed += len(tasks.store(lacking, release, calibrations, scores, on_pushed))
     # The first ones anew: what was pushed in this run came without its ids.
     moved = states if worklist.is_new else tasks.states(list(ranked)[: HEAD + 1])
     report.placed += bring_scores(tasks, worklist, ranked, moved, on_moved)
     if not tasks.config.shows_studies:
-        show_uncertainties(tasks, states, slices_of, version)
+        show_uncertainties(tasks, states, slices_of, name)
         ask_second_readers(tasks, states, slices_of)

@@ -38,9 +38,9 @@ def show_uncertainties(
     tasks: OpenTasks,
     states: Mapping[int, TaskState],
     slices_of: Mapping[int, Sequence[SliceRecord]],
-    model_version: str,
+    release_name: str,
 ) -> None:
-    """Brings the heat maps to the version, where the configuration shows them.
+    """Brings the heat maps to the version that serves each slice, where the configuration shows them.
 
     A slice without pre-label shows none either: it would tell the reader what the model found.
     """
@@ -49,12 +49,12 @@ def show_uncertainties(
     catalog, allocations = tasks.catalog, tasks.catalog.allocations.all()
     for task_id, (slice_record,) in slices_of.items():
         slice_id = slice_record.id
-        unassisted = is_unassisted(catalog, slice_id, model_version, allocations.get(slice_id))
+        unassisted = is_unassisted(catalog, slice_id, release_name, allocations.get(slice_id))
         try:
             show_heat_map(
                 catalog,
                 slice_record,
-                None if unassisted else catalog.predictions.of_slice(slice_id, model_version),
+                None if unassisted else catalog.predictions.of_slice(slice_id, release_name),
             )
             _name_heat_map(tasks, states.get(task_id), slice_record)
         except ServiceUnavailableError:

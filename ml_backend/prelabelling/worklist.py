@@ -1,4 +1,4 @@
-"""The worklist: what the catalog knows of a version becomes ranks, and the ranks scores."""
+"""The worklist: what the catalog knows of a release becomes ranks, and the ranks scores."""
 
 import zlib
 from dataclasses import dataclass, field, replace
@@ -12,9 +12,8 @@ from chestct.acquisition.worklist import Ordered, Policy, order_pool, served_sco
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import VersionState
 from chestct.derived.fingerprints import fill_fingerprints
-from chestct.derived.grade_resolution import grade_chances_of_slices
+from chestct.derived.grade_resolution import NOT_CALIBRATED, Calibrations, grade_chances_of_slices
 from chestct.settings import Settings
-from chestct.severity.interval import InvolvementCalibration
 
 # Pictures of an older catalog that are looked at for likeness in one go; the rest the next time.
 _FINGERPRINTS_AN_ORDER = 5_000
@@ -48,9 +47,10 @@ class OrderChoices:
 
 @dataclass(frozen=True)
 class Worklist:
-    """An order of a version's open slices.
+    """An order of a release's open slices.
 
     Args:
+        model_version: the release's name.
         slice_ids: first to read first.
         reasons: one sentence for people for each.
         is_new: whether all ranks are new; otherwise only the first `HEAD` are.
@@ -74,48 +74,47 @@ class Worklist:
 
 def update_worklist(
     catalog: Catalog,
-    model_version: str,
+    release_name: str,
     choices: OrderChoices | None = None,
-    calibration: InvolvementCalibration | None = None,
+    calibrations: Calibrations = NOT_CALIBRATED,
 ) -> Worklist:
-    """The order of all open slices that a version has predicted, or of its next ones where it has an order.
+    """The order of all open slices that a release has predicted, or of its next ones where it has an order.
 
     After corrections only the first `HEAD` ranks are made anew: those behind them keep the order they had,
     because a change of every rank would be as many requests to Label Studio. Slices that were read leave.
 
     Args:
         choices: None for the defaults.
-        calibration: of the version's card, for the chance that a correction changes its study's grade.
+        calibrations: of its versions, for the chance that a correction changes its study's grade.
     Returns:
         The worklist, not yet kept.
     """
-    before = catalog.worklist.next(catalog.predictions.count_open(model_version))
-    kept = {ordered.slice.id: ordered.reason for ordered in before if ordered.model_version == model_version}
-    order = _ordered(catalog, model_version, choices or OrderChoices(), calibration)
+    before = catalog.worklist.next(catalog.predictions.count_open(release_name))
+    kept = {ordered.slice.id: ordered.reason for ordered in before if ordered.model_version == release_name}
+    order = _ordered(catalog, release_name, choices or OrderChoices(), calibrations)
     reasons = dict(zip(order.slice_ids.tolist(), map(str, order.reasons), strict=True))
     if kept:
         # Predicted since that order was made: at the end, until they are among the next.
         rest = kept | {slice_id: reason for slice_id, reason in reasons.items() if slice_id not in kept}
         head = dict(islice(reasons.items(), HEAD))
         reasons = head | {slice_id: reason for slice_id, reason in rest.items() if slice_id not in head}
-    return Worklist(model_version, tuple(reasons), tuple(reasons.values()), is_new=not kept)
+    return Worklist(release_name, tuple(reasons), tuple(reasons.values()), is_new=not kept)
 
 
 def _ordered(
-    catalog: Catalog,
-    model_version: str,
-    choices: OrderChoices,
-    calibration: InvolvementCalibration | None,
+    catalog: Catalog, release_name: str, choices: OrderChoices, calibrations: Calibrations
 ) -> Ordered:
     fill_fingerprints(catalog, _FINGERPRINTS_AN_ORDER)
-    pool = catalog.pool.of_version(model_version)
-    chances = grade_chances_of_slices(catalog, model_version, calibration)
+    pool = catalog.pool.of_version(release_name)
+    chances = grade_chances_of_slices(catalog, release_name, calibrations)
     chance_of_each = [chances.get(slice_id, np.nan) for slice_id in pool.slice_ids.tolist()]
     pool = replace(pool, grade_chance=np.array(chance_of_each, np.float64))
     catalog.allocations.allocate(pool.slice_ids.tolist(), choices.shares)
-    promoted = [version for version in catalog.versions.all() if version.state is VersionState.RETIRED]
+    # Whatever came after the first model that served, whether it has served everything or not.
+    later = (VersionState.RETIRED, VersionState.OPEN_STUDIES)
+    promoted = [version for version in catalog.versions.all() if version.state in later]
     policy = Policy(shares=choices.shares, round_number=len(promoted))
     # Another seed for every order, and the same where nothing happened in between: a job that runs twice
     # must not shuffle the worklist. (With one seed for all, control slices would never come to be read.)
-    seed = zlib.crc32(f"{model_version} {len(pool)} {catalog.counts()['corrected']}".encode())
+    seed = zlib.crc32(f"{release_name} {len(pool)} {catalog.counts()['corrected']}".encode())
     return order_pool(pool, strategy_named(choices.strategy), catalog.allocations.all(), policy, seed)

@@ -145,7 +145,7 @@ class Reader:
         self._http.close()
 
     def _version(self) -> str:
-        return self._place.champion.version()
+        return self._place.champion.release().name
 
 
 @pytest.fixture(scope="module")

@@ -299,7 +299,7 @@ def test_a_catalog_that_does_not_answer_is_503_and_health_stays_up(
     def down(*_: object) -> None:
         raise ServiceUnavailableError("the database", "is locked")
 
-    monkeypatch.setattr(type(backend.catalog.versions), "champion", down)
+    monkeypatch.setattr(type(backend.catalog.versions), "release", down)
     client = create_app(settings, backend).test_client()
     assert client.get("/health").status_code == 200
     assert client.post("/setup", json={}).status_code == 503

@@ -167,6 +167,8 @@ def _calibration(card: ModelCard) -> Section:
 def _decision(decision: Mapping[str, Any] | None) -> Iterator[Section]:
     if decision:
         verdict = "Promoted" if decision.get("promote") else "Refused"
+        if decision.get("serves") == "open studies":
+            verdict = "Promoted for the studies that it learned from"
         by = f" by {decision['by']}" if decision.get("by") else " by the gate"
         yield Section(
             "What was decided", [f"{verdict}{by}."], bullets=list(map(str, decision.get("reasons", ())))

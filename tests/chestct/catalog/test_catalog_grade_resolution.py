@@ -23,13 +23,13 @@ def study(catalog, make_study):
     for one in catalog.slices.of_study(stored.id):
         found = SlicePrediction(HALF, 0.5, 0.25, lesion_expected=2.5, lesion_deviation=0.1 + one.index)
         catalog.predictions.add(one.id, "base-1", found)
-    ensure_severity(catalog, stored.id, "base-1", CALIBRATION)
+    ensure_severity(catalog, stored.id, "base-1", {"base-1": CALIBRATION})
     return stored
 
 
 def test_the_interval_is_that_of_the_severity_that_was_kept(catalog, study):
     kept = catalog.severities.of_study(study.id, "base-1")
-    (found,) = open_studies(catalog, "base-1", CALIBRATION)
+    (found,) = open_studies(catalog, "base-1", {"base-1": CALIBRATION})
     assert interval_percent(found.uncertainty) == pytest.approx((kept.interval_low, kept.interval_high))
     assert found.uncertainty.slices_apart_mm == 8.0
     assert found.uncertainty.lung.tolist() == pytest.approx([6.0, 6.0])
@@ -37,17 +37,17 @@ def test_the_interval_is_that_of_the_severity_that_was_kept(catalog, study):
 
 def test_a_correction_moves_the_percent_and_closes_its_slice(catalog, study, correct):
     first, second = catalog.slices.of_study(study.id)
-    before = grade_chances_of_slices(catalog, "base-1", CALIBRATION)
+    before = grade_chances_of_slices(catalog, "base-1", {"base-1": CALIBRATION})
     assert set(before) == {first.id, second.id}
     assert before[second.id] > before[first.id] > 0.0
     healthy = np.where(HALF == 1, np.uint8(3), HALF)
     correct(second.id, label_map=healthy, model_version="base-1")
-    (found,) = open_studies(catalog, "base-1", CALIBRATION)
+    (found,) = open_studies(catalog, "base-1", {"base-1": CALIBRATION})
     assert found.is_open.tolist() == [True, False]
     # Two lesion pixels fewer of 12 lung pixels.
     assert found.uncertainty.percent == pytest.approx(50.0 - 100.0 * 2 / 12)
     assert found.uncertainty.corrected[1] - found.uncertainty.predicted[1] == pytest.approx(-2.0)
-    assert grade_chances_of_slices(catalog, "base-1", CALIBRATION) == {
+    assert grade_chances_of_slices(catalog, "base-1", {"base-1": CALIBRATION}) == {
         first.id: pytest.approx(float(grade_chances(found.uncertainty)[0]))
     }
 

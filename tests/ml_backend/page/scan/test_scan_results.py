@@ -256,7 +256,7 @@ class Held:
 
 def held_client(settings: Settings, backend: Backend, held: Held | Silent) -> FlaskClient:
     backend.champion._load = lambda version: held  # the champion has loaded nothing yet
-    backend.champion._loaded = None
+    backend.champion._loaded = {}
     return create_app(settings, backend).test_client()
 
 
@@ -335,7 +335,7 @@ def test_without_a_champion_the_scan_says_what_to_do(
     png: bytes,
     finish: Callable[..., Any],
 ) -> None:
-    monkeypatch.setattr(type(backend.catalog.versions), "champion", lambda self: None)
+    monkeypatch.setattr(type(backend.catalog.versions), "release", lambda self: None)
     sent = {"files": [(io.BytesIO(png), "a.png")]}
     address = client.post("/scan", data=sent, content_type="multipart/form-data").headers["Location"]
     assert finish(address, client)["phase"] == "failed"
