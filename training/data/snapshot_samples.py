@@ -17,6 +17,9 @@ from training.data.sample_check import SetAside, cautions, sentence, sifted
 from training.data.snapshot import SliceReference, Truth
 from training.data.snapshot_choice import PHANTOM_SEEDS
 
+# Others than `PHANTOM_SEEDS`: those that are an alarm are never learned from.
+_REPLAYED_PHANTOM_SEEDS = (880_001, 880_002, 880_003)
+
 
 @dataclass(frozen=True, eq=False)
 class CorrectedSlice:
@@ -38,7 +41,8 @@ class RetrainSamples:
 
     Args:
         corrected: the readers' corrections.
-        replay: what keeps the champion's knowledge; reference labels and the champion's own predictions.
+        replay: what keeps the champion's knowledge: reference labels, its own predictions, and phantoms for
+            the kinds of lesion that the corrections lack.
         test: of test patients, may be empty; the `source` of each says which Truth it is: reference labels or
             a test reading.
         phantoms: an alarm against damage, never empty.
@@ -98,7 +102,7 @@ def load_retrain_samples(catalog: Catalog, snapshot_id: str) -> RetrainSamples:
             for item in snapshot.corrections
             if item in loaded
         ),
-        replay=those(snapshot.replay),
+        replay=(*those(snapshot.replay), *phantom_samples(_REPLAYED_PHANTOM_SEEDS)),
         test=those(snapshot.test),
         # Snapshots from before they were an alarm name them only where they stood in for patients.
         phantoms=tuple(phantom_samples(snapshot.phantom_seeds or PHANTOM_SEEDS)),

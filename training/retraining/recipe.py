@@ -7,14 +7,17 @@ from collections.abc import Mapping
 
 import torch
 
+from training.data.phantom_samples import PHANTOM
 from training.data.snapshot import Truth
 from training.fitting.config import FitConfig
 
-# Half of what a step sees are the readers' corrections; the other half keeps what the champion knows.
+# Two of three slices that a step sees are the readers' corrections; the rest keeps what the champion knows.
+# Shares are weights: one that has no slice leaves its part to the others.
 SOURCE_SHARES: Mapping[str, float] = {
-    Truth.CORRECTION.value: 0.6,
-    Truth.REFERENCE.value: 0.4,
+    Truth.CORRECTION.value: 0.65,
+    Truth.REFERENCE.value: 0.35,
     Truth.DISTILLED.value: 0.25,
+    PHANTOM: 0.1,
 }
 # Shares of the new weights in the average with the champion's, of which held-back slices choose one.
 NEW_SHARES = (0.5, 1.0)
