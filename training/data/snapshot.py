@@ -133,8 +133,8 @@ def near_copy_sentence(snapshot: Snapshot) -> str:
     )
     more = f"; and {len(copies) - _NAMED_COPIES} more" if len(copies) > _NAMED_COPIES else ""
     return (
-        f"{len(copies)} slices are not learned from, for they look like a test patient's (one person under "
-        f"two names?): {named}{more}"
+        "not learned from, for they look like a test patient's slices (one person under two names?): "
+        f"{named}{more}"
     )
 
 

@@ -36,7 +36,10 @@ def test_what_was_drawn_before_there_was_a_test_arm_stays(empty_database_url, st
         with Catalog.open(empty_database_url, storage_url) as catalog:
             assert catalog.allocations.all() == {1: Allocation(Arm.ACTIVE, True, False)}
         draw = "INSERT INTO assignments VALUES (2, '{}', false, false, 't')"
-        with pytest.raises(sa.exc.IntegrityError), database.writing() as connection:
+        with (
+            pytest.raises(sa.exc.DBAPIError, match="ck_assignments_arm"),
+            database.writing() as connection,
+        ):
             connection.exec_driver_sql(draw.format("nonsense"))
         with database.writing() as connection:
             connection.exec_driver_sql(draw.format("test"))

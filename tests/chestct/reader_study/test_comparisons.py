@@ -31,6 +31,13 @@ def test_lunch_breaks_on_blank_slices_do_not_make_pre_labels_look_good(reading):
     assert seconds_saved(log).mean == pytest.approx(0.0, abs=1.0)
 
 
+def test_test_slices_are_no_blank_slices_that_chance_drew(reading):
+    log = [reading(60.0) for _ in range(10)]
+    log += [reading(90.0, arm=Arm.TEST, prelabelled=False) for _ in range(10)]
+    assert seconds_saved(log).mean is None
+    assert automation_bias(log).mean is None
+
+
 @pytest.mark.parametrize(
     "leaves_out",
     [
@@ -42,13 +49,6 @@ def test_lunch_breaks_on_blank_slices_do_not_make_pre_labels_look_good(reading):
         {"annotator": "somebody who read nothing else"},
     ],
 )
-def test_test_slices_are_no_blank_slices_that_chance_drew(reading):
-    log = [reading(60.0) for _ in range(10)]
-    log += [reading(90.0, arm=Arm.TEST, prelabelled=False) for _ in range(10)]
-    assert seconds_saved(log).mean is None
-    assert automation_bias(log).mean is None
-
-
 def test_readings_that_chance_did_not_decide_or_time_does_not_know_do_not_count(reading, leaves_out):
     log = [reading(30.0) for _ in range(20)] + [reading(50.0, prelabelled=False) for _ in range(10)]
     strange = [dataclasses.replace(reading(900.0), **{"prelabelled": False, **leaves_out}) for _ in range(10)]

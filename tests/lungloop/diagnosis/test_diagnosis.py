@@ -84,5 +84,5 @@ def test_a_person_is_told_of_test_patients_and_of_slices_that_look_like_theirs(s
         catalog.versions.register("base-1-a", None, snapshot_id)
     (found,) = [finding for finding in examine(settings) if finding.check == "test patients"]
     assert found.state is State.FINE
-    assert found.detail.startswith("3 of your own, 0 of 15 slices read; 1 slices are not learned from")
+    assert found.detail.startswith("3 of your own, 0 of 15 slices read; not learned from")
     assert "s1 slice 2 like s5 slice 3" in found.detail
