@@ -13,7 +13,7 @@ from chestct.catalog import migrate
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.database import Database
 
-BEFORE = "0006"
+BEFORE = "0007"
 
 
 def test_what_was_drawn_before_there_was_a_test_arm_stays(empty_database_url, storage_url):
