@@ -33,6 +33,7 @@ def test_nothing_of_the_demo_is_known_before_it_is_read(stack: Stack) -> None:
 
 
 def test_the_reader_corrects_what_label_studio_serves_to_the_truth(stack: Stack) -> None:
+    shipped = stack.json("status")["champion"]
     answer = stack.json("demo", "correct", str(SLICES))
     readings = answer["readings"]
     assert len({row["slice_id"] for row in readings}) == SLICES == answer["corrected"]
@@ -51,15 +52,14 @@ def test_the_reader_corrects_what_label_studio_serves_to_the_truth(stack: Stack)
         assert np.array_equal(drawn, np.where(np.isin(true, LESIONS), true, 0))
         assert row.lead_time_seconds == pytest.approx(reading["seconds"], abs=0.1)
     # What was shown with a pre-label counts as begun from the shipped model's.
-    assert {row.model_version for row in rows.values()} <= {"base-4", None}
+    assert {row.model_version for row in rows.values()} <= {shipped, None}
     assert sum(row.changed_fraction is not None for row in rows.values()) >= SLICES - 4
     catalog.close()
 
 
 def test_a_retrain_learns_from_them_and_says_what_it_decided(stack: Stack) -> None:
     stack.lungloop("retrain", "--wait")
-    (new,) = (row for row in stack.json("models", "list") if row["version"] != "base-4")
-    assert new["parent"] == "base-4"
+    (new,) = (row for row in stack.json("models", "list") if row["parent"] is not None)
     assert new["decision"]["reasons"]
     card = stack.json("models", "show", new["version"])["card"]
     fitted = {entry["source"]: entry["fitted"]["slices"] for entry in card["data"]}
