@@ -9,12 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from chestct.phantoms.look import USUAL, Look, Range
+
 Field = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
 Spacing = tuple[float, float, float]
-
-# Depth from the pleura over which disease thins out.
-_PERIPHERAL_MM = 26.0
 
 
 def _noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: tuple[float, ...]) -> Field:
@@ -23,14 +22,16 @@ def _noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: tuple[float,
     return (field - field.mean()) / (field.std() + 1e-6)
 
 
-def _blobs(rng: np.random.Generator, lung: Mask, prone: Field, spacing_mm: Spacing, count: int) -> Field:
+def _blobs(
+    rng: np.random.Generator, lung: Mask, prone: Field, spacing_mm: Spacing, count: int, patch_mm: Range
+) -> Field:
     """Ellipsoids centred where the lung is most prone."""
     weights = np.where(lung, np.exp(1.8 * prone), 0.0).ravel().astype(np.float64)
     centres = rng.choice(weights.size, count, p=weights / weights.sum())
     axes = [np.arange(length, dtype=np.float32) * spacing_mm[axis] for axis, length in enumerate(lung.shape)]
     field = np.zeros(lung.shape, dtype=np.float32)
     for centre in np.stack(np.unravel_index(centres, lung.shape), axis=1):
-        radii = rng.uniform(16.0, 42.0) * rng.uniform(0.7, 1.3, 3)
+        radii = rng.uniform(*patch_mm) * rng.uniform(0.7, 1.3, 3)
         z, y, x = (((axes[k] - axes[k][centre[k]]) / np.float32(radii[k])) ** 2 for k in range(3))
         distance = z[:, None, None] + y[None, :, None] + x[None, None, :]
         field += np.float32(rng.uniform(0.7, 1.2)) * np.exp(-distance)
@@ -43,6 +44,7 @@ def lesion_levels(
     spacing_mm: Spacing,
     involvement: tuple[float, float],
     consolidated: float,
+    look: Look = USUAL,
 ) -> tuple[Field, Field]:
     """How far inside a lesion, and inside a consolidation, each voxel lies: above 0 is inside.
 
@@ -51,6 +53,7 @@ def lesion_levels(
         spacing_mm: of that grid, (S, H, W).
         involvement: wanted diseased share of the right and of the left lung, in [0, 1].
         consolidated: wanted share of the lesion that is consolidation, in [0, 1].
+        look: where its patches lie and how large they are.
     Returns:
         (S, H, W) float32 fields of lesion and consolidation; everywhere below 0 where none is wanted.
     """
@@ -60,7 +63,7 @@ def lesion_levels(
     levels, rows = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
     posterior = (rows / shape[1])[:, :, None]
     basal = (1.0 - levels / shape[0])[:, :, None]
-    prone = np.exp(-depth / _PERIPHERAL_MM) + 1.1 * posterior + 0.7 * basal
+    prone = look.pleural * np.exp(-depth / look.peripheral_mm) + 1.1 * posterior + 0.7 * basal
     smooth = tuple(9.0 / step for step in spacing_mm)
     rough = tuple(3.5 / step for step in spacing_mm)
     ragged = 0.10 * _noise(rng, shape, smooth) + 0.06 * _noise(rng, shape, rough)
@@ -69,8 +72,9 @@ def lesion_levels(
     for lung, share in zip(lungs, involvement, strict=True):
         if share <= 0.0 or not lung.any():
             continue
-        count = 3 + int(14 * share)
-        field = _blobs(rng, lung, prone, spacing_mm, count) + 0.45 * prone + ragged
+        fewest, more = look.patches
+        count = fewest + int(more * share)
+        field = _blobs(rng, lung, prone, spacing_mm, count, look.patch_mm) + 0.45 * prone + ragged
         # Voxels outside keep the field too, so that interpolated patches reach the pleura.
         side = ndimage.binary_dilation(lung, iterations=2)
         lesion[side] = (field - np.quantile(field[lung], 1.0 - share))[side]

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+# Width and depth of every phantom's picture.
+FIELD_OF_VIEW_MM = 358.4
+
 Plane = npt.NDArray[np.floating]  # float32; arithmetic with floats of NumPy may widen it
 
 
@@ -67,3 +70,15 @@ def paint(hu: Plane, share: Plane, value: float | Plane) -> None:
     """Blends a tissue over a slice, in place."""
     tissue = value if isinstance(value, np.ndarray) else np.float32(value)
     hu += share * (tissue - hu)
+
+
+def enlarged(plane: Plane, side: int) -> Plane:
+    """A slice interpolated linearly to `side` pixels, covering the same field of view."""
+    step = side // plane.shape[0]
+    if step <= 1:
+        return plane
+    at = (np.arange(side, dtype=np.float32) - (step - 1) / 2) / step
+    low = np.clip(np.floor(at).astype(np.int64), 0, plane.shape[0] - 2)
+    weight = np.clip(at - low, 0.0, 1.0).astype(np.float32)
+    tall = plane[low] * (1 - weight[:, None]) + plane[low + 1] * weight[:, None]
+    return tall[:, low] * (1 - weight) + tall[:, low + 1] * weight

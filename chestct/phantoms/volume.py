@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from chestct import partial_labels
 from chestct.errors import InputError
@@ -14,14 +13,16 @@ from chestct.geometry import Geometry
 from chestct.intensity import Intensity, as_hu
 from chestct.labels import LESIONS, Label, SeverityGrade
 from chestct.phantoms.disease import lesion_levels
-from chestct.phantoms.grid import Grid
+from chestct.phantoms.grid import FIELD_OF_VIEW_MM, Grid, enlarged
+from chestct.phantoms.lesion_texture import dependent, diseased
+from chestct.phantoms.look import USUAL, Look
 from chestct.phantoms.lungs import CHEST_HEIGHT_MM, HILUM_LEVEL, Person
+from chestct.phantoms.reconstruction import Noise, sharpened
 from chestct.phantoms.tissues import AIR_HU, slice_without_disease
 from chestct.phantoms.vessels import draw_tubes, grow_tree
 from chestct.study import Study
 
 DEFAULT_SHAPE = (36, 512, 512)
-_FIELD_OF_VIEW_MM = 358.4
 # Thin slices far apart, as in MosMedData (every tenth slice of a thin series).
 _SLICE_THICKNESS_MM = 1.5
 # Anatomy is drawn on at most this many pixels a side and enlarged: scanners blur as much.
@@ -38,7 +39,7 @@ _DISEASE = {
     SeverityGrade.CT_4: ((0.79, 0.88), (0.3, 0.5)),
 }
 # Walls of small bronchi are thinner than a pixel, so they never reach the HU of tissue.
-_TISSUE_HU, _SOLID_HU, _BRONCHUS_WALL_HU = 35.0, 18.0, -165.0
+_TISSUE_HU, _BRONCHUS_WALL_HU = 35.0, -165.0
 # Lesion levels below this leave no trace in the picture (ground-glass fades out at -1/12).
 _NO_TRACE = -0.09
 
@@ -74,6 +75,7 @@ def phantom_study(
     shape: tuple[int, int, int] = DEFAULT_SHAPE,
     name: str | None = None,
     involvement: tuple[float, float] | None = None,
+    look: Look = USUAL,
 ) -> Phantom:
     """A chest CT from nothing but a seed; the same arguments give the same voxels.
 
@@ -85,6 +87,7 @@ def phantom_study(
         name: of study and patient; `phantom_<seed>` by default.
         involvement: wanted diseased share of the right and of the left lung, in [0, 1], instead of one drawn
             for the grade; what came of it is in the phantom's own `involvement`.
+        look: of disease and reconstruction.
     Raises:
         InputError: fewer than 2 slices, or not square with a power of two from 32 on a side.
     """
@@ -94,24 +97,28 @@ def phantom_study(
     rng = np.random.default_rng([seed, list(SeverityGrade).index(grade)])
     person = Person.drawn(rng)
     hu, lung = _healthy(person, shape[0], min(side, _DRAWN_SIDE))
-    lesion, dense = _planned_disease(rng, grade, lung, involvement)
+    lesion, dense = _planned_disease(rng, grade, lung, involvement, look)
     tubes = _Tubes.grown(rng, lung, shape)
-    noise = _Noise.drawn(rng, side)
+    noise = Noise.drawn(rng, side, look)
     finished = np.empty(shape, dtype=np.int16)
     label_map = np.zeros(shape, dtype=np.uint8)
-    glass_hu = rng.uniform(-590.0, -480.0)
+    glass_hu = rng.uniform(*look.glass_hu)
     for index in range(shape[0]):
-        share = _enlarged(lung[index], side)
-        picture = _enlarged(hu[index], side)
+        share = enlarged(lung[index], side)
+        picture = enlarged(hu[index], side)
+        if look.dependent_hu:
+            picture = picture + share * dependent(side, look.dependent_hu)
         label_map[index] = np.where(share > 0.5, np.uint8(Label.LUNG), np.uint8(Label.BACKGROUND))
         visible = share
         if lesion[index].max() > _NO_TRACE:
-            levels = (_enlarged(lesion[index], side), _enlarged(dense[index], side))
+            levels = (enlarged(lesion[index], side), enlarged(dense[index], side))
             for level, lesion_class in zip(levels, LESIONS, strict=True):
                 label_map[index][(share > 0.5) & (level > 0)] = lesion_class
-            picture, solid = _diseased(rng, picture, share, levels, glass_hu)
+            picture, solid = diseased(rng, picture, share, levels, glass_hu, look)
             visible = share - solid
         tubes.paint(index, picture, visible, share)
+        if look.edge_gain:
+            picture = sharpened(picture, look.edge_gain, side)
         finished[index] = as_hu(noise.add_to(picture, share, rng))
     name = name or f"phantom_{seed:04d}"
     geometry = _mosmed_geometry(shape)
@@ -129,12 +136,12 @@ def phantom_study(
 
 def spacing_mm(shape: tuple[int, ...]) -> tuple[float, float, float]:
     """Voxel size along (S, H, W) of a volume that covers the phantom's field of view."""
-    return CHEST_HEIGHT_MM / shape[0], _FIELD_OF_VIEW_MM / shape[1], _FIELD_OF_VIEW_MM / shape[2]
+    return CHEST_HEIGHT_MM / shape[0], FIELD_OF_VIEW_MM / shape[1], FIELD_OF_VIEW_MM / shape[2]
 
 
 def _healthy(person: Person, slices: int, side: int) -> tuple[Volume, Volume]:
     """HU and share of lung, (S, side, side), from just below the lungs to just above, foot first."""
-    grid = Grid.of(side, _FIELD_OF_VIEW_MM / side, person.tilt)
+    grid = Grid.of(side, FIELD_OF_VIEW_MM / side, person.tilt)
     levels = (np.arange(slices) + 0.5) / slices
     drawn = [slice_without_disease(grid, person, float(level)) for level in levels]
     return np.stack([hu for hu, _ in drawn]), np.stack([lung for _, lung in drawn])
@@ -144,13 +151,17 @@ def _mosmed_geometry(shape: tuple[int, int, int]) -> Geometry:
     """LAS, as MosMedData stores it: (W, H, S) with the first slice at the feet."""
     between, rows, columns = spacing_mm(shape)
     affine = np.diag([-columns, rows, between, 1.0])
-    affine[:3, 3] = [_FIELD_OF_VIEW_MM / 2, -_FIELD_OF_VIEW_MM / 2, -CHEST_HEIGHT_MM / 2]
+    affine[:3, 3] = [FIELD_OF_VIEW_MM / 2, -FIELD_OF_VIEW_MM / 2, -CHEST_HEIGHT_MM / 2]
     # float32 is what the file keeps; rounding here makes what is written equal what is in memory.
     return Geometry((shape[2], shape[1], shape[0]), affine.astype(np.float32).astype(np.float64))
 
 
 def _planned_disease(
-    rng: np.random.Generator, grade: SeverityGrade, lung: Volume, involvement: tuple[float, float] | None
+    rng: np.random.Generator,
+    grade: SeverityGrade,
+    lung: Volume,
+    involvement: tuple[float, float] | None,
+    look: Look,
 ) -> tuple[Volume, Volume]:
     """Lesion and consolidation levels on a coarse grid, above 0 inside."""
     step = max(1, lung.shape[2] // _PLANNED_SIDE)
@@ -162,63 +173,10 @@ def _planned_disease(
     worse = rng.uniform(*worse_lung)
     other = worse * rng.uniform(0.35, 0.9)
     shares = (worse, other) if rng.random() < 0.55 else (other, worse)
-    consolidated = rng.uniform(*consolidation)
-    return lesion_levels(rng, (right, left), spacing_mm(coarse.shape), involvement or shares, consolidated)
-
-
-def _diseased(
-    rng: np.random.Generator,
-    picture: Volume,
-    share: Volume,
-    levels: tuple[Volume, Volume],
-    glass_hu: float,
-) -> tuple[Volume, Volume]:
-    """A slice with disease painted in, and the share of each pixel that is consolidation.
-
-    Ground-glass fades out over millimetres, consolidation less.
-    """
-    lesion, dense = levels
-    small = rng.standard_normal([length // 2 for length in picture.shape], dtype=np.float32)
-    mottle = _enlarged(ndimage.gaussian_filter(small, 1.1) * np.float32(150.0), len(picture))
-    glass = np.clip(0.5 + lesion * 6.0, 0.0, 1.0) * share
-    picture = picture + glass * (glass_hu + np.clip(lesion * 90.0, 0.0, 110.0) + mottle - picture)
-    solid = np.clip(0.5 + dense * 22.0, 0.0, 1.0) * share
-    return picture + solid * (_SOLID_HU + np.float32(0.3) * mottle - picture), solid
-
-
-@dataclass(frozen=True, eq=False)
-class _Noise:
-    """A few planes of noise, shifted anew for each slice: drawing fresh ones is the slowest step."""
-
-    scanner: list[Volume]
-    texture: list[Volume]
-
-    @classmethod
-    def drawn(cls, rng: np.random.Generator, side: int, planes: int = 4) -> "_Noise":
-        white = rng.standard_normal((planes, side, side), dtype=np.float32)
-        # A smoothing kernel correlates neighbours, as reconstruction does; lung is mottled by itself.
-        smooth = [ndimage.uniform_filter(plane, 3, mode="wrap") for plane in white]
-        scanner = [13.0 * sharp + 26.0 * soft for sharp, soft in zip(white, smooth, strict=True)]
-        return cls(scanner, [40.0 * soft for soft in smooth])
-
-    def add_to(self, picture: Volume, share: Volume, rng: np.random.Generator) -> Volume:
-        """A slice with scanner noise everywhere and fine texture in the lungs."""
-        plane = rng.integers(len(self.scanner))
-        shift = tuple(rng.integers(len(picture), size=2))
-        scanner, texture = (np.roll(kind[plane], shift, (0, 1)) for kind in (self.scanner, self.texture))
-        return picture + scanner + share * texture
-
-
-def _enlarged(plane: Volume, side: int) -> Volume:
-    """A slice interpolated linearly to `side` pixels, covering the same field of view."""
-    step = side // plane.shape[0]
-    if step <= 1:
-        return plane
-    at = (np.arange(side, dtype=np.float32) - (step - 1) / 2) / step
-    low = np.clip(np.floor(at).astype(np.int64), 0, plane.shape[0] - 2)
-    weight = np.clip(at - low, 0.0, 1.0).astype(np.float32)
-    tall = plane[low] * (1 - weight[:, None]) + plane[low + 1] * weight[:, None]
-    return tall[:, low] * (1 - weight) + tall[:, low + 1] * weight
+    consolidated = rng.uniform(*consolidation) * look.solid_share
+    return lesion_levels(
+        rng, (right, left), spacing_mm(coarse.shape), involvement or shares, consolidated, look
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,7 +201,7 @@ class _Tubes:
                 continue
             chosen = voxels[rng.integers(len(voxels), size=tips_per_lung)]
             tips = (chosen + rng.uniform(-0.5, 0.5, chosen.shape)) * drawn_spacing
-            centre = _FIELD_OF_VIEW_MM / 2
+            centre = FIELD_OF_VIEW_MM / 2
             hilum = [HILUM_LEVEL * CHEST_HEIGHT_MM, centre - 6.0, centre + side * 38.0]
             grown = grow_tree(np.array(hilum, dtype=np.float32), tips.astype(np.float32))
             segments.append(grown[0])

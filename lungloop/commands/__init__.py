@@ -55,6 +55,7 @@ COMMANDS = {
         "severity",
         "Grade studies CT-0 to CT-4 by the diseased share of the lungs; needs no services.",
     ),
+    "demo": ("demo", "Try the loop on phantoms: a synthetic reader corrects what Label Studio serves."),
     "models": ("model_versions", "Model versions: list, show, card, mean, promote, rollback."),
 }
 

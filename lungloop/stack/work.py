@@ -8,18 +8,15 @@ from chestct.catalog.splits import OwnTesting
 from chestct.errors import LungLoopError, SettingsError
 from chestct.formats.layouts import discover
 from chestct.job_queue import JobQueue
-from chestct.phantoms import write_phantoms
 from chestct.progress import Progress
 from chestct.settings import TASK_KINDS, Settings
 from lungloop.console import progress, say
 from lungloop.context import ensure_release
+from lungloop.demo.phantoms import make_demo_phantoms
 from lungloop.importing import import_studies
 from lungloop.stack.label_studio import task_kind
 from ml_backend.label_studio.client import LabelStudio
 from ml_backend.label_studio.tasks import create_missing_tasks
-
-# Enough to see the loop at work; pre-annotation of all takes less than a minute on two cores.
-PHANTOM_STUDIES, PHANTOM_SEED, PHANTOM_SHAPE = 8, 7, (12, 512, 512)
 
 _POLL_SECONDS = 0.5
 # Between a job's end and a retry of it the queue looks idle for a moment.
@@ -36,9 +33,8 @@ def bring_in(catalog: Catalog, settings: Settings, data: tuple[Path, ...], layou
     if data:
         _import(catalog, settings, data, layout)
     elif not catalog.counts()["studies"]:
-        folder = settings.home / "phantoms"
-        with progress(f"no data given: phantoms in {folder}") as update:
-            write_phantoms(folder, PHANTOM_STUDIES, PHANTOM_SEED, PHANTOM_SHAPE, update)
+        with progress(f"no data given: phantoms in {settings.home}") as update:
+            folder = make_demo_phantoms(settings.home, update)
         _import(catalog, settings, (folder,), "mosmed")
     return release.name
 

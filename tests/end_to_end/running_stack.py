@@ -129,8 +129,8 @@ def make_weak_weights(weights: Path, to: Path) -> None:
     save_version(to, tensors, replace(card, version="base-0", parents=()))
 
 
-def start_stack(home: Path, data: Path, weights: Path, **extra: str) -> Stack:
-    """Starts `lungloop up` in a home of its own and waits for its Ready line."""
+def start_stack(home: Path, data: Path | None, weights: Path, **extra: str) -> Stack:
+    """Starts `lungloop up` in a home of its own and waits for its Ready line; without data it is a demo."""
     if not LABEL_STUDIO.exists():
         missing("Label Studio's environment .venv-label-studio (run `make label-studio`)")
     environment = {
@@ -140,7 +140,7 @@ def start_stack(home: Path, data: Path, weights: Path, **extra: str) -> Stack:
         **extra,
     }
     command = [
-        sys.executable, "-m", "lungloop", "up", "--data", str(data),
+        sys.executable, "-m", "lungloop", "up", *(() if data is None else ("--data", str(data))),
         "--port", str(free_port()), "--label-studio-port", str(free_port()),
     ]  # fmt: skip
     process = subprocess.Popen(

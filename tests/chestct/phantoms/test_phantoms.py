@@ -7,12 +7,17 @@ import pytest
 from chestct import partial_labels
 from chestct.errors import InputError
 from chestct.formats.mosmed import read_mosmed
+from chestct.formats.nifti import read_label_map_nifti
 from chestct.labels import LESIONS, Label, SeverityGrade
-from chestct.phantoms import phantom_study, write_phantoms
+from chestct.phantoms import LOW_DOSE_RETICULAR, USUAL, phantom_study, write_phantoms, written_truth
 from chestct.study import Study
 
 SMALL = (8, 128, 128)
 BOUNDS_PERCENT = {"CT-0": (0, 0), "CT-1": (1, 25), "CT-2": (25, 50), "CT-3": (50, 75), "CT-4": (75, 100)}
+
+# Of phantom_study(7, CT-3, SMALL): pixels by label, and HU along a row of slice 3.
+USUAL_COUNTS = [109812, 6688, 2634, 11938]
+USUAL_ROW_HU = [-574, -624, -524, -641, -626, -588, 21, 46, 46, 49, 33, 24, 8, -228, -813, -653, -699]
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +119,50 @@ def test_writing_twice_gives_the_same_bytes_and_leaves_nothing_half_done(tmp_pat
     write_phantoms(tmp_path, 1, shape=(2, 32, 32))
     assert digest() == first
     assert set(first) == {"study_0001.nii.gz", "study_0001_labels.nii.gz", "dataset_registry.csv"}
+
+
+def test_the_usual_look_is_the_phantom_of_every_release():
+    phantom = phantom_study(7, SeverityGrade.CT_3, SMALL)
+    hu = np.stack(phantom.study.slices)
+    # As made before there were looks; NumPy's last digit differs between processors, so HU may by 1.
+    counts = np.bincount(phantom.label_map.ravel(), minlength=4)
+    np.testing.assert_allclose(counts, USUAL_COUNTS, atol=4)
+    np.testing.assert_allclose(hu[3, 64, 30:98:4], USUAL_ROW_HU, atol=1)
+    again = phantom_study(7, SeverityGrade.CT_3, SMALL, look=USUAL)
+    assert np.array_equal(np.stack(again.study.slices), hu)
+
+
+def test_another_look_keeps_grade_and_anatomy_and_changes_what_lesions_look_like():
+    usual, other = (
+        phantom_study(7, SeverityGrade.CT_2, SMALL, look=look) for look in (USUAL, LOW_DOSE_RETICULAR)
+    )
+    assert 25 < 100 * max(other.involvement) < 50
+    assert np.array_equal(usual.label_map > 0, other.label_map > 0)
+    glass = [
+        np.median(np.stack(phantom.study.slices)[phantom.label_map == Label.GROUND_GLASS])
+        for phantom in (usual, other)
+    ]
+    assert glass[1] < glass[0] - 60, "fainter"
+    lung = np.median(np.stack(other.study.slices)[other.label_map == Label.LUNG])
+    assert glass[1] > lung + 60, "but to be seen"
+
+
+def test_truth_that_lies_apart_is_no_reference_label(tmp_path):
+    paths = write_phantoms(tmp_path, 3, seed=5, shape=SMALL, look=LOW_DOSE_RETICULAR, truth_apart=True)
+    studies = [item for item in read_mosmed(tmp_path) if isinstance(item, Study)]
+    assert [study.source for study in studies] == list(paths)
+    assert not any(study.partial_labels for study in studies)
+    for number, path in enumerate(paths):
+        file = written_truth(path)
+        assert file is not None
+        truth = phantom_study(5 + number, studies[number].grade, SMALL, look=LOW_DOSE_RETICULAR)
+        assert np.array_equal(read_label_map_nifti(file)[0], truth.label_map)
+
+
+def test_the_truth_of_phantoms_with_reference_labels_is_those(tmp_path):
+    labelled, _, unlabelled = write_phantoms(tmp_path, 3, shape=(2, 32, 32))
+    assert written_truth(labelled) == tmp_path / "labels" / "study_0001_labels.nii.gz"
+    assert written_truth(unlabelled) is None
 
 
 def test_no_phantoms_is_refused(tmp_path):
