@@ -21,5 +21,6 @@ def open_studies_sentence(entry: dict[str, Any]) -> str:
     if version is None:
         return ""
     return (
-        f"{version} pre-labels what is open in {entry['studies']} studies, {entry['default']} everything else"
+        f"{version} pre-labels what is open in the studies that it learned from ({entry['studies']}), "
+        f"{entry['default']} everything else"
     )

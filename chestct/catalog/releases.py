@@ -22,25 +22,28 @@ def made_by(rows: sa.FromClause, release_name: str) -> sa.ColumnElement[bool]:
         release_name: may be the name of a single version.
     """
     default, *others = versions_in(release_name)
-    condition = rows.c.model_version == default
-    if others:
-        learned_from, place = _learned_from(others[0]), rows.c.get("study_id")
-        if place is None:
-            place, of_study = rows.c.slice_id, tables.slices.c.study_id
-            learned_from = sa.select(tables.slices.c.id).where(of_study.in_(learned_from))
-        # Never tied to the tables of the query around it.
-        learned_from = learned_from.correlate(None)
-        by_other = (rows.c.model_version == others[0]) & place.in_(learned_from)
-        condition = (condition & place.not_in(learned_from)) | by_other
-    return condition
+    by_default = rows.c.model_version == default
+    if not others:
+        return by_default
+    # Asked row by row: most questions are of one slice, and a list of all slices would be made for each.
+    learned, slices = tables.version_studies.alias(), tables.slices.alias()
+    learned_from = sa.select(learned.c.study_id).where(learned.c.version == others[0])
+    if "study_id" in rows.c:
+        learned_from = learned_from.where(learned.c.study_id == rows.c.study_id)
+    else:
+        of_slice = (slices.c.id == rows.c.slice_id) & (slices.c.study_id == learned.c.study_id)
+        learned_from = learned_from.where(of_slice)
+    is_learned = learned_from.correlate(rows).exists()
+    return (by_default & ~is_learned) | ((rows.c.model_version == others[0]) & is_learned)
 
 
 def version_of(connection: sa.Connection, release_name: str, study_id: int) -> str:
     """The version that serves a study under a release, which may be an older one."""
+    learned = tables.version_studies
     default, *others = versions_in(release_name)
     for version in others:
-        here = _learned_from(version).where(tables.version_studies.c.study_id == study_id)
-        if connection.execute(here).first() is not None:
+        here = (learned.c.version == version) & (learned.c.study_id == study_id)
+        if connection.execute(sa.select(learned.c.study_id).where(here)).first() is not None:
             return version
     return default
 
@@ -104,11 +107,6 @@ def release_before(connection: sa.Connection) -> tuple[str, str | None]:
     if len(standing) < 2:
         raise NotFoundError("no champion came before the present one; see `lungloop models list`")
     return standing[-2]
-
-
-def _learned_from(version: str) -> sa.Select[tuple[int]]:
-    learned = tables.version_studies
-    return sa.select(learned.c.study_id).where(learned.c.version == version)
 
 
 def _set_state(connection: sa.Connection, version: str, state: VersionState) -> None:

@@ -63,3 +63,15 @@ def test_an_order_of_a_version_that_serves_no_longer_is_not_followed(catalog: Ca
     catalog.worklist.keep("v2", ids[::-1], ["because"] * 4)
     assert [row.slice for row in next_slices(catalog, 10)] == [1, 2, 0, 3]
     assert {row.place for row in next_slices(catalog, 10)} == {None}
+
+
+def test_where_two_versions_serve_each_slice_is_told_of_by_its_own(catalog: Catalog) -> None:
+    (study,) = catalog.studies.all()
+    catalog.versions.register("v2", "base-1", None)
+    catalog.versions.serve_open_studies("v2", [study.id])
+    first = catalog.slices.all()[0]
+    catalog.predictions.add(first.id, "v2", SlicePrediction(np.zeros((64, 64), np.uint8), 0.4, 0.1), 0.1)
+    rows = next_slices(catalog, 10)
+    assert [(row.slice, row.score) for row in rows] == [(0, 0.4), (1, None), (2, None), (3, None)]
+    assert rows[0].model_version == "base-1+v2"
+    assert rows[0].why == "number 1 of 1 by uncertainty: v2 is 40% sure of it"

@@ -291,6 +291,8 @@ def test_versions_and_metrics_tell_what_is_known(
     assert 'lungloop_requests_total{route="/predict",status="200"} 1.0' in lines
     assert "lungloop_slices 3.0" in lines
     assert 'lungloop_champion_info{version="base-1"} 1.0' in lines
+    release = 'name="base-1",open_studies_version=""'
+    assert f'lungloop_release_info{{default="base-1",{release}}} 1.0' in lines
 
 
 def test_a_catalog_that_does_not_answer_is_503_and_health_stays_up(

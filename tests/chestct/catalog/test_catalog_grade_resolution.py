@@ -23,7 +23,7 @@ def study(catalog, make_study):
     for one in catalog.slices.of_study(stored.id):
         found = SlicePrediction(HALF, 0.5, 0.25, lesion_expected=2.5, lesion_deviation=0.1 + one.index)
         catalog.predictions.add(one.id, "base-1", found)
-    ensure_severity(catalog, stored.id, "base-1", {"base-1": CALIBRATION})
+    ensure_severity(catalog, stored.id, "base-1", CALIBRATION)
     return stored
 
 
@@ -77,3 +77,23 @@ def test_the_stamp_changes_with_corrections_and_severities(catalog, study, corre
     correct(catalog.slices.of_study(study.id)[0].id)
     stamps.append(catalog.severities.evidence_stamp("base-1"))
     assert len(set(stamps)) == 3
+
+
+def test_each_study_is_judged_by_the_version_that_serves_it(catalog, study, make_study, correct):
+    learned, _ = catalog.studies.add(make_study("learned", seed=1, geometry=GEOMETRY), "nifti")
+    catalog.versions.ensure_base("base-1")
+    catalog.versions.register("v2", "base-1", None, study_ids=[learned.id])
+    catalog.versions.serve_open_studies("v2")
+    healthy = np.where(HALF == 1, np.uint8(3), HALF)
+    for version, label_map in (("base-1", HALF), ("v2", healthy)):
+        for one in catalog.slices.of_study(learned.id):
+            found = SlicePrediction(label_map, 0.5, 0.25, lesion_expected=0.5, lesion_deviation=0.5)
+            catalog.predictions.add(one.id, version, found)
+        ensure_severity(catalog, learned.id, version, None)
+    correct(one.id, label_map=HALF, model_version="v2")
+    mine, theirs = open_studies(catalog, "base-1+v2", {"base-1": CALIBRATION})
+    assert (mine.name, mine.uncertainty.calibration) == (study.name, CALIBRATION)
+    assert mine.uncertainty.percent == pytest.approx(50.0)
+    assert (theirs.name, theirs.uncertainty.calibration) == ("learned", None)
+    # v2 found nothing; the reader added two pixels of 12 lung pixels to that.
+    assert theirs.uncertainty.percent == pytest.approx(100.0 * 2 / 12)

@@ -10,9 +10,11 @@ import torch
 from PIL import Image
 
 from chestct.catalog.catalog import Catalog
+from chestct.intensity import Intensity
 from chestct.model.card import ModelCard
 from chestct.model.network import build_network
 from chestct.model.weights import save_version
+from chestct.study import Study
 from lungloop import cli
 
 ARCHITECTURE = "unet/tu-tf_efficientnet_lite0"
@@ -55,6 +57,41 @@ def test_a_version_that_was_fitted_here_can_be_promoted_and_rolled_back(
     assert cli.run(["models", "rollback"]) == 0
     assert listed(capsys)["base-2"]["state"] == "champion"
     assert cli.run(["models", "rollback"]) == 2
+
+
+def test_a_version_can_serve_only_the_studies_that_it_learned_from(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["models", "promote", "mine", "--open-studies"]) == 1
+    assert "not known to have learned from any study" in capsys.readouterr().err
+    with Catalog.open(f"sqlite:///{home / 'catalog.sqlite3'}", str(home / "storage")) as catalog:
+        pictures = [np.full((64, 64), grey, np.uint8) for grey in range(2)]
+        study = Study("case 1", "patient 1", pictures, Intensity.PICTURE, home / "case")
+        stored, _ = catalog.studies.add(study, "images")
+        catalog.versions.register("mine", "base-2", None, study_ids=[stored.id])
+    assert cli.run(["models", "promote", "mine", "--open-studies", "--json"]) == 0
+    release = {"name": "base-2+mine", "default": "base-2", "open_studies_version": "mine", "studies": 1}
+    said = json.loads(capsys.readouterr().out)
+    assert (said["champion"], said["release"]) == ("base-2", release)
+    rows = listed(capsys)
+    assert (rows["base-2"]["state"], rows["mine"]["state"]) == ("champion", "open studies")
+    assert rows["mine"]["decision"]["serves"] == "open studies"
+    assert cli.run(["models", "card", "mine"]) == 0
+    assert "Promoted for the studies that it learned from by a person." in capsys.readouterr().out
+
+    assert cli.run(["status", "--json"]) == 0
+    state = json.loads(capsys.readouterr().out)
+    assert (state["champion"], state["release"]) == ("base-2", release)
+    assert cli.run(["status"]) == 0
+    assert (
+        "mine pre-labels what is open in the studies that it learned from (1), base-2 everything else"
+        in capsys.readouterr().out
+    )
+
+    assert cli.run(["models", "rollback", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["champion"], said["release"]["name"]) == ("base-2", "base-2")
+    assert listed(capsys)["mine"]["state"] == "retired"
 
 
 def test_a_damaged_version_is_never_made_champion(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

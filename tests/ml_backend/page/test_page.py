@@ -51,6 +51,19 @@ def test_the_page_shows_champion_figures_work_queue_and_decisions(
     assert "<script" not in text
 
 
+def test_where_two_versions_serve_the_page_says_which_serves_what(
+    settings: Settings, backend: Backend, catalog: Catalog, study: str
+) -> None:
+    catalog.versions.register("v2", "base-1", None)
+    catalog.versions.serve_open_studies("v2", [catalog.studies.by_name(study).id])
+    client = create_app(settings, backend).test_client()
+    for language, sentence in (
+        ("en", "v2 pre-labels what is open in the studies that it learned from (1), base-1 everything else."),
+        ("ru", "v2 размечает открытое в исследованиях, на которых училась (их 1), base-1 — всё остальное."),
+    ):
+        assert sentence in re.sub(r"\s+", " ", client.get(f"/?lang={language}").text)
+
+
 def test_nothing_is_asked_of_other_sites(settings: Settings, backend: Backend, study: str) -> None:
     client = create_app(settings, backend).test_client()
     answer = client.get("/")
