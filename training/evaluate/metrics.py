@@ -42,6 +42,11 @@ class Counts:
         return self.true_positive + self.false_negative
 
     @property
+    def predicted_pixels(self) -> int:
+        """Pixels of the prediction."""
+        return self.true_positive + self.false_positive
+
+    @property
     def wrong_pixels(self) -> int:
         """Pixels that only one side shows."""
         return self.false_positive + self.false_negative

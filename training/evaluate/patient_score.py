@@ -27,6 +27,8 @@ class PatientScore:
         surface_dice: group -> normalised surface distance, outlines pooled over the slices.
         slice_dice: group -> mean Dice over the slices where either side shows it.
         reliability: of the probabilities as served; `reliability_untempered` without a temperature.
+        true_lesion_pixels, predicted_lesion_pixels, common_lesion_pixels: of the labels, of the model,
+            and of both, over the pixels that somebody looked at; 0 where lesions are not labelled.
     """
 
     patient: str
@@ -45,6 +47,14 @@ class PatientScore:
     slice_dice: Mapping[str, float] = field(default_factory=dict)
     reliability: Reliability | None = field(default=None, repr=False, compare=False)
     reliability_untempered: Reliability | None = field(default=None, repr=False, compare=False)
+    true_lesion_pixels: int = 0
+    predicted_lesion_pixels: int = 0
+    common_lesion_pixels: int = 0
+
+    @property
+    def has_lesion(self) -> bool:
+        """Whether the labels show a lesion: without one, Dice says nothing of how well it is found."""
+        return self.true_lesion_pixels > 0
 
     @property
     def involvement_error_points(self) -> float | None:

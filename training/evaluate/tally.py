@@ -113,6 +113,9 @@ class Tally:
             },
             reliability=self._reliability,
             reliability_untempered=self._untempered,
+            true_lesion_pixels=lesion.true_pixels if lesion else 0,
+            predicted_lesion_pixels=lesion.predicted_pixels if lesion else 0,
+            common_lesion_pixels=lesion.true_positive if lesion else 0,
         )
 
     def _is_unlabelled(self, name: str) -> bool:

@@ -1,103 +1,108 @@
-"""May a newly trained model take the champion's place? Pure: scores in, a decision with reasons out."""
+"""What may a newly trained version serve? Pure: scores in, a decision with reasons out.
+
+Two uses, two decisions: patients never seen (it becomes champion) and what is still open in the studies that
+it learned from. A damaged version serves nothing. Rules and error rates: docs/gate.md.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chestct.errors import TrainingDataError
-from training.evaluate.patient_score import PatientScore
-from training.retraining.gate_rules import (
-    RESAMPLES,
-    Pair,
-    calibration_finding,
-    classes_finding,
-    improvement_finding,
-    lesion_finding,
-    new_cases_finding,
-    severity_finding,
+from training.retraining.gate_damage import damage_of
+from training.retraining.gate_evidence import (
+    DamageEvidence,
+    Serves,
+    SlicePair,
+    UnseenEvidence,
 )
+from training.retraining.gate_open_studies import is_worse, open_studies_finding
+from training.retraining.gate_unseen import unseen_verdict
 
 
 @dataclass(frozen=True)
 class GateDecision:
-    """Whether to promote, why in sentences, and the figures behind the sentences.
+    """What the version serves, why in sentences, and the figures behind the sentences.
 
     Args:
-        promote: True only where every rule holds.
-        reasons: where refused, one sentence for each rule that does not hold; where promoted, what
-            improved. Caveats (one patient, weak evidence) come last in both cases.
-        figures: JSON-ready.
+        serves: everything, the open slices of the studies that it learned from, or nothing.
+        reasons: what was decided for each use, on which evidence; what was refused and why; with too
+            little evidence, which readings would make it decidable.
+        figures: JSON-ready: `unseen`, `open_studies` and `damage`.
     """
 
-    promote: bool
+    serves: Serves
     reasons: tuple[str, ...]
     figures: dict[str, Any]
 
+    @property
+    def promote(self) -> bool:
+        """Whether the version becomes champion."""
+        return self.serves is Serves.ALL
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready, as the catalog keeps it."""
-        return {"promote": self.promote, "reasons": list(self.reasons), "figures": self.figures}
+        return {
+            "promote": self.promote,
+            "serves": self.serves.value,
+            "reasons": list(self.reasons),
+            "figures": self.figures,
+        }
 
 
-def decide(
-    champion: Sequence[PatientScore],
-    challenger: Sequence[PatientScore],
-    *,
-    new_champion: Sequence[PatientScore] = (),
-    new_challenger: Sequence[PatientScore] = (),
-    evidence: str = "frozen patients",
-    seed: int = 0,
-    resamples: int = RESAMPLES,
-) -> GateDecision:
-    """Compares two models on the same patients.
+def decide(unseen: UnseenEvidence, open_studies: Sequence[SlicePair], damage: DamageEvidence) -> GateDecision:
+    """Decides for patients never seen and for open studies, apart.
+
+    The same scores always give the same decision, in whatever order they come.
 
     Args:
-        champion, challenger: scores on the frozen patients, in any order.
-        new_champion, new_challenger: scores on the corrected cases that the challenger learned
-            from; empty where nothing was corrected.
-        evidence: what the frozen patients are ("frozen patients", "phantoms"), for the sentences.
-        seed: of the bootstrap; the same scores always give the same decision.
+        unseen: both models on patients that the challenger has not learned from.
+        open_studies: corrected slices that the compared fits were kept from; may be empty.
+        damage: phantoms, and what changes on slices of the installation.
     Raises:
-        TrainingDataError: the two sides hold different patients, or none.
+        TrainingDataError: the two sides hold different patients, or one twice.
     """
-    frozen = _pairs(champion, challenger)
-    new = _pairs(new_champion, new_challenger)
-    if not frozen:
-        raise TrainingDataError(
-            "no frozen patient was scored, so two models cannot be compared; import labels"
-        )
-    lesion = lesion_finding(frozen, seed, resamples)
-    new_cases = new_cases_finding(new)
-    rules = {
-        "lesion_dice": lesion,
-        "classes": classes_finding(frozen),
-        "new_cases": new_cases,
-        "severity": severity_finding(frozen),
-        "calibration": calibration_finding(frozen),
-        "improvement": improvement_finding(lesion, new_cases),
-    }
-    promote = all(finding.holds for finding in rules.values())
-    if promote:
-        reasons = [rules["improvement"].sentence, lesion.sentence]
+    for_unseen = unseen_verdict(unseen)
+    for_open, harm = open_studies_finding(open_studies)
+    damaged, cautions, damage_figures = damage_of(damage)
+    open_holds = for_open.holds and not harm
+    worse = is_worse(for_open.figures) or bool(harm)
+    if damaged:
+        serves = Serves.NOTHING
+    elif for_unseen.holds and not worse:
+        serves = Serves.ALL
     else:
-        reasons = [finding.sentence for finding in rules.values() if not finding.holds]
-    if len(frozen) == 1:
-        reasons.append("1 patient: interval not estimable, the decision rests on one score")
-    if evidence != "frozen patients":
-        reasons.append(f"weak evidence: compared on {evidence}, since no frozen patient has reference labels")
+        serves = Serves.OPEN_STUDIES if open_holds else Serves.NOTHING
+    reasons = [f"damaged, so it serves nothing: {sentence}" for sentence in damaged]
+    reasons += for_unseen.sentences
+    reasons.append(_open_sentence(for_open.holds, for_open.sentence, harm))
+    if for_unseen.holds and worse and not damaged:
+        reasons.append("patients never seen: not promoted either, since open studies would be served worse")
     figures = {
-        "evidence": evidence,
-        "patients": len(frozen),
-        **{name: {"holds": finding.holds, **finding.figures} for name, finding in rules.items()},
+        "evidence": unseen.source.value,
+        "patients": for_unseen.figures["patients"],
+        "unseen": {"holds": for_unseen.holds, **for_unseen.figures},
+        "open_studies": {"holds": open_holds, "harm": harm, **for_open.figures},
+        "damage": damage_figures,
+        **_as_before(for_unseen.figures),
     }
-    return GateDecision(promote, tuple(reasons), figures)
+    return GateDecision(serves, (*reasons, *cautions), figures)
 
 
-def _pairs(champion: Sequence[PatientScore], challenger: Sequence[PatientScore]) -> list[Pair]:
-    before = {score.patient: score for score in champion}
-    after = {score.patient: score for score in challenger}
-    if before.keys() != after.keys() or len(before) != len(champion) or len(after) != len(challenger):
-        only = sorted(before.keys() ^ after.keys()) or "a patient twice"
-        raise TrainingDataError(
-            f"the two models were scored on different patients ({only}); score both again"
-        )
-    return [(before[patient], after[patient]) for patient in sorted(before)]
+def _open_sentence(shown: bool, sentence: str, harm: Sequence[str]) -> str:
+    if shown and harm:
+        return f"open studies: refused, {'; '.join(harm)} ({sentence})"
+    verdict = "the gain is large enough" if shown else "too little gain is shown"
+    return f"open studies: {'; '.join((verdict, sentence, *harm))}"
+
+
+def _as_before(unseen: dict[str, Any]) -> dict[str, Any]:
+    """Figures where decisions of earlier releases have them: scripts read them there."""
+    lesion = ("patients", "champion", "challenger", "difference", "interval")
+    return {
+        "lesion_dice": {"holds": unseen["shown"], **{name: unseen[name] for name in lesion}},
+        **{
+            name: rule
+            for name, rule in unseen["rules"].items()
+            if name in ("classes", "severity", "calibration")
+        },
+    }

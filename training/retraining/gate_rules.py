@@ -1,11 +1,11 @@
-"""The rules of the gate, each a sentence with figures and whether it holds.
+"""What patients and slices show: a gain, and harm. Each rule is a sentence with figures and whether it holds.
 
-Source: docs/adr/0007-frozen-patients-and-gate.md (frozen patients, paired bootstrap by patient); where a
-threshold is our own choice its comment says so.
+Source: docs/adr/0025-two-decisions.md; docs/gate.md measures what each rule costs in power.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -13,23 +13,33 @@ import numpy.typing as npt
 
 from chestct.labels import SeverityGrade
 from chestct.severity.rule import SeverityRule
-from training.evaluate.metrics import bootstrap_interval
 from training.evaluate.patient_score import PatientScore
+from training.retraining.gate_evidence import Pair, with_lesion
+from training.retraining.gate_statistics import (
+    WORSE_PROMOTED,
+    change_of_patients,
+    needed_of_patients,
+    share_of_look,
+)
 
-RESAMPLES = 10_000
-# The lower end of the interval of the difference in lesion Dice may not fall below this.
-LOWEST_LESION_BOUND = -0.01
-# No class may lose more mean Dice than this.
-LARGEST_CLASS_LOSS = 0.02
-# Our choice: Dice is shown with three digits, so what differs by less is the same score.
-SAME_DICE = 0.001
+# No single patient may lose more lesion Dice than this; twice what readings of five slices vary by.
+LARGEST_PATIENT_LOSS = 0.10
+# No class may lose more mean Dice than this. Lungs hardly vary between patients; the kinds do, so their
+# loss must also be more than chance: this is the chance that is left.
+LARGEST_CLASS_LOSS, CHANCE_OF_HARM = 0.02, 0.10
 # Our choice, in nats: less than the spread of the mean NLL over ten patients.
 SAME_NLL = 0.01
+# In a patient without a lesion, the involvement that the model sees may grow by three points.
+FALSE_INVOLVEMENT = 0.03
 SEVERE_GRADE_ERROR = 2
 _RULE = SeverityRule()
 _GRADES = tuple(SeverityGrade)
 
-Pair = tuple[PatientScore, PatientScore]
+Field = Callable[[PatientScore], float | None]
+KINDS: dict[str, Field] = {
+    "ground-glass": lambda score: score.ground_glass_dice,
+    "consolidation": lambda score: score.consolidation_dice,
+}
 
 
 @dataclass(frozen=True)
@@ -41,104 +51,85 @@ class Finding:
     figures: dict[str, Any]
 
 
-def paired_interval(
-    differences: npt.NDArray[np.float64], seed: int, resamples: int = RESAMPLES
-) -> tuple[float, float] | None:
-    """95 % bootstrap interval of the mean difference, patients resampled.
+def lesion_finding(pairs: Sequence[Pair], look: int) -> Finding:
+    """Whether the gain in lesion Dice is shown, on the patients who have a lesion.
 
     Args:
-        differences: (patients,) challenger - champion of each patient.
-    Returns:
-        Lower and upper end; None for one patient, whose resamples are all the same.
+        pairs: at least two patients with a lesion, others do not count.
+        look: 1 for the first decision on these patients.
     """
-    if len(differences) < 2:
-        return None
-    return bootstrap_interval(differences.tolist(), seed=seed, resamples=resamples)
-
-
-def _known(
-    pairs: Sequence[Pair], field: Callable[[PatientScore], float | None]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """A figure of champion and challenger over the patients for whom both have it."""
-    both = [(field(before), field(after)) for before, after in pairs]
-    known = [(before, after) for before, after in both if before is not None and after is not None]
-    table = np.array(known, dtype=np.float64).reshape(-1, 2)
-    return table[:, 0], table[:, 1]
-
-
-def _means(before: npt.NDArray[np.float64], after: npt.NDArray[np.float64]) -> dict[str, Any]:
-    if not len(before):
-        return {"patients": 0, "champion": None, "challenger": None, "difference": None}
-    return {
-        "patients": len(before),
-        "champion": round(float(before.mean()), 6),
-        "challenger": round(float(after.mean()), 6),
-        "difference": round(float((after - before).mean()), 6),
+    before, after = known(with_lesion(pairs), lambda score: score.lesion_dice)
+    change = change_of_patients(after - before)
+    needed = needed_of_patients(change, len(before), look)
+    bound = change.lower(WORSE_PROMOTED * share_of_look(look))
+    figures = {
+        **means(before, after),
+        "interval": change.interval(),
+        "bound": finite(bound),
+        "needed": finite(needed),
     }
-
-
-def lesion_finding(pairs: Sequence[Pair], seed: int, resamples: int) -> Finding:
-    before, after = _known(pairs, lambda score: score.lesion_dice)
-    figures = _means(before, after)
-    interval = paired_interval(after - before, seed, resamples)
-    shown = f"lesion Dice goes from {figures['champion']:.3f} to {figures['challenger']:.3f}"
-    if interval is None:
-        return Finding(
-            figures["difference"] >= -SAME_DICE,
-            f"{shown} on 1 patient (interval not estimable, so the score itself may not fall)",
-            {**figures, "interval": None},
-        )
-    low, high = interval
     return Finding(
-        low >= LOWEST_LESION_BOUND,
-        f"{shown} on {len(before)} patients, difference {figures['difference']:+.3f} with the 95 % interval "
-        f"[{low:+.3f}, {high:+.3f}], whose lower end may not be below {LOWEST_LESION_BOUND}",
-        {**figures, "interval": [round(low, 6), round(high, 6)]},
-    )
-
-
-def classes_finding(pairs: Sequence[Pair]) -> Finding:
-    fields: dict[str, Callable[[PatientScore], float | None]] = {
-        "ground-glass": lambda score: score.ground_glass_dice,
-        "consolidation": lambda score: score.consolidation_dice,
-        "lung": lambda score: score.lung_dice,
-    }
-    figures = {name: _means(*_known(pairs, field)) for name, field in fields.items()}
-    lost = {
-        name: means["difference"]
-        for name, means in figures.items()
-        if means["difference"] is not None and means["difference"] < -LARGEST_CLASS_LOSS
-    }
-    named = ", ".join(f"{name} {difference:+.3f}" for name, difference in lost.items())
-    return Finding(not lost, f"a class loses more than {LARGEST_CLASS_LOSS} Dice: {named}", figures)
-
-
-def new_cases_finding(pairs: Sequence[Pair]) -> Finding:
-    figures = _means(*_known(pairs, lambda score: score.lesion_dice))
-    difference = figures["difference"]
-    if difference is None:
-        return Finding(True, "no corrected case to compare on", figures)
-    return Finding(
-        difference >= -SAME_DICE,
-        f"the corrected cases get worse: lesion Dice {figures['champion']:.3f} to "
-        f"{figures['challenger']:.3f} on {figures['patients']}",
+        change.difference >= needed,
+        f"lesion Dice goes from {before.mean():.3f} to {after.mean():.3f}, "
+        f"{change.difference:+.3f}{_in_words(change.interval())}; {_needed_in_words(needed)}",
         figures,
     )
 
 
+def harm_findings(pairs: Sequence[Pair]) -> dict[str, Finding]:
+    """The rules that can only refuse, by the name of their figures."""
+    return {
+        "single_patients": patients_finding(pairs),
+        "classes": classes_finding(pairs),
+        "severity": severity_finding(pairs),
+        "calibration": calibration_finding(pairs),
+        "false_lesions": false_lesions_finding(pairs),
+    }
+
+
+def patients_finding(pairs: Sequence[Pair]) -> Finding:
+    lost = {
+        before.patient: round(after.lesion_dice - before.lesion_dice, 6)
+        for before, after in with_lesion(pairs)
+        if not after.lesion_dice - before.lesion_dice >= -LARGEST_PATIENT_LOSS
+    }
+    named = ", ".join(f"{patient} {difference:+.3f}" for patient, difference in lost.items())
+    sentence = f"a patient loses more than {LARGEST_PATIENT_LOSS:.2f} lesion Dice: {named}"
+    return Finding(not lost, sentence, {"lost": lost})
+
+
+def classes_finding(pairs: Sequence[Pair]) -> Finding:
+    figures, lost = {}, []
+    for name, field in (*KINDS.items(), ("lung", lambda score: score.lung_dice)):
+        before, after = known(with_lesion(pairs) if name in KINDS else pairs, field)
+        figures[name] = means(before, after)
+        if len(before) and _is_lost(after - before, surely=name in KINDS):
+            lost.append(f"{name} {(after - before).mean():+.3f}")
+    return Finding(not lost, f"a class loses more than {LARGEST_CLASS_LOSS} Dice: {', '.join(lost)}", figures)
+
+
+def _is_lost(differences: npt.NDArray[np.float64], *, surely: bool) -> bool:
+    mean = float(differences.mean())
+    if not surely:
+        return mean < -LARGEST_CLASS_LOSS
+    if len(differences) == 1:
+        return mean < -LARGEST_PATIENT_LOSS
+    return mean < -LARGEST_CLASS_LOSS and change_of_patients(differences).upper(CHANCE_OF_HARM) < 0.0
+
+
 def severity_finding(pairs: Sequence[Pair]) -> Finding:
-    newly_wrong, known = [], 0
+    newly_wrong, compared = [], 0
     for before, after in pairs:
         errors = [_grade_error(before), _grade_error(after)]
         if errors[0] is None or errors[1] is None:
             continue
-        known += 1
+        compared += 1
         if errors[1] >= SEVERE_GRADE_ERROR > errors[0]:
             newly_wrong.append(after.patient)
     return Finding(
         not newly_wrong,
         f"the grade becomes wrong by {SEVERE_GRADE_ERROR} or more for {', '.join(newly_wrong)}",
-        {"patients": known, "newly_wrong": newly_wrong},
+        {"patients": compared, "newly_wrong": newly_wrong},
     )
 
 
@@ -153,25 +144,66 @@ def _grade_number(involvement: float) -> int:
 
 
 def calibration_finding(pairs: Sequence[Pair]) -> Finding:
-    figures = _means(*_known(pairs, lambda score: score.nll))
-    difference = figures["difference"]
-    if difference is None:
+    before, after = known(pairs, lambda score: score.nll)
+    figures = means(before, after)
+    if not len(before):
         return Finding(True, "calibration was not measured", figures)
+    worse = float((after - before).mean()) > SAME_NLL
+    if len(before) > 1:
+        worse = worse and change_of_patients(after - before).lower(CHANCE_OF_HARM) > 0.0
     return Finding(
-        difference <= SAME_NLL,
-        f"calibration gets worse: mean NLL {figures['champion']:.3f} to {figures['challenger']:.3f}",
+        not worse,
+        f"calibration gets worse: mean NLL {before.mean():.3f} to {after.mean():.3f}",
         figures,
     )
 
 
-def improvement_finding(lesion: Finding, new_cases: Finding) -> Finding:
-    """An equal model is no reason to change what readers see: something must have become better."""
-    gains = {
-        name: finding.figures["difference"]
-        for name, finding in (("frozen patients", lesion), ("corrected cases", new_cases))
-        if finding.figures["difference"] is not None
+def false_lesions_finding(pairs: Sequence[Pair]) -> Finding:
+    healthy = [pair for pair in pairs if not pair[0].has_lesion]
+    grown = [
+        after.patient
+        for before, after in healthy
+        if before.involvement_predicted is not None
+        and after.involvement_predicted is not None
+        and after.involvement_predicted - before.involvement_predicted > FALSE_INVOLVEMENT
+    ]
+    return Finding(
+        not grown,
+        f"lesions are seen in patients who have none: {', '.join(grown)}",
+        {"patients": len(healthy), "grown": grown},
+    )
+
+
+def known(pairs: Sequence[Pair], field: Field) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """A figure of champion and challenger over the pairs for which both have it."""
+    both = [(field(before), field(after)) for before, after in pairs]
+    table = np.array(
+        [(before, after) for before, after in both if before is not None and after is not None],
+        dtype=np.float64,
+    ).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
+
+
+def means(before: npt.NDArray[np.float64], after: npt.NDArray[np.float64]) -> dict[str, Any]:
+    """Means of both sides, JSON-ready."""
+    if not len(before):
+        return {"patients": 0, "champion": None, "challenger": None, "difference": None}
+    return {
+        "patients": len(before),
+        "champion": round(float(before.mean()), 6),
+        "challenger": round(float(after.mean()), 6),
+        "difference": round(float((after - before).mean()), 6),
     }
-    better = {name: gain for name, gain in gains.items() if gain > SAME_DICE}
-    named = " and ".join(f"{gain:+.3f} on the {name}" for name, gain in (better or gains).items())
-    sentence = f"lesion Dice improves by {named}" if better else f"no improvement: lesion Dice {named}"
-    return Finding(bool(better), sentence, {"gains": gains})
+
+
+def finite(figure: float) -> float | None:
+    """JSON knows no infinity."""
+    return round(figure, 6) if isfinite(figure) else None
+
+
+def _in_words(interval: list[float] | None) -> str:
+    return f" (95 % interval {interval[0]:+.3f} to {interval[1]:+.3f})" if interval else ""
+
+
+def _needed_in_words(needed: float) -> str:
+    return f"{needed:+.3f} was needed" if isfinite(needed) else "no difference could be enough"
