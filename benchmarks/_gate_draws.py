@@ -87,7 +87,7 @@ def _full(
     )
 
 
-def open_slices(
+def open_changes(
     rng: np.random.Generator,
     layout: tuple[int, int, int],
     mean: float,
@@ -95,28 +95,47 @@ def open_slices(
     correlation: float,
     *,
     heavy: bool = False,
-) -> list[SlicePair]:
-    """Held-back slices whose change follows an AR(1) inside each study.
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Changes of held-back slices, an AR(1) inside each study, and the pixels of their lesions.
 
     Args:
         layout: studies, slices in all, and how many slices apart they lie.
         mean, deviation: of the change of a slice; small lesions vary by up to twice as much.
         correlation: of slices that are neighbours in the study.
         heavy: Student's t with 3 degrees of freedom instead of normal.
+    Returns:
+        (slices,) changes and pixels, study after study.
     """
     studies, slices, apart = layout
-    pairs = []
-    for study, members in enumerate(np.array_split(np.arange(slices), studies)):
-        changes = _autoregressive(rng, len(members), correlation**apart, heavy=heavy)
+    changes, pixels = [], []
+    for members in np.array_split(np.arange(slices), studies):
+        own = _autoregressive(rng, len(members), correlation**apart, heavy=heavy)
         sizes = np.exp(_autoregressive(rng, len(members), correlation**apart))
-        changes = mean + deviation * changes * np.clip(np.sqrt(0.5 / sizes), 1.0, 2.0)
-        for place, (change, size) in enumerate(zip(changes, sizes, strict=True)):
-            pixels = max(1, round(float(size) * _LESION_PIXELS))
-            before, after = (
-                PatientScore(f"study {study}", dice, true_lesion_pixels=pixels)
-                for dice in (0.6, 0.6 + float(change))
-            )
-            pairs.append(SlicePair(f"study {study}", place * apart, before, after))
+        changes.append(mean + deviation * own * np.clip(np.sqrt(0.5 / sizes), 1.0, 2.0))
+        pixels.append(np.maximum(1.0, np.rint(sizes * _LESION_PIXELS)))
+    return np.concatenate(changes), np.concatenate(pixels)
+
+
+def places_of(layout: tuple[int, int, int]) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Study and index of each slice of a layout."""
+    parts = np.array_split(np.arange(layout[1]), layout[0])
+    studies = [f"study {number}" for number, part in enumerate(parts) for _ in part]
+    return studies, np.concatenate([np.arange(len(part)) * layout[2] for part in parts])
+
+
+def slice_pairs(
+    layout: tuple[int, int, int], changes: npt.NDArray[np.float64], pixels: npt.NDArray[np.float64]
+) -> list[SlicePair]:
+    """The same as a retrain scores them."""
+    studies, indices = places_of(layout)
+    pairs = []
+    for study, index, change, size in zip(
+        studies, indices.tolist(), changes.tolist(), pixels.tolist(), strict=True
+    ):
+        before, after = (
+            PatientScore(study, dice, true_lesion_pixels=int(size)) for dice in (0.6, 0.6 + change)
+        )
+        pairs.append(SlicePair(study, index, before, after))
     return pairs
 
 

@@ -100,18 +100,13 @@ def is_worse(figures: dict[str, Any]) -> bool:
 
 
 def changes_of(slices: Sequence[SlicePair], field: Field) -> SliceChanges:
-    """A figure over the slices for which both sides have it.
-
-    A slice counts as its lesion does, up to the median one: Dice of a few pixels is mostly luck, and
-    a few large lesions should not decide alone.
-    """
+    """A figure over the slices for which both sides have it."""
     rows = [
         (pair, before, after)
         for pair in slices
         if (before := field(pair.champion)) is not None and (after := field(pair.challenger)) is not None
     ]
-    pixels = np.array([max(1, _lesion_pixels(pair)) for pair, _, _ in rows], dtype=np.float64)
-    weights = np.minimum(1.0, pixels / np.median(pixels)) if rows else pixels
+    weights = lesion_weights(np.array([max(1, _lesion_pixels(pair)) for pair, _, _ in rows], np.float64))
     before = np.array([row[1] for row in rows], dtype=np.float64)
     after = np.array([row[2] for row in rows], dtype=np.float64)
     studies = [pair.study for pair, _, _ in rows]
@@ -120,16 +115,30 @@ def changes_of(slices: Sequence[SlicePair], field: Field) -> SliceChanges:
     return SliceChanges(studies, before, after, weights, change)
 
 
+def lesion_weights(pixels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """A slice counts as its lesion does, up to the median one.
+
+    Dice of a few pixels is mostly luck, and a few large lesions should not decide alone.
+
+    Args:
+        pixels: (slices,) of lesion, above 0.
+    Returns:
+        (slices,) in (0, 1].
+    """
+    return np.minimum(1.0, pixels / np.median(pixels)) if len(pixels) else pixels
+
+
 def _harm(slices: Sequence[SlicePair], lesion: SliceChanges) -> list[str]:
     sentences = []
     for name, field in (*KINDS.items(), ("lung", lambda score: score.lung_dice)):
         change = changes_of(slices, field).change
         if change.difference < -LARGEST_CLASS_LOSS and change.upper(CHANCE_OF_HARM) < 0.0:
             sentences.append(f"on the held-back slices {name} loses {change.difference:+.3f} Dice")
-    for study in sorted(set(lesion.studies)):
+    studies = sorted(set(lesion.studies))
+    for study in studies:
         own = [pair for pair in slices if pair.study == study]
         change = changes_of(own, lambda score: score.lesion_dice).change
-        if len(own) >= FEWEST_SLICES and change.upper(WORSE_PROMOTED) < -MARGIN:
+        if len(own) >= FEWEST_SLICES and change.upper(WORSE_PROMOTED / len(studies)) < -MARGIN:
             sentences.append(f"{study} would be served worse: {change.difference:+.3f} lesion Dice")
     return sentences
 

@@ -53,6 +53,7 @@ def test_pixels_are_pooled_over_the_slices_of_a_patient():
     assert score.lung_dice == 1.0
     assert score.involvement_predicted == score.involvement_true == pytest.approx(3 / 8)
     assert score.slices == 2
+    assert (score.true_lesion_pixels, score.predicted_lesion_pixels, score.common_lesion_pixels) == (3, 3, 2)
 
 
 def test_patients_are_told_apart_and_come_in_order():
