@@ -32,7 +32,7 @@ def test_lesion_free_patients_go_along_to_show_false_lesions() -> None:
     assert len(strongest([*_patients("o", 3), *_patients("h", 2, 0)], [], [], {}).pairs) == 5
 
 
-def test_a_look_at_both_sources_together_was_one_at_each() -> None:
+def test_looks_are_those_at_the_patients_of_the_rung() -> None:
     looks = {
         EvidenceSource.OWN_TEST: 2,
         EvidenceSource.REFERENCE: 3,
@@ -40,14 +40,14 @@ def test_a_look_at_both_sources_together_was_one_at_each() -> None:
         EvidenceSource.CROSSED: 5,
     }
     own, reference = _patients("o", 3), _patients("r", 3)
-    assert strongest(own, [], [], looks).earlier_looks == 3
-    assert strongest([], reference, [], looks).earlier_looks == 4
-    assert strongest(own[:2], reference[:2], [], looks).earlier_looks == 4
+    assert strongest(own, [], [], looks).earlier_looks == 2
+    assert strongest([], reference, [], looks).earlier_looks == 3
+    assert strongest(own[:2], reference[:2], [], looks).earlier_looks == 1
     assert strongest([], [], _patients("c", 3), looks).earlier_looks == 5
 
 
 def test_a_change_is_counted_from_two_label_maps() -> None:
     before = np.array([[0, 3, 1, 2], [0, 3, 1, 1]], np.uint8)
     after = np.array([[0, 1, 1, 1], [3, 3, 3, 2]], np.uint8)
-    # Lesion before 4, after 4, both 3, of which one pixel keeps its kind.
-    assert SliceChange.of("p", before, after) == SliceChange("p", 6, 4, 4, 3, 1)
+    # Lesion before 4, after 4, both 3, of which one pixel keeps its kind. Lungs: 6 of 6 and 7 pixels.
+    assert SliceChange.of("p", before, after) == SliceChange("p", 6, 4, 4, 3, 1, 12 / 13)

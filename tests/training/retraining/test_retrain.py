@@ -13,12 +13,14 @@ from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import RequestState
 from chestct.catalog.versions import VersionStore
 from chestct.errors import NotFoundError
+from chestct.labels import Split
 from chestct.model.architecture import architecture_of
 from chestct.model.card import ModelCard, read_card
 from chestct.model.network import build_network
 from chestct.model.weights import load_version, save_version
 from chestct.settings import Settings
 from training import jobs
+from training.data.phantom_samples import PHANTOM
 from training.retraining import challenger
 from training.retraining.plan import WorkFolder, next_version
 from training.retraining.retrain import Ending, RetrainOutcome, run_retrain
@@ -63,14 +65,14 @@ def test_a_damaged_model_is_refused_and_keeps_its_card(hospital: Hospital) -> No
     assert outcome.version is not None
     assert read_card(hospital.settings.weights_dir, outcome.version).parents == (seeing, BASE)
     decision = hospital.catalog.versions.get(outcome.version).decision
-    assert decision is not None and "lesion Dice goes from 1.000" in decision["reasons"][0]
+    assert decision is not None and decision["reasons"][0].startswith("damaged, so it serves nothing")
 
 
 def test_an_equal_model_is_refused_for_no_improvement(hospital: Hospital) -> None:
     hospital.correct(hospital.learning[0])
     outcome = _retrain(hospital, BLIND)
     assert outcome.ending is Ending.REFUSED
-    assert "no improvement" in outcome.sentence
+    assert "too little gain is shown" in outcome.sentence
 
 
 def test_without_a_correction_there_is_nothing_new(hospital: Hospital) -> None:
@@ -116,18 +118,56 @@ def test_only_slices_of_patients_in_training_are_learned_from(hospital: Hospital
     hospital.correct(hospital.learning[0])
     trainer = ThresholdTrainer()
     _retrain(hospital, trainer=trainer)
-    assert {sample.patient for sample in trainer.samples} == {"learner"}
+    learned = [sample for sample in trainer.samples if sample.source != PHANTOM]
+    assert {sample.patient for sample in learned} == {"learner"}
 
 
-def test_phantoms_decide_where_no_patient_is_frozen_and_the_decision_says_so(settings: Settings) -> None:
+def test_without_patients_to_judge_by_nothing_is_promoted_and_the_sentence_says_what_is_missing(
+    settings: Settings,
+) -> None:
     hospital = Hospital.build(settings, frozen=0)
     hospital.correct(hospital.learning[0])
     outcome = _retrain(hospital)
-    assert "weak evidence: compared on phantoms" in outcome.sentence
-    assert outcome.version is not None
-    metrics = read_card(settings.weights_dir, outcome.version).metrics
-    assert metrics["test"]["evidence"] == "phantoms"
-    assert metrics["test"]["patients"] == 3
+    assert outcome.ending is Ending.REFUSED
+    assert "too few, 5 at least: correct 5 more" in outcome.sentence
+    hospital.catalog.close()
+
+
+def test_one_patient_is_enough_for_what_is_open_in_its_study(settings: Settings) -> None:
+    hospital = Hospital.build(settings, frozen=0, slices=20)
+    for slice_id in hospital.learning[::2]:
+        hospital.correct(slice_id)
+    trainer = ThresholdTrainer()
+    outcome = _retrain(hospital, trainer=trainer)
+    assert outcome.ending is Ending.OPEN_STUDIES and outcome.version is not None
+    assert trainer.fits == 3  # two that hold slices back, and the one that serves
+    release = hospital.catalog.versions.release()
+    assert release is not None
+    study = hospital.catalog.slices.get(hospital.learning[0]).study_id
+    assert (release.default, release.open_version) == (BASE, outcome.version)
+    assert release.study_ids == {study}
+    decision = hospital.catalog.versions.get(outcome.version).decision
+    assert decision is not None and decision["serves"] == "open studies" and not decision["promote"]
+    assert decision["figures"]["open_studies"]["slices"] == 10
+    # And once more, as when the answer itself was lost.
+    assert _retrain(hospital) == outcome
+    hospital.catalog.close()
+
+
+def test_corrected_patients_held_back_whole_speak_for_patients_never_seen(settings: Settings) -> None:
+    hospital = Hospital.build(settings, frozen=0, slices=6)
+    learning = [hospital.learning]
+    learning += [hospital.admit(name, Split.TRAIN, slices=6, labelled=False) for name in ("anna", "boris")]
+    for slices in learning:
+        for slice_id in slices[::2]:
+            hospital.correct(slice_id)
+    trainer = ThresholdTrainer()
+    outcome = _retrain(hospital, trainer=trainer)
+    assert outcome.ending is Ending.PROMOTED and trainer.fits == 6
+    decision = hospital.catalog.versions.get(hospital.champion()).decision
+    assert decision is not None
+    assert decision["figures"]["evidence"] == "crossed corrections"
+    assert decision["looked_at"] == ["anna", "boris", "learner"]
     hospital.catalog.close()
 
 
@@ -169,7 +209,7 @@ def _dies(after: bool, real: Callable[..., Any]) -> Callable[..., Any]:
     ("owner", "step"),
     [
         (WorkFolder, "keep_plan"),
-        (challenger, "score_patients"),
+        (challenger, "gathered"),
         (WorkFolder, "keep_decision"),
         (challenger, "save_version"),
         (VersionStore, "register"),
