@@ -114,7 +114,9 @@ def _conclude(catalog: Catalog, work: WorkFolder, plan: RetrainPlan) -> RetrainO
     decision = work.decision()
     if decision is None:
         raise NotFoundError(f"{plan.version} was saved without a decision; delete its folder and retrain")
-    catalog.versions.register(plan.version, plan.champion, plan.snapshot)
+    # Also where it is refused: a person may let it serve these studies all the same.
+    study_ids = _studies(catalog, plan)
+    catalog.versions.register(plan.version, plan.champion, plan.snapshot, study_ids=study_ids)
     now = catalog.versions.champion()
     if now is not None and now.version not in (plan.champion, plan.version):
         reason = (
@@ -125,7 +127,6 @@ def _conclude(catalog: Catalog, work: WorkFolder, plan: RetrainPlan) -> RetrainO
     if decision["serves"] == Serves.ALL:
         return _outcome(catalog.versions.set_champion(plan.version, decision))
     if decision["serves"] == Serves.OPEN_STUDIES:
-        study_ids = _studies(catalog, plan)
         return _outcome(catalog.versions.serve_open_studies(plan.version, study_ids, decision))
     return _outcome(catalog.versions.refuse(plan.version, decision))
 

@@ -16,7 +16,7 @@ from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import CorrectionState
 from chestct.catalog.splits import OwnTesting
 from chestct.intensity import Intensity
-from chestct.labels import Label, Split
+from chestct.labels import LESIONS, Label, Split
 from chestct.prediction import SlicePrediction
 from chestct.study import Study
 from training.data import snapshot as snapshots
@@ -157,14 +157,17 @@ def test_a_deleted_correction_teaches_nothing(catalog: Catalog) -> None:
     assert take_snapshot(catalog, "v").corrections == ()
 
 
-def test_too_few_records_are_topped_up_with_the_champions_surest_predictions(catalog: Catalog) -> None:
+def test_too_few_records_are_topped_up_with_predictions_of_all_kinds_of_slices(catalog: Catalog) -> None:
     slices = _add_study(catalog, "p", Split.TRAIN, slices=5)
     for slice_id in slices[:2]:
         _correct(catalog, slice_id)
     for slice_id, score in zip(slices, (0.99, 0.98, 0.5, 0.9, 0.7), strict=True):
         _predict(catalog, slice_id, score)
     replay = take_snapshot(catalog, "base-1").replay
-    assert [item.slice_id for item in replay] == [slices[3], slices[4]]
+    # Whatever the champion is sure of: drawn by the slices' hashes.
+    uncorrected = [catalog.slices.get(slice_id) for slice_id in slices[2:]]
+    drawn = sorted(uncorrected, key=lambda item: item.key)[:2]
+    assert [item.slice_id for item in replay] == [item.id for item in drawn]
     assert {item.truth for item in replay} == {Truth.DISTILLED}
 
 
@@ -273,12 +276,34 @@ def test_samples_say_what_each_truth_knows(catalog: Catalog) -> None:
     _correct(catalog, slices[2], Label.GROUND_GLASS)
     catalog.versions.ensure_base("v")
     samples = load_retrain_samples(catalog, store(catalog, take_snapshot(catalog, "v"))).learned
-    assert [sample.source for sample in samples] == ["correction", "correction", "record"]
-    assert [int(sample.partial_labels[0, 0]) for sample in samples] == [
+    assert [sample.source for sample in samples][:4] == ["correction", "correction", "record", "phantom"]
+    assert [int(sample.partial_labels[0, 0]) for sample in samples[:3]] == [
         int(partial_labels.NOT_LESION),  # no lesion drawn: background or lung, nobody said
         int(partial_labels.bits(Label.GROUND_GLASS)),
         int(partial_labels.bits(Label.BACKGROUND)),
     ]
+
+
+def test_the_champions_lungs_are_learned_with_a_correction_and_not_scored(catalog: Catalog) -> None:
+    slices = _add_study(catalog, "p", Split.TRAIN, slices=2)
+    _correct(catalog, slices[0], Label.BACKGROUND)
+    catalog.versions.ensure_base("base-1")
+    size = (catalog.slices.get(slices[0]).height, catalog.slices.get(slices[0]).width)
+    for slice_id in slices:
+        lungs = np.full(size, np.uint8(Label.LUNG))
+        lungs[0, 0] = Label.GROUND_GLASS
+        lungs[0, 1] = Label.BACKGROUND
+        catalog.predictions.add(slice_id, "base-1", SlicePrediction(lungs, score=0.5, entropy_mean=0.1))
+    samples = load_retrain_samples(catalog, store(catalog, take_snapshot(catalog, "base-1")))
+    (corrected,) = samples.corrected
+    lung, background = (int(partial_labels.bits(label)) for label in (Label.LUNG, Label.BACKGROUND))
+    # The reader saw no lesion where the champion had one: it is lung.
+    assert corrected.sample.partial_labels[0, :3].tolist() == [lung, background, lung]
+    assert set(corrected.as_read.partial_labels.ravel().tolist()) == {int(partial_labels.NOT_LESION)}
+    # The open slice of the same study teaches lungs alone: its lesions are the readers' to teach.
+    (open_slice,) = [sample for sample in samples.replay if sample.source == "distilled"]
+    inside = int(partial_labels.bits(Label.LUNG, *LESIONS))
+    assert open_slice.partial_labels[0, :3].tolist() == [inside, background, inside]
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
