@@ -56,6 +56,23 @@ def fetch(connection: redis.Redis, job_id: str) -> Job | None:
         return None
 
 
+def delete(job: Job) -> None:
+    """Deletes a job, also one of whose executions half is left.
+
+    RQ 2.12: a heartbeat that comes after its execution expired (a machine that stood still for a minute)
+    writes that one field anew, and RQ cannot read the rest any more: KeyError for ever, for every request of
+    the job's name.
+    """
+    try:
+        job.delete()
+    except (KeyError, ValueError):
+        registry = job.execution_registry
+        for execution_id in registry.get_execution_ids():
+            job.connection.delete(f"rq:execution:{job.id}:{execution_id}")
+        job.connection.delete(registry.key)
+        job.delete()
+
+
 def status_of(connection: redis.Redis, job_id: str) -> JobStatus | None:
     """The job's status, None where there is no such job (any more)."""
     job = fetch(connection, job_id)
@@ -89,7 +106,7 @@ def _enqueue_in_slot(
         # Failed, stopped, finished, or waiting for a retry: superseded by this request.
         superseded = fetch(queue.connection, job_id)
         if superseded is not None:
-            superseded.delete()
+            delete(superseded)
     raise ServiceUnavailableError(
         "the queue", f"the job {job_id} changes faster than it can be enqueued; try again"
     )

@@ -12,7 +12,7 @@ from rq.worker_registration import clean_worker_registry
 
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import RequestState
-from chestct.errors import LungLoopError, ServiceUnavailableError
+from chestct.errors import ServiceUnavailableError
 from chestct.job_queue import names
 from chestct.job_queue.connection import SERIALIZER, queue_errors
 from chestct.job_queue.queue import JobQueue, JobState, job_of_waiting_requests
@@ -73,7 +73,8 @@ class Housekeeping:
                 self.tick()
             except ServiceUnavailableError as error:
                 _LOG.warning("housekeeping waits: %s", error)
-            except LungLoopError:
+            # Whatever it is, the next pass may succeed; without this thread no sync would ever start again.
+            except Exception:  # noqa: BLE001 - logged with its trace
                 _LOG.exception("housekeeping could not finish its pass")
 
     def _requeue_lost_jobs(self) -> None:

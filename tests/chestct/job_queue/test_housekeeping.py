@@ -1,5 +1,6 @@
 """Nothing asked for is lost, nothing piles up."""
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -40,6 +41,42 @@ def test_a_period_has_one_sync_however_many_workers_ask(quick: Queue, keeper: Ho
     for _ in range(3):
         keeper.tick()
     assert quick.job_ids == ["sync-all"]
+
+
+def test_a_job_with_half_an_execution_left_does_not_stop_the_syncs(
+    quick: Queue, keeper: Housekeeping
+) -> None:
+    keeper.tick()
+    job = Job.fetch("sync-all", connection=quick.connection, serializer=SERIALIZER)
+    job.set_status(JobStatus.FAILED)
+    quick.remove(job.id)
+    # What a heartbeat leaves that comes after its execution expired.
+    quick.connection.zadd(job.execution_registry.key, {"gone": now().timestamp() + 600})
+    quick.connection.hset("rq:execution:sync-all:gone", "last_heartbeat", now().timestamp())
+    quick.connection.delete("lungloop:sync-turn")
+    keeper.tick()
+    assert quick.job_ids == ["sync-all"]
+    assert _status(quick, "sync-all") == JobStatus.QUEUED
+
+
+def test_whatever_a_pass_fails_by_the_next_one_comes(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[int] = []
+    second = threading.Event()
+
+    def tick(keeper: Housekeeping, burst: bool = False) -> None:
+        passes.append(1)
+        if len(passes) == 1:
+            raise KeyError("created_at")
+        second.set()
+
+    monkeypatch.setattr(Housekeeping, "tick", tick)
+    settings = Settings.load({"LUNGLOOP_HOME": str(tmp_path), "LUNGLOOP_REDIS_URL": redis_url})
+    keeper = Housekeeping(settings, [names.QUICK], tick_seconds=0.01)
+    keeper.start()
+    assert second.wait(10.0)
+    keeper.stop()
 
 
 def test_a_burst_worker_starts_no_periodic_sync(quick: Queue, keeper: Housekeeping) -> None:
