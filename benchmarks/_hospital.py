@@ -148,14 +148,22 @@ def score_slice(volume: Volume, index: int, label_map: LabelMap) -> Score:
     )
 
 
+def label_maps_of(weights: Path, version: str, volume: Volume) -> list[LabelMap]:
+    """What a version finds in a whole volume, as `lungloop segment` and pre-annotation do."""
+    study = volume.study()
+    segmenter = UNetSegmenter.load(weights, version)
+    predictions = segmenter.segment_study(
+        study.slices, study.intensity, slices_apart_mm=study.slices_apart_mm
+    )
+    return [prediction.label_map for prediction in predictions]
+
+
 def score_version(weights: Path, version: str, volumes: Sequence[Volume]) -> dict[str, Score]:
-    """Patient -> score of what a version finds in whole volumes, as `lungloop segment` does."""
-    segmenter, scores = UNetSegmenter.load(weights, version), dict[str, Score]()
+    """Patient -> score of what a version finds in whole volumes."""
+    scores: dict[str, Score] = {}
     for volume in volumes:
-        study = volume.study()
-        predictions = segmenter.segment_study(study.slices, study.intensity, slices_apart_mm=None)
-        for index, prediction in enumerate(predictions):
-            score = score_slice(volume, index, prediction.label_map)
+        for index, label_map in enumerate(label_maps_of(weights, version, volume)):
+            score = score_slice(volume, index, label_map)
             scores[volume.patient] = scores.get(volume.patient, Score()) + score
     return scores
 
