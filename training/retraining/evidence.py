@@ -1,7 +1,7 @@
 """What speaks for and against a challenger: scores on test patients, crossed scores, signs of damage."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chestct.catalog.records import VersionRecord
 from training.data.dataset import TrainingSample
@@ -68,8 +68,13 @@ def gathered(
     }
     looked_at = [*(item.sample for item in samples.corrected), *samples.replay]
     step = max(1, len(looked_at) // _SLICES_OF_CHANGES)
+    unseen = strongest(own, reference, crossed.patients, looks)
+    if not crossed.patients:
+        # Not held back, but there: what is missing is told by them.
+        corrected = {item.sample.patient for item in samples.corrected if item.sample.shows_lesion()}
+        unseen = replace(unseen, found={**unseen.found, EvidenceSource.CROSSED: len(corrected)})
     return Evidence(
-        strongest(own, reference, crossed.patients, looks),
+        unseen,
         crossed.slices,
         DamageEvidence(
             pairs(samples.phantoms),

@@ -116,6 +116,12 @@ def _too_few(unseen: UnseenEvidence, pairs: Sequence[Pair], figures: dict[str, A
     change = change_of_patients(after - before) if len(before) else MeanChange(0.0, inf, 0.0)
     figures = {**means(before, after), "interval": change.interval(), **figures}
     figures |= {"bound": None, "needed": None, "shown": False, "rules": {}}
+    if unseen.found.get(EvidenceSource.CROSSED, 0) >= FEWEST_PATIENTS:
+        # There are enough, and the retrain did not hold them back: it would have been in vain.
+        sentence = (
+            "patients never seen: not tried, since nothing is gained on held-back slices of their own studies"
+        )
+        return Verdict(False, (sentence,), figures)
     sentence = (
         f"patients never seen: not decidable, since {_found_in_words(unseen.found, len(before))} and "
         f"{FEWEST_PATIENTS} are needed"
@@ -143,8 +149,8 @@ def _found_in_words(found: Mapping[EvidenceSource, int], patients: int) -> str:
 
 def _readings(own: int, crossed: int) -> str:
     return (
-        f"to make it decidable, read the test slices of {_patients(own)} with a lesion, or correct "
-        f"slices of {_patients(crossed)} with a lesion"
+        f"to make it decidable, correct slices of {_patients(crossed)} with a lesion, or, where patients are "
+        f"held back for testing, read the test slices of {_patients(own)} with one"
     )
 
 
