@@ -86,8 +86,8 @@ def test_without_any_evidence_nothing_is_promoted_and_readings_are_named() -> No
     assert decision.serves is Serves.NOTHING
     assert decision.reasons == (
         "patients never seen: not decidable, since no patient has a lesion and 3 are needed",
-        "to make it decidable, correct slices of 3 more patients with a lesion, or, where patients are held back "
-        "for testing, read the test slices of 3 more patients with one",
+        "to make it decidable, correct slices of 3 more patients with a lesion, or, where patients are held "
+        "back for testing, read the test slices of 3 more patients with one",
         "open studies: too little gain is shown; 0 held-back corrected slices with a lesion are too few, "
         "5 at least: correct 5 more",
     )
