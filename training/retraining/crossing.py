@@ -24,6 +24,7 @@ from training.retraining.gate_evidence import Pair, SlicePair
 from training.retraining.recipe import NEW_SHARES, averaged
 from training.retraining.trainer import Model, Trainer
 
+FEWEST_SLICES_FOR_PATIENTS = 24
 # By slice or by patient; the order of the scores is the same for every model.
 _Score = Callable[[UnitSegmenter, Sequence[TrainingSample]], list[PatientScore]]
 
@@ -70,12 +71,14 @@ class Crossing:
 
         Args:
             of_patients: whether patients are held back too, which costs three fits more. They are not where
-                nothing is gained on slices: nothing could be promoted.
+                nothing is gained on slices, and not before there are enough slices: each look at patients
+                makes the next one weaker (`training.retraining.gate_statistics`), and the first is worth most.
         """
         folds = slice_folds([(item.study, item.index) for item in self.corrected])
         by_slice = self._held_back("slice", folds, score_slices, part_of(on_progress, 0.0, 0.4, ""))
         by_patient = _HeldBack(())
-        if of_patients and by_slice.gain(best_share(by_slice.gain)) > 0:
+        enough = len(self.corrected) >= FEWEST_SLICES_FOR_PATIENTS
+        if of_patients and enough and by_slice.gain(best_share(by_slice.gain)) > 0:
             folds_of_patients = patient_folds([item.sample.patient for item in self.corrected])
             on_fit = part_of(on_progress, 0.4, 0.6, "")
             by_patient = self._held_back("patient", folds_of_patients, score_patients, on_fit)

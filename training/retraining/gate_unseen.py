@@ -117,9 +117,10 @@ def _too_few(unseen: UnseenEvidence, pairs: Sequence[Pair], figures: dict[str, A
     figures = {**means(before, after), "interval": change.interval(), **figures}
     figures |= {"bound": None, "needed": None, "shown": False, "rules": {}}
     if unseen.found.get(EvidenceSource.CROSSED, 0) >= FEWEST_PATIENTS:
-        # There are enough, and the retrain did not hold them back: it would have been in vain.
+        # There are enough, and the retrain did not hold them back: a look would have been wasted.
         sentence = (
-            "patients never seen: not tried, since nothing is gained on held-back slices of their own studies"
+            "patients never seen: not tried; corrected patients are held back once there are 24 corrected slices "
+            "or more and a gain on held-back slices"
         )
         return Verdict(False, (sentence,), figures)
     sentence = (

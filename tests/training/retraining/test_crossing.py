@@ -58,7 +58,7 @@ def _crossing(trainer: ThresholdTrainer, corrected: Sequence[CorrectedSlice], wo
 
 
 def test_every_slice_and_every_patient_is_scored_by_a_fit_that_has_not_seen_it(tmp_path: Path) -> None:
-    corrected = [_corrected(patient, index) for patient in "abc" for index in range(4)]
+    corrected = [_corrected(patient, index) for patient in "abc" for index in range(8)]
     trainer = RememberingTrainer()
     evidence = _crossing(trainer, corrected, tmp_path).evidence(of_patients=True, on_progress=unheard)
     assert len(trainer.seen) == 2 + 3
@@ -77,9 +77,12 @@ def test_every_slice_and_every_patient_is_scored_by_a_fit_that_has_not_seen_it(t
     )
 
 
-def test_patients_are_not_crossed_where_slices_gain_nothing(tmp_path: Path) -> None:
-    corrected = [_corrected(patient, index) for patient in "abc" for index in range(2)]
-    trainer = RememberingTrainer(BLIND)
+@pytest.mark.parametrize(("found", "slices"), [(BLIND, 8), (GOOD, 7)])
+def test_patients_are_not_crossed_where_slices_gain_nothing_or_are_few(
+    tmp_path: Path, found: float, slices: int
+) -> None:
+    corrected = [_corrected(patient, index) for patient in "abc" for index in range(slices)]
+    trainer = RememberingTrainer(found)
     evidence = _crossing(trainer, corrected, tmp_path).evidence(of_patients=True, on_progress=unheard)
     assert len(trainer.seen) == 2 and evidence.patients == ()
 

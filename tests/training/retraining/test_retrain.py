@@ -155,11 +155,11 @@ def test_one_patient_is_enough_for_what_is_open_in_its_study(settings: Settings)
 
 
 def test_corrected_patients_held_back_whole_speak_for_patients_never_seen(settings: Settings) -> None:
-    hospital = Hospital.build(settings, frozen=0, slices=6)
+    hospital = Hospital.build(settings, frozen=0, slices=9)
     learning = [hospital.learning]
-    learning += [hospital.admit(name, Split.TRAIN, slices=6, labelled=False) for name in ("anna", "boris")]
+    learning += [hospital.admit(name, Split.TRAIN, slices=9, labelled=False) for name in ("anna", "boris")]
     for slices in learning:
-        for slice_id in slices[::2]:
+        for slice_id in slices[:8]:
             hospital.correct(slice_id)
     trainer = ThresholdTrainer()
     outcome = _retrain(hospital, trainer=trainer)
