@@ -72,7 +72,7 @@ class Crossing:
         Args:
             of_patients: whether patients are held back too, which costs three fits more. They are not where
                 nothing is gained on slices, and not before there are enough slices: each look at patients
-                makes the next one weaker (`training.retraining.gate_statistics`), and the first is worth most.
+                makes the next one weaker, and the first is worth most (`gate_statistics`).
         """
         folds = slice_folds([(item.study, item.index) for item in self.corrected])
         by_slice = self._held_back("slice", folds, score_slices, part_of(on_progress, 0.0, 0.4, ""))
