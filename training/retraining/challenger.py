@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from chestct.catalog.records import VersionRecord
@@ -44,13 +45,20 @@ def make_challenger(
     champion: Model = load_version(settings.weights_dir, plan.champion)
     parent, old = champion
 
-    def config(slices: int) -> FitConfig:
-        steps = steps_for(slices, settings.retrain_steps)
+    def config(slices: int, *, crossed: bool = False) -> FitConfig:
+        steps = steps_for(slices, settings.retrain_steps, crossed=crossed)
         return fit_config(steps, parent.input_size, settings.train_seed)
 
     segmenter = trainer.segmenter(*champion)
     crossing = Crossing(
-        trainer, champion, segmenter, samples.corrected, samples.replay, config, parent_dir, work.path
+        trainer,
+        champion,
+        segmenter,
+        samples.corrected,
+        samples.replay,
+        partial(config, crossed=True),
+        parent_dir,
+        work.path,
     )
     crossed = crossing.evidence(
         of_patients=wants_crossed_patients(samples.test),
