@@ -23,7 +23,7 @@ SOURCE_SHARES: Mapping[str, float] = {
 NEW_SHARES = (0.5, 1.0)
 # At twice the rate of earlier releases 90 steps learn what 160 did.
 _LEARNING_RATE = 4e-4
-_FEWEST_STEPS, _MOST_STEPS = 50, 120
+_FEWEST_STEPS, _MOST_STEPS = 60, 150
 # Crossed fits are up to five beside the one that serves: shorter, so that 100 slices are retrained on within
 # ten minutes by two cores. What they show is, if anything, less than the longer fit gains.
 _MOST_CROSSED_STEPS = 70

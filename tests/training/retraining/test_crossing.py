@@ -101,7 +101,7 @@ def test_of_equal_averages_the_one_with_the_least_new_is_taken() -> None:
     assert best_share(lambda share: share) == max(NEW_SHARES)
 
 
-@pytest.mark.parametrize(("slices", "setting", "steps"), [(10, 0, 60), (500, 0, 120), (500, 7, 7)])
+@pytest.mark.parametrize(("slices", "setting", "steps"), [(10, 0, 70), (500, 0, 150), (500, 7, 7)])
 def test_steps_follow_the_amount_of_data_unless_they_are_set(slices: int, setting: int, steps: int) -> None:
     assert steps_for(slices, setting) == steps
     assert steps_for(slices, setting, crossed=True) == min(steps, 70)
