@@ -44,7 +44,7 @@ class Stack:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
         )
         if check and done.returncode != 0:
             raise AssertionError(f"lungloop {arguments} exited {done.returncode}: {done.stderr[-2000:]}")
