@@ -6,9 +6,11 @@ from typing import Any
 from rq import Worker
 
 from chestct.catalog.records import Release
+from chestct.derived.learning import learning_of
 from chestct.errors import LungLoopError
 from chestct.job_queue import JobQueue
 from chestct.job_queue.names import QUICK, TRAIN
+from chestct.learning.sentences import sentences as learning_sentences
 from chestct.reader_study.figures import estimates_of
 from chestct.reader_study.sentences import sentences
 from chestct.settings import Settings
@@ -30,7 +32,7 @@ def state_of(settings: Settings) -> dict[str, Any]:
     Returns:
         `services` (name -> "up" or "down"), `queue`, `champion`, `release` (null where nothing serves),
         `counts`, `readers` (null where the database does not answer), `test_readings` (of own test
-        patients; null likewise), `home` and the addresses.
+        patients; null likewise), `learning` (what retrains brought; null likewise), `home` and the addresses.
     """
     database, release, counts, readers = _catalog(settings)
     queue = _queue(settings)
@@ -51,6 +53,7 @@ def state_of(settings: Settings) -> dict[str, Any]:
         "counts": counts,
         "readers": readers,
         "test_readings": _test_readings(settings),
+        "learning": _learning(settings),
         "home": str(settings.home),
         "label_studio_url": settings.label_studio_url,
         "backend_url": settings.backend_url,
@@ -75,6 +78,15 @@ def _test_readings(settings: Settings) -> dict[str, int] | None:
             return catalog.own_test_readings.state().as_dict()
     except LungLoopError:
         return None
+
+
+def _learning(settings: Settings) -> dict[str, Any] | None:
+    try:
+        with open_catalog(settings) as catalog:
+            learning = learning_of(catalog, settings.weights_dir)
+    except LungLoopError:
+        return None
+    return {**learning.as_dict(), "sentences": learning_sentences(learning)}
 
 
 def _queue(settings: Settings) -> dict[str, Any] | None:

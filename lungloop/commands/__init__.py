@@ -40,6 +40,10 @@ COMMANDS = {
         "readers",
         "Show what pre-labels and active learning bring, what slices take, and labels to look at again.",
     ),
+    "learning": (
+        "learning",
+        "Show what each retrain brought and what the next corrections are expected to bring.",
+    ),
     "fit": ("train", "Train a model on the shared labelled data (LUNGLOOP_SHARED_DATA)."),
     "evaluate": ("evaluate", "Score a model version on labelled data, by patient, with intervals."),
     "simulate": (

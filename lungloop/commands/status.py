@@ -48,6 +48,12 @@ def _show(state: dict[str, Any]) -> None:
             f"test readings: {tests['done']} of {tests['of']} slices of the {tests['patients']} patients "
             "who are held back to judge models by"
         )
+    # Before the first retrain there is nothing to tell.
+    if state["learning"] and state["learning"]["versions"]:
+        answer("")
+        for sentence in state["learning"]["sentences"]:
+            answer(f"Learning: {sentence[0].lower()}{sentence[1:]}")
+        answer("More: lungloop learning")
     # Before anybody has read a slice, four sentences would say that nothing is known.
     if state["readers"] and state["readers"]["readings"]:
         answer("")

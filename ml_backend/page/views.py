@@ -7,6 +7,7 @@ from flask import Blueprint, Response
 from chestct.model.card import calibration_of_version
 from ml_backend.model import Backend
 from ml_backend.page.language import rendered
+from ml_backend.page.learning import LearningPanel
 from ml_backend.page.open_grades import GradesBoard
 from ml_backend.page.readers import ReadersPanel
 from ml_backend.page.state import loop_state
@@ -21,6 +22,7 @@ def page(backend: Backend) -> Blueprint:
         "page", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
     )
     panel = ReadersPanel(backend.settings, backend.catalog)
+    learning = LearningPanel(backend.settings, backend.catalog)
     board = GradesBoard(
         backend.catalog, lambda version: calibration_of_version(backend.settings.weights_dir, version)
     )
@@ -29,7 +31,13 @@ def page(backend: Backend) -> Blueprint:
     def state() -> Response:
         state = loop_state(backend.settings, backend.catalog, backend.queue)
         open_grades = board.open_grades(state.release.name) if state.release else None
-        response = rendered("state.html", state=state, readers=panel.section(), open_grades=open_grades)
+        response = rendered(
+            "state.html",
+            state=state,
+            learning=learning.section(),
+            readers=panel.section(),
+            open_grades=open_grades,
+        )
         response.headers["Content-Security-Policy"] = _CONTENT_POLICY
         response.headers["Cache-Control"] = "no-store"
         return response

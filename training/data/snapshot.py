@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import Any
 
 from chestct.catalog.catalog import Catalog
+from chestct.catalog.snapshots import KIND, storage_key
 from chestct.errors import InputError, NotFoundError
 
-KIND = "snapshot"
 _NAMED_COPIES = 5
 _LOG = logging.getLogger(__name__)
 
@@ -136,11 +136,6 @@ def near_copy_sentence(snapshot: Snapshot) -> str:
         "not learned from, for they look like a test patient's slices (one person under two names?): "
         f"{named}{more}"
     )
-
-
-def storage_key(snapshot_id: str) -> str:
-    """Where a snapshot of this id lies in the catalog's storage."""
-    return f"{KIND}/{snapshot_id[:2]}/{snapshot_id}.json"
 
 
 def store(catalog: Catalog, snapshot: Snapshot) -> str:

@@ -13,6 +13,8 @@ _NAMES = {
     "record": "reference labels",
     "distilled": "predictions of the version before",
     "test": "frozen test patients",
+    "test reading": "unassisted readings of own test patients",
+    "crossed_patients": "corrected patients, each by a fit kept from them (anchored to pre-labels)",
     "corrected_cases": "corrected cases, which it learned from",
 }
 _OVERLAP = {
@@ -147,4 +149,6 @@ def weaknesses(sets: Sets) -> list[str]:
             sentences.append(f"{name_of(source)} says nothing of: {', '.join(absent)}.")
         if figures.get("evidence") == "phantoms":
             sentences.append("It was compared on phantoms: weak evidence.")
+        elif source == "phantoms":
+            sentences.append("Its scores on phantoms are an alarm against damage and say nothing of patients.")
     return sentences

@@ -75,8 +75,8 @@ def curves_file(bands: Sequence[Band], below: str, beside: str) -> str:
 
 def _parts(bands: Sequence[Band], below: str, beside: str) -> Iterable[str]:
     x_first, x_last = min(band.x[0] for band in bands), max(band.x[-1] for band in bands)
-    y_ticks = _ticks(min(min(band.low) for band in bands), max(max(band.high) for band in bands))
-    x_ticks = [tick for tick in _ticks(x_first, x_last) if x_first <= tick <= x_last]
+    y_ticks = ticks(min(min(band.low) for band in bands), max(max(band.high) for band in bands))
+    x_ticks = [tick for tick in ticks(x_first, x_last) if x_first <= tick <= x_last]
     y_first, y_last = y_ticks[0], y_ticks[-1]
 
     def across(value: float) -> float:
@@ -107,7 +107,7 @@ def _parts(bands: Sequence[Band], below: str, beside: str) -> Iterable[str]:
         )
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def ticks(low: float, high: float) -> list[float]:
     """Round numbers from at or below `low` to at or above `high`, four to seven of them."""
     span = max(high - low, 1e-6)
     power = 10.0 ** math.floor(math.log10(span / 4))
