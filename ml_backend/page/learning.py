@@ -29,31 +29,18 @@ class LearningSection:
         """What the figures say."""
         return sentences(self.figures, text.language)
 
-    def change(self, change: Change | None, text: Translator) -> str:
-        """ "0.700 to 0.750 (+0.020 to +0.080)"; what is not known yet is said."""
-        if change is None:
-            return text("not_known_yet")
-        before, after = (text.number(score, ".3f") for score in (change.before, change.after))
-        words = text("score_change", before=before, after=after)
-        if change.interval is None:
-            return words
-        low, high = (text.number(end, "+.3f") for end in change.interval)
-        return f"{words} ({text('from_to', low=low, high=high)})"
-
-    def evidence(self, version: VersionLearning, text: Translator) -> str:
-        """On whom patients never seen were judged: "own test patients: 5, look 2"."""
-        unseen = version.unseen
-        if unseen is None:
-            return ""
-        name = evidence_name(unseen.evidence, text.language)
-        if unseen.looks is None:
-            return f"{name}: {unseen.cases}"
-        return text("evidence_look", name=name, patients=unseen.cases, look=unseen.looks)
-
-    def seconds(self, version: VersionLearning, text: Translator) -> str:
-        """What readers spent since the retrain before."""
+    def cells(self, version: VersionLearning, text: Translator) -> list[tuple[str, str]]:
+        """A row of the table: what stands in each column, and a note below it."""
         seconds = version.effort and version.effort.seconds
-        return text("not_known_yet") if seconds is None else text.number(seconds, ",.0f")
+        unknown = text("not_known_yet")
+        return [
+            (version.version, ""),
+            (text.named("serves", version.serves) if version.serves else "", ""),
+            (_change(version.unseen, text), _evidence(version.unseen, text)),
+            (_change(version.open_slices, text), ""),
+            (unknown if version.corrections is None else text.number(version.corrections, ",d"), ""),
+            (unknown if seconds is None else text.number(seconds, ",.0f"), ""),
+        ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,3 +61,25 @@ class LearningPanel:
 
     def _work_out(self) -> LearningSection:
         return LearningSection(learning_of(self.catalog, self.settings.weights_dir))
+
+
+def _change(change: Change | None, text: Translator) -> str:
+    """ "0.700 to 0.750 (+0.020 to +0.080)"; what is not known yet is said."""
+    if change is None:
+        return text("not_known_yet")
+    before, after = (text.number(score, ".3f") for score in (change.before, change.after))
+    words = text("score_change", before=before, after=after)
+    if change.interval is None:
+        return words
+    low, high = (text.number(end, "+.3f") for end in change.interval)
+    return f"{words} ({text('from_to', low=low, high=high)})"
+
+
+def _evidence(unseen: Change | None, text: Translator) -> str:
+    """On whom patients never seen were judged: "own test patients: 5; look 2"."""
+    if unseen is None:
+        return ""
+    name = evidence_name(unseen.evidence, text.language)
+    if unseen.looks is None:
+        return f"{name}: {unseen.cases}"
+    return text("evidence_look", name=name, patients=unseen.cases, look=unseen.looks)

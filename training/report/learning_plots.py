@@ -10,7 +10,7 @@ from training.report.curves import ticks
 from training.report.svg import dot, line, svg, text, upright
 
 _ROW, _SIDE_LEFT, _SIDE_RIGHT = 46, 14.0, 346.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 340.0, 12.0, 236.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62.0, 344.0, 12.0, 236.0
 _HEIGHT = 276.0
 
 
@@ -67,7 +67,7 @@ def gains_plot(points: Sequence[tuple[str, int, Change]], expected: Expectation 
     def drawn() -> Iterator[str]:
         for mark in y_marks:
             yield line(_LEFT, up(mark), _RIGHT, up(mark), "diagonal" if mark == 0 else "grid")
-            yield text(_LEFT - 5, up(mark) + 4, f"{mark:+g}" if mark else "0", "tick", anchor="end")
+            yield text(_LEFT - 5, up(mark) + 4, f"{mark:g}", "tick", anchor="end")
         for mark in x_marks:
             yield text(across(mark), _BOTTOM + 15, f"{mark:g}", "tick")
         yield text((_LEFT + _RIGHT) / 2, _BOTTOM + 33, "corrections learned from", "axis")
