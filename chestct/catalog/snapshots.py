@@ -1,4 +1,4 @@
-"""Where the snapshots of retrains lie, and which corrections are in one; `training` writes and reads the rest."""
+"""Where the snapshots of retrains lie, and which corrections are in one; `training` knows the rest."""
 
 import json
 from dataclasses import dataclass

@@ -72,7 +72,10 @@ def unseen_change(decision: Mapping[str, Any], metrics: Mapping[str, Any]) -> Ch
     """
     figures = _table(decision, "figures")
     # Earlier gates kept the evidence beside the figures of lesion Dice.
-    unseen = _table(figures, "unseen") or {**_table(figures, "lesion_dice"), "evidence": figures.get("evidence")}
+    unseen = _table(figures, "unseen") or {
+        **_table(figures, "lesion_dice"),
+        "evidence": figures.get("evidence"),
+    }
     evidence = _OLD_NAMES.get(str(unseen.get("evidence")), str(unseen.get("evidence")))
     patients = unseen.get("patients")
     values = _means(unseen)
@@ -122,6 +125,10 @@ def _means(figures: Mapping[str, Any]) -> tuple[float, float, float] | None:
 
 
 def _ends(ends: object) -> tuple[float, float] | None:
-    if isinstance(ends, list | tuple) and len(ends) == 2 and all(isinstance(end, int | float) for end in ends):
+    if (
+        isinstance(ends, list | tuple)
+        and len(ends) == 2
+        and all(isinstance(end, int | float) for end in ends)
+    ):
         return float(ends[0]), float(ends[1])
     return None

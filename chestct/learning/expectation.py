@@ -1,4 +1,4 @@
-"""What more corrections are expected to bring: the gains of retrains so far, continued along learning curves."""
+"""What more corrections are expected to bring: the gains of retrains, continued along learning curves."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ FEWEST_RETRAINS = 3
 FEWEST_CORRECTIONS = MORE_CORRECTIONS // 2
 # 95 % of a normal distribution, two-sided, and of chi squared with one degree of freedom.
 _NORMAL_QUANTILE, _CHI_SQUARED_QUANTILE = 1.959964, 3.841459
-# Corrections over which what is left to gain falls to 1/e: from curves that soon level off to nearly straight.
+# Corrections over which what is left to gain falls to 1/e: from levelling off soon to nearly straight.
 _SATURATION = (15.0, 22.0, 30.0, 45.0, 60.0, 90.0, 120.0, 240.0, 480.0)
 
 
@@ -84,10 +84,11 @@ def expected_gain(gains: Sequence[MeasuredGain], more: int = MORE_CORRECTIONS) -
         return None
     fits = np.array([_fitted(shape, counts, gains, more) for shape in _shapes(counts)])
     misfit, difference, error = fits.T
-    kept = misfit <= misfit.min() + _CHI_SQUARED_QUANTILE
     widening = max(1.0, (misfit.min() / (len(gains) - 2)) ** 0.5)
+    beyond_best = (misfit - misfit.min()) / widening**2
+    kept = beyond_best <= _CHI_SQUARED_QUANTILE
     half = _NORMAL_QUANTILE * widening * error
-    likelihood = np.exp(-(misfit - misfit.min()) / 2.0)
+    likelihood = np.exp(-beyond_best / 2.0)
     return Expectation(
         more_corrections=more,
         corrections=int(counts.max()),

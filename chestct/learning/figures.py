@@ -174,7 +174,11 @@ def comparable_gains(versions: Sequence[VersionLearning]) -> list[MeasuredGain]:
     so gains over two champions lie on no common curve.
     """
     return [
-        MeasuredGain(version.corrections, change.difference, (change.interval[1] - change.interval[0]) / _ERRORS_IN_INTERVAL)
+        MeasuredGain(
+            version.corrections,
+            change.difference,
+            (change.interval[1] - change.interval[0]) / _ERRORS_IN_INTERVAL,
+        )
         for version in versions
         if version.parent == versions[-1].parent
         and version.corrections

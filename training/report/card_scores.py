@@ -150,5 +150,7 @@ def weaknesses(sets: Sets) -> list[str]:
         if figures.get("evidence") == "phantoms":
             sentences.append("It was compared on phantoms: weak evidence.")
         elif source == "phantoms":
-            sentences.append("Its scores on phantoms are an alarm against damage and say nothing of patients.")
+            sentences.append(
+                "Its scores on phantoms are an alarm against damage and say nothing of patients."
+            )
     return sentences

@@ -74,7 +74,9 @@ def gains_plot(points: Sequence[tuple[str, int, Change]], expected: Expectation 
         yield upright((_TOP + _BOTTOM) / 2, "gain in lesion Dice")
         for n, gain, interval, version in gains:
             if interval is not None:
-                yield line(across(n), up(interval[0]), across(n), up(interval[1]), "range" if version else "dashed")
+                yield line(
+                    across(n), up(interval[0]), across(n), up(interval[1]), "range" if version else "dashed"
+                )
             note = f"{version or 'expected'}: {gain:+.3f} with {n} corrections"
             yield dot(across(n), up(gain), 4.5, "served" if version else "hollow", note)
 

@@ -23,7 +23,7 @@ from lungloop.cli import ExitCode, exit_code_of
 
 REPORTING = {
     "status", "doctor", "import", "preannotate", "next", "sync", "retrain", "export", "segment", "severity",
-    "fit", "evaluate", "readers",
+    "fit", "evaluate", "readers", "learning",
 }  # fmt: skip
 
 
@@ -127,6 +127,7 @@ def test_status_of_a_stack_that_is_down_is_one_json_value(
     assert (state["champion"], state["release"]) == (None, None)
     assert state["readers"] is None
     assert state["test_readings"] is None
+    assert state["learning"] is None
 
 
 def test_the_readers_figures_of_a_catalog_without_readings_say_why_they_are_missing(
