@@ -4,6 +4,8 @@ As `hospital_loop.py`, but in one process: slices are read in the order of the w
 directly. Minutes instead of an hour; what Label Studio shows is taken from the catalog.
 
     python benchmarks/hospital_retrain.py --leave-out R10 [--readings 30] [--data ../shared/data/new-hospital]
+
+With `--reader everything` or `--reader nothing` the reader marks every pixel, or none: nothing may be promoted.
 """
 
 import argparse
@@ -16,12 +18,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from _hospital import HumanMasks, Score, Volume, bring_in, score_slice, score_version, volumes_of
+import numpy as np
+from _hospital import HumanMasks, LabelMap, Score, Volume, bring_in, score_slice, score_version, volumes_of
 from _weights import newest_base
 
 from chestct.acquisition.allocation import Shares
 from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import CorrectionState, SliceRecord
+from chestct.labels import Label
 from chestct.progress import Progress
 from chestct.settings import Settings
 from ml_backend.prelabelling.champion import Champion, load_with_torch
@@ -30,6 +34,7 @@ from ml_backend.prelabelling.worklist import OrderChoices
 from training.retraining.retrain import run_retrain
 
 Json = dict[str, Any]
+READERS = ("human masks", "everything", "nothing")
 # Nothing shown without pre-label, no control arm: every reading counts for the retrain.
 _CHOICES = OrderChoices(shares=Shares(0.0, 0.0, 0.0))
 
@@ -41,18 +46,19 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=default)
     parser.add_argument("--leave-out", required=True)
     parser.add_argument("--readings", type=int, default=30)
+    parser.add_argument("--reader", choices=READERS, default=READERS[0])
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
         sys.stderr.write(f"{arguments.data} is not there: nothing to measure\n")
         return
     volumes = volumes_of(arguments.data)
     with tempfile.TemporaryDirectory() as folder:
-        outcome = run(volumes, arguments.leave_out, arguments.readings, Path(folder))
+        outcome = run(volumes, arguments, Path(folder))
     sys.stdout.write(json.dumps(outcome, indent=2) + "\n")
 
 
-def run(volumes: list[Volume], left_out: str, readings: int, work: Path) -> Json:
-    settings = Settings.load()
+def run(volumes: list[Volume], arguments: argparse.Namespace, work: Path) -> Json:
+    left_out, readings, settings = arguments.leave_out, arguments.readings, Settings.load()
     weights = work / "weights"
     base = newest_base(settings.weights_dir)
     weights.mkdir()
@@ -64,7 +70,7 @@ def run(volumes: list[Volume], left_out: str, readings: int, work: Path) -> Json
         catalog.versions.ensure_base(base)
         champion = Champion(catalog, load_with_torch(settings))
         preannotate(catalog, champion, None, None, choices=_CHOICES)
-        read(catalog, team, base, readings)
+        read(catalog, team, base, readings, arguments.reader)
         started = time.monotonic()
         outcome = run_retrain(settings, catalog, work / "retrain", on_progress=_tell)
         seconds = time.monotonic() - started
@@ -74,6 +80,7 @@ def run(volumes: list[Volume], left_out: str, readings: int, work: Path) -> Json
         return {
             "left_out": left_out,
             "readings": readings,
+            "reader": arguments.reader,
             "retrain_seconds": round(seconds),
             "outcome": outcome.sentence,
             "served": release.name,
@@ -87,9 +94,15 @@ def run(volumes: list[Volume], left_out: str, readings: int, work: Path) -> Json
         }
 
 
-def read(catalog: Catalog, team: list[Volume], base: str, readings: int) -> None:
-    """The first slices of the worklist, corrected to the human masks."""
+def read(catalog: Catalog, team: list[Volume], base: str, readings: int, reader: str) -> None:
+    """The first slices of the worklist, corrected to the human masks, or marked without looking."""
     masks = HumanMasks(team)
+
+    def drawn(item: SliceRecord, shown: LabelMap) -> LabelMap | None:
+        if reader == READERS[0]:
+            return masks.of_slice(item, shown)
+        return np.full_like(shown, Label.GROUND_GLASS if reader == "everything" else Label.BACKGROUND)
+
     for number, ordered in enumerate(catalog.worklist.next(readings), start=1):
         item = ordered.slice
         prediction = catalog.predictions.of_slice(item.id, base)
@@ -103,7 +116,7 @@ def read(catalog: Catalog, team: list[Volume], base: str, readings: int) -> None
             state=CorrectionState.SUBMITTED,
             annotator="reader",
             via="benchmark",
-            label_map=masks.of_slice(item, catalog.storage.read_label_map(prediction.label_map_path)),
+            label_map=drawn(item, catalog.storage.read_label_map(prediction.label_map_path)),
             model_version=base,
         )
 

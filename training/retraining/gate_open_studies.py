@@ -54,25 +54,28 @@ def open_studies_finding(slices: Sequence[SlicePair]) -> tuple[Finding, list[str
     """Whether the gain on held-back slices is shown, and the harm that refuses it, a sentence each."""
     _refuse_twice(slices)
     seen = [pair for pair in slices if _lesion_pixels(pair)]
+    # Where the reader drew no lesion a version that finds less is "better", whatever it has unlearned: a
+    # reader who marks nothing would prove a gain. Such slices can refuse, and prove nothing.
+    proving = [pair for pair in seen if pair.champion.has_lesion]
     figures: dict[str, Any] = {
         "evidence": "crossed corrections",
-        "studies": len({pair.study for pair in seen}),
-        "slices": len(seen),
-        "slices_without_lesion": len(slices) - len(seen),
+        "studies": len({pair.study for pair in proving}),
+        "slices": len(proving),
+        "slices_without_lesion": len(slices) - len(proving),
     }
-    if len(seen) < FEWEST_SLICES:
-        missing = FEWEST_SLICES - len(seen)
+    if len(proving) < FEWEST_SLICES:
+        missing = FEWEST_SLICES - len(proving)
         nothing = dict.fromkeys(("champion", "challenger", "difference", "interval", "bound", "needed"))
         sentence = (
-            f"{len(seen)} held-back corrected slices with a lesion are too few, {FEWEST_SLICES} at least: "
+            f"{len(proving)} held-back corrected slices with a lesion are too few, {FEWEST_SLICES} at least: "
             f"correct {missing} more"
         )
-        return Finding(False, sentence, {**figures, **nothing, "more_slices": missing}), []
-    measured = changes_of(seen, lambda score: score.lesion_dice)
+        return Finding(False, sentence, {**figures, **nothing, "more_slices": missing}), _harm(seen)
+    measured = changes_of(proving, lambda score: score.lesion_dice)
     change, weights = measured.change, measured.weights / measured.weights.sum()
     needed = needed_difference(change)
     before, after = float(weights @ measured.before), float(weights @ measured.after)
-    more = _more_slices(change, len(seen))
+    more = _more_slices(change, len(proving))
     figures |= {
         "champion": round(before, 6),
         "challenger": round(after, 6),
@@ -84,13 +87,13 @@ def open_studies_finding(slices: Sequence[SlicePair]) -> tuple[Finding, list[str
     }
     low, high = change.interval() or (float("-inf"), float("inf"))
     sentence = (
-        f"on {len(seen)} held-back corrected slices of {figures['studies']} studies lesion Dice goes from "
+        f"on {len(proving)} held-back corrected slices of {figures['studies']} studies lesion Dice goes from "
         f"{before:.3f} to {after:.3f}, {change.difference:+.3f} (95 % interval {low:+.3f} to {high:+.3f}); "
         f"{needed:+.3f} was needed"
     )
     if more:
         sentence += f"; with about {more} more corrected slices such a gain would be shown"
-    return Finding(change.difference >= needed, sentence, figures), _harm(seen, measured)
+    return Finding(change.difference >= needed, sentence, figures), _harm(seen)
 
 
 def is_worse(figures: dict[str, Any]) -> bool:
@@ -128,13 +131,13 @@ def lesion_weights(pixels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.minimum(1.0, pixels / np.median(pixels)) if len(pixels) else pixels
 
 
-def _harm(slices: Sequence[SlicePair], lesion: SliceChanges) -> list[str]:
+def _harm(slices: Sequence[SlicePair]) -> list[str]:
     sentences = []
     for name, field in (*KINDS.items(), ("lung", lambda score: score.lung_dice)):
         change = changes_of(slices, field).change
         if change.difference < -LARGEST_CLASS_LOSS and change.upper(CHANCE_OF_HARM) < 0.0:
             sentences.append(f"on the held-back slices {name} loses {change.difference:+.3f} Dice")
-    studies = sorted(set(lesion.studies))
+    studies = sorted({pair.study for pair in slices})
     for study in studies:
         own = [pair for pair in slices if pair.study == study]
         change = changes_of(own, lambda score: score.lesion_dice).change

@@ -27,12 +27,21 @@ def test_slices_on_which_nobody_sees_a_lesion_prove_nothing() -> None:
     assert finding.figures["more_slices"] == 2
 
 
-def test_a_false_lesion_of_one_model_counts() -> None:
+def test_false_lesions_of_the_new_version_refuse() -> None:
     healthy = PatientScore("s", 1.0)
     marked = replace(healthy, lesion_dice=0.0, predicted_lesion_pixels=80)
-    slices = [SlicePair("a", number, healthy, marked) for number in range(6)]
-    finding, _ = open_studies_finding(slices)
-    assert finding.figures["slices"] == 6 and not finding.holds
+    finding, harm = open_studies_finding([SlicePair("a", number, healthy, marked) for number in range(6)])
+    assert finding.figures["slices"] == 0 and not finding.holds
+    assert harm and "a would be served worse" in harm[0]
+
+
+def test_a_reader_who_marks_nothing_proves_no_gain() -> None:
+    found = PatientScore("s", 0.0, predicted_lesion_pixels=80)
+    unlearned = replace(found, lesion_dice=1.0, predicted_lesion_pixels=0)
+    blank = [SlicePair(study, number, found, unlearned) for study in "abc" for number in range(20)]
+    finding, harm = open_studies_finding([*blank, *_slices([0.0] * 4, study="d")])
+    assert not finding.holds and not harm
+    assert finding.figures["more_slices"] == 1
 
 
 def test_tiny_lesions_weigh_little_and_large_ones_no_more_than_the_median() -> None:
