@@ -5,7 +5,7 @@ directly. Minutes instead of an hour; what Label Studio shows is taken from the 
 
     python benchmarks/hospital_retrain.py --leave-out R10 [--readings 30] [--data ../shared/data/new-hospital]
 
-With `--reader everything` or `--reader nothing` the reader marks every pixel, or none: nothing may be promoted.
+With `--reader everything` or `nothing` the reader marks every pixel, or none: nothing may be promoted.
 """
 
 import argparse
