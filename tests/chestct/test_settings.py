@@ -20,7 +20,7 @@ def test_a_seed_of_zero_is_a_seed(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("RETRAIN_STEPS", "0"), ("RETRAIN_EVERY", "-1"), ("SYNC_SECONDS", "soon")]
+    ("name", "value"), [("RETRAIN_STEPS", "-1"), ("RETRAIN_EVERY", "-1"), ("SYNC_SECONDS", "soon")]
 )
 def test_a_number_that_cannot_be_used_names_its_variable(tmp_path, name, value):
     with pytest.raises(SettingsError, match=f"LUNGLOOP_{name} is '{value}'"):
