@@ -5,6 +5,7 @@ from typing import Any
 
 from rq import Worker
 
+from chestct.catalog.catalog import Catalog
 from chestct.catalog.records import Release
 from chestct.derived.learning import learning_of
 from chestct.errors import LungLoopError
@@ -22,6 +23,7 @@ from lungloop.stack.answers import http_status
 _NO_COUNTS: dict[str, int] = dict.fromkeys(
     ("studies", "slices", "predicted", "corrected", "graded", "accepted", "open"), 0
 )
+_NOTHING_KNOWN = {"counts": _NO_COUNTS, "readers": None, "test_readings": None, "learning": None}
 # Nothing is known of a queue that does not answer: null, never a zero that looks like an answer.
 _NO_QUEUE = dict.fromkeys(("queued", "running", "failed", "kind", "progress", "seconds_left", "stage"))
 
@@ -34,11 +36,12 @@ def state_of(settings: Settings) -> dict[str, Any]:
         `counts`, `readers` (null where the database does not answer), `test_readings` (of own test
         patients; null likewise), `learning` (what retrains brought; null likewise), `home` and the addresses.
     """
-    database, release, counts, readers = _catalog(settings)
+    known = _catalog(settings)
+    release: Release | None = None if known is None else known.pop("release")
     queue = _queue(settings)
     workers = _workers(settings, queue is not None)
     up = {
-        "database": database,
+        "database": known is not None,
         services.QUEUE: queue is not None,
         services.LABEL_STUDIO: _is_healthy(settings.label_studio_url),
         services.BACKEND: _is_healthy(settings.backend_url),
@@ -50,41 +53,34 @@ def state_of(settings: Settings) -> dict[str, Any]:
         "queue": {**_NO_QUEUE, "jobs": []} if queue is None else queue,
         "champion": None if release is None else release.default,
         "release": None if release is None else release_entry(release),
-        "counts": counts,
-        "readers": readers,
-        "test_readings": _test_readings(settings),
-        "learning": _learning(settings),
+        **(_NOTHING_KNOWN if known is None else known),
         "home": str(settings.home),
         "label_studio_url": settings.label_studio_url,
         "backend_url": settings.backend_url,
     }
 
 
-def _catalog(settings: Settings) -> tuple[bool, Release | None, dict[str, int], dict[str, Any] | None]:
+def _catalog(settings: Settings) -> dict[str, Any] | None:
+    """What the catalog says, opened once; None where it does not answer."""
     try:
         with open_catalog(settings) as catalog:
-            release = catalog.versions.release()
             readings = catalog.reader_log.readings()
             estimates = estimates_of(readings, catalog.reader_log.pairs(readings))
-            readers = {**estimates.as_dict(), "sentences": sentences(estimates)}
-            return True, release, catalog.counts(), readers
-    except LungLoopError:
-        return False, None, _NO_COUNTS, None
-
-
-def _test_readings(settings: Settings) -> dict[str, int] | None:
-    try:
-        with open_catalog(settings) as catalog:
-            return catalog.own_test_readings.state().as_dict()
+            return {
+                "release": catalog.versions.release(),
+                "counts": catalog.counts(),
+                "readers": {**estimates.as_dict(), "sentences": sentences(estimates)},
+                "test_readings": catalog.own_test_readings.state().as_dict(),
+                "learning": _learning(catalog, settings),
+            }
     except LungLoopError:
         return None
 
 
-def _learning(settings: Settings) -> dict[str, Any] | None:
+def _learning(catalog: Catalog, settings: Settings) -> dict[str, Any] | None:
     try:
-        with open_catalog(settings) as catalog:
-            learning = learning_of(catalog, settings.weights_dir)
-    except LungLoopError:
+        learning = learning_of(catalog, settings.weights_dir)
+    except LungLoopError:  # the storage may be away while the database answers
         return None
     return {**learning.as_dict(), "sentences": learning_sentences(learning)}
 

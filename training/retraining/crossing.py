@@ -20,11 +20,10 @@ from training.evaluate import UnitSegmenter, score_patients, score_slices
 from training.evaluate.patient_score import PatientScore
 from training.fitting.config import FitConfig
 from training.retraining.folds import Fold, patient_folds, slice_folds
-from training.retraining.gate_evidence import Pair, SlicePair
+from training.retraining.gate_evidence import FEWEST_SLICES_FOR_PATIENTS, Pair, SlicePair
 from training.retraining.recipe import NEW_SHARES, averaged
 from training.retraining.trainer import Model, Trainer
 
-FEWEST_SLICES_FOR_PATIENTS = 24
 # By slice or by patient; the order of the scores is the same for every model.
 _Score = Callable[[UnitSegmenter, Sequence[TrainingSample]], list[PatientScore]]
 

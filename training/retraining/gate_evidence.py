@@ -15,6 +15,8 @@ from training.evaluate.patient_score import PatientScore
 Pair = tuple[PatientScore, PatientScore]
 # Two patients have no spread to speak of, and a patient without a lesion proves nothing.
 FEWEST_PATIENTS = 3
+# Corrected patients are not held back for less: each look at them makes the next one weaker.
+FEWEST_SLICES_FOR_PATIENTS = 24
 
 
 class EvidenceSource(StrEnum):

@@ -7,6 +7,7 @@ from typing import Any
 
 from training.retraining.gate_evidence import (
     FEWEST_PATIENTS,
+    FEWEST_SLICES_FOR_PATIENTS,
     EvidenceSource,
     Pair,
     UnseenEvidence,
@@ -119,8 +120,8 @@ def _too_few(unseen: UnseenEvidence, pairs: Sequence[Pair], figures: dict[str, A
     if unseen.found.get(EvidenceSource.CROSSED, 0) >= FEWEST_PATIENTS:
         # There are enough, and the retrain did not hold them back: a look would have been wasted.
         sentence = (
-            "patients never seen: not tried; corrected patients are held back once there are 24 corrected "
-            "slices or more and a gain on held-back slices"
+            "patients never seen: not tried; corrected patients are held back once there are "
+            f"{FEWEST_SLICES_FOR_PATIENTS} corrected slices or more and a gain on held-back slices"
         )
         return Verdict(False, (sentence,), figures)
     sentence = (
